@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(golden, GOLDEN);
     }
 
-    const GOLDEN: &str = "?";
+    const GOLDEN: &str =
+        "[59992ecda367c310, 51e16eb4338fcd87, 4b17c1aab7a40e20] [4, 0, 5, 8, 1, 9] [1667735, 1391703, 364200]";
 
     #[test]
     fn streams_differ_by_seed_name_and_index() {

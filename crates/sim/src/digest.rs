@@ -54,6 +54,6 @@ mod tests {
         assert_ne!(digest(&[]), digest(&[0]));
         let mut text = Digest::default();
         text.mix_text("orders");
-        assert_eq!(text.value(), 0x83ec_f1b6_8f07_56b8);
+        assert_eq!(text.value(), 15_151_177_804_945_505_209);
     }
 }

@@ -1,0 +1,1 @@
+//! Plays a document: orders, seek, keyframes, metrics.

@@ -1,0 +1,1 @@
+//! A cluster of queues by RabbitMQ's rules.

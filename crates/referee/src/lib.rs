@@ -1,0 +1,1 @@
+//! The ledger of every message, and its verdicts.

@@ -1,0 +1,1 @@
+//! The document: schema, validation, links.

@@ -1,0 +1,1 @@
+//! What there is to see: layout, faces, flights, SVG.
