@@ -1,0 +1,472 @@
+//! A member of a Raft group.
+
+use crate::log::{Entry, Log};
+use crate::message::{Index, Message, Peer, Term};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How a member stands in its group.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// It follows a leader, or waits for one.
+    Follower,
+    /// It asks whether it would be elected (K-Q2 calls it prospective).
+    PreCandidate,
+    /// It stands for election.
+    Candidate,
+    /// It leads.
+    Leader,
+}
+
+/// What differs between the two brokers' use of Raft.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Whether a member that hears its leader refuses a pre-vote. Kafka's does (KIP-996), ra's looks at the log only.
+    pub pre_vote_respects_leader: bool,
+    /// How many entries one message carries at the most.
+    pub batch: usize,
+    /// How many messages with entries may be under way to a follower at a time.
+    pub pipeline: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { pre_vote_respects_leader: true, batch: 1_024, pipeline: 8 }
+    }
+}
+
+/// What happens to a member.
+#[derive(Clone, Debug)]
+pub enum Input<E, S> {
+    /// A message came from this member.
+    Received(Peer, Message<E, S>),
+    /// The driver's election timer ran out, or it learnt that the leader is gone.
+    ElectionTimeout,
+    /// A command to be agreed on. Ignored unless this member leads: ask [`Raft::role`] first.
+    Propose(E),
+    /// All changes up to this one, as [`Raft::written`] numbered them, are on the disk.
+    Flushed(u64),
+    /// A leader's sign of life is due.
+    Heartbeat,
+    /// A leader looks whether a majority answered since it last looked, and resigns if not.
+    CheckQuorum,
+    /// The connection to this member is new: what was under way on the old one is lost.
+    Reconnected(Peer),
+}
+
+/// What a member wants done.
+#[derive(Clone, Debug)]
+pub struct Output<E, S> {
+    /// Messages to send, in order.
+    pub send: Vec<(Peer, Message<E, S>)>,
+    /// Something was written that has to be flushed: flush, then answer with [`Input::Flushed`].
+    pub flush: bool,
+    /// The role or the leader changed.
+    pub changed: bool,
+    /// The election timer starts anew: the leader was heard, or a vote was given, or an election begun.
+    pub restart_timer: bool,
+    /// A leader's snapshot replaces the state machine's state.
+    pub restored: Option<S>,
+}
+
+impl<E, S> Default for Output<E, S> {
+    fn default() -> Self {
+        Output { send: Vec::new(), flush: false, changed: false, restart_timer: false, restored: None }
+    }
+}
+
+/// What a leader knows of a follower.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub next: Index,
+    pub matched: Index,
+    pub under_way: u32,
+    pub heard: bool,
+    pub told_commit: Index,
+}
+
+/// A member of a Raft group. `E` is a command, `S` the state machine's state.
+#[derive(Clone, Debug)]
+pub struct Raft<E, S> {
+    pub(crate) me: Peer,
+    pub(crate) voters: Vec<Peer>,
+    pub(crate) options: Options,
+    pub(crate) role: Role,
+    pub(crate) term: Term,
+    pub(crate) vote: Option<Peer>,
+    pub(crate) durable_vote: (Term, Option<Peer>),
+    pub(crate) votes_to_flush: VecDeque<(u64, Term, Option<Peer>)>,
+    pub(crate) leader: Option<Peer>,
+    /// Whether the driver has lost sight of the leader.
+    pub(crate) suspects: bool,
+    pub(crate) log: Log<E, S>,
+    pub(crate) commit: Index,
+    pub(crate) applied: Index,
+    pub(crate) ballots: BTreeSet<Peer>,
+    pub(crate) progress: BTreeMap<Peer, Progress>,
+    /// Answers that wait for a flush.
+    pub(crate) held: VecDeque<(u64, Peer, Message<E, S>)>,
+}
+
+impl<E: Clone, S: Clone> Raft<E, S> {
+    /// A member `me` of a new group of `voters` (with `me` among them).
+    #[must_use]
+    pub fn new(me: Peer, voters: Vec<Peer>, options: Options) -> Self {
+        Raft {
+            me,
+            voters,
+            options,
+            role: Role::Follower,
+            term: Term(0),
+            vote: None,
+            durable_vote: (Term(0), None),
+            votes_to_flush: VecDeque::new(),
+            leader: None,
+            suspects: false,
+            log: Log::new(),
+            commit: Index(0),
+            applied: Index(0),
+            ballots: BTreeSet::new(),
+            progress: BTreeMap::new(),
+            held: VecDeque::new(),
+        }
+    }
+
+    /// How the member stands.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Its term.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// Whom it takes for the leader.
+    #[must_use]
+    pub fn leader(&self) -> Option<Peer> {
+        self.leader
+    }
+
+    /// All members.
+    #[must_use]
+    pub fn voters(&self) -> &[Peer] {
+        &self.voters
+    }
+
+    /// How far it knows the log to be agreed on.
+    #[must_use]
+    pub fn commit(&self) -> Index {
+        self.commit
+    }
+
+    /// The place of its last entry.
+    #[must_use]
+    pub fn last_index(&self) -> Index {
+        self.log.last().0
+    }
+
+    /// How far its log is on the disk.
+    #[must_use]
+    pub fn durable_index(&self) -> Index {
+        self.log.durable()
+    }
+
+    /// How far a leader knows `peer`'s log to match its own; `None` if this member does not lead.
+    #[must_use]
+    pub fn matched(&self, peer: Peer) -> Option<Index> {
+        self.progress.get(&peer).map(|progress| progress.matched)
+    }
+
+    /// The number of the last change that has to be flushed.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.log.written()
+    }
+
+    /// The state that the log starts from, if entries were compacted away.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&S> {
+        self.log.snapshot()
+    }
+
+    /// How many entries the log holds.
+    #[must_use]
+    pub fn log_len(&self) -> u64 {
+        self.last_index().0 - self.log.base().0
+    }
+
+    /// The entry at a place, if the log has it.
+    #[must_use]
+    pub fn entry(&self, index: Index) -> Option<&Entry<E>> {
+        self.log.get(index)
+    }
+
+    /// The next committed entry to apply, once each and in order. A leader's first entry has no command.
+    pub fn next_committed(&mut self) -> Option<(Index, Entry<E>)> {
+        if self.applied >= self.commit {
+            return None;
+        }
+        let index = self.applied.next();
+        let entry = self.log.get(index)?.clone();
+        self.applied = index;
+        Some((index, entry))
+    }
+
+    /// Replaces what is applied, up to `index`, by the state that it led to.
+    pub fn compact(&mut self, index: Index, state: S) {
+        assert!(index <= self.applied, "Raft: only what is applied may be compacted");
+        if index > self.log.base() {
+            self.log.compact(index, state);
+        }
+    }
+
+    /// The process ends. What is volatile is gone; after a power loss, what was not flushed is gone too. The state
+    /// machine starts from [`Raft::snapshot`] and is given the entries after it again as they are found committed.
+    pub fn crash(&mut self, power_lost: bool) {
+        if power_lost {
+            self.log.lose_unflushed();
+            (self.term, self.vote) = self.durable_vote;
+        } else {
+            self.log.keep_written();
+            self.durable_vote = (self.term, self.vote);
+        }
+        self.votes_to_flush.clear();
+        self.held.clear();
+        self.ballots.clear();
+        self.progress.clear();
+        self.role = Role::Follower;
+        self.leader = None;
+        self.suspects = false;
+        self.commit = self.log.base();
+        self.applied = self.log.base();
+    }
+
+    /// One thing happens to the member.
+    pub fn handle(&mut self, input: Input<E, S>, out: &mut Output<E, S>) {
+        match input {
+            Input::Received(from, message) => self.on_message(from, message, out),
+            Input::ElectionTimeout => self.on_timeout(out),
+            Input::Propose(command) => self.on_propose(command, out),
+            Input::Flushed(written) => self.on_flushed(written, out),
+            Input::Heartbeat => self.on_heartbeat(out),
+            Input::CheckQuorum => self.on_check_quorum(out),
+            Input::Reconnected(peer) => self.on_reconnected(peer, out),
+        }
+    }
+
+    pub(crate) fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    pub(crate) fn others(&self) -> Vec<Peer> {
+        self.voters.iter().copied().filter(|peer| *peer != self.me).collect()
+    }
+
+    pub(crate) fn become_follower(&mut self, term: Term, leader: Option<Peer>, out: &mut Output<E, S>) {
+        let changed = self.role != Role::Follower || self.leader != leader;
+        if term > self.term {
+            self.set_vote(term, None, out);
+        }
+        self.role = Role::Follower;
+        self.leader = leader;
+        self.progress.clear();
+        self.ballots.clear();
+        out.changed |= changed;
+    }
+
+    fn set_vote(&mut self, term: Term, vote: Option<Peer>, out: &mut Output<E, S>) {
+        self.term = term;
+        self.vote = vote;
+        self.log.touch();
+        self.votes_to_flush.push_back((self.log.written(), term, vote));
+        out.flush = true;
+    }
+
+    /// Sends once everything written so far is on the disk.
+    pub(crate) fn send_when_flushed(&mut self, to: Peer, message: Message<E, S>, out: &mut Output<E, S>) {
+        self.held.push_back((self.log.written(), to, message));
+        out.flush = true;
+    }
+
+    fn on_timeout(&mut self, out: &mut Output<E, S>) {
+        if self.role == Role::Leader {
+            return;
+        }
+        self.role = Role::PreCandidate;
+        self.leader = None;
+        self.suspects = true;
+        self.ballots = BTreeSet::from([self.me]);
+        out.changed = true;
+        out.restart_timer = true;
+        if self.ballots.len() >= self.majority() {
+            return self.stand(out);
+        }
+        let ask = Message::PreVote { term: Term(self.term.0 + 1), last: self.log.last() };
+        out.send.extend(self.others().into_iter().map(|peer| (peer, ask.clone())));
+    }
+
+    fn stand(&mut self, out: &mut Output<E, S>) {
+        self.role = Role::Candidate;
+        self.leader = None;
+        self.ballots.clear();
+        self.set_vote(Term(self.term.0 + 1), Some(self.me), out);
+        out.changed = true;
+        out.restart_timer = true;
+        // Its own vote counts once it is flushed: held like an answer to itself.
+        let own = Message::VoteReply { term: self.term, granted: true };
+        self.send_when_flushed(self.me, own, out);
+        let ask = Message::Vote { term: self.term, last: self.log.last() };
+        for peer in self.others() {
+            self.send_when_flushed(peer, ask.clone(), out);
+        }
+    }
+
+    fn lead(&mut self, out: &mut Output<E, S>) {
+        self.role = Role::Leader;
+        self.leader = Some(self.me);
+        self.suspects = false;
+        let next = self.log.last().0.next();
+        let fresh = Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0) };
+        self.progress = self.others().into_iter().map(|peer| (peer, fresh.clone())).collect();
+        out.changed = true;
+        // Only an entry of its own term lets a leader commit those of earlier terms.
+        self.log.append(Entry { term: self.term, command: None });
+        out.flush = true;
+        self.replicate(out);
+    }
+
+    fn on_propose(&mut self, command: E, out: &mut Output<E, S>) {
+        if self.role == Role::Leader {
+            self.log.append(Entry { term: self.term, command: Some(command) });
+            out.flush = true;
+            self.replicate(out);
+        }
+    }
+
+    fn on_flushed(&mut self, written: u64, out: &mut Output<E, S>) {
+        self.log.flushed(written);
+        while let Some((change, term, vote)) = self.votes_to_flush.front().copied()
+            && change <= written
+        {
+            self.durable_vote = (term, vote);
+            self.votes_to_flush.pop_front();
+        }
+        while let Some((change, _, _)) = self.held.front()
+            && *change <= written
+        {
+            let Some((_, to, message)) = self.held.pop_front() else { break };
+            if to != self.me {
+                out.send.push((to, message));
+            } else if let Message::VoteReply { term, granted } = message {
+                self.on_vote_reply(self.me, term, granted, out);
+            }
+        }
+        if self.role == Role::Leader {
+            self.advance_commit(out);
+        }
+    }
+
+    fn on_heartbeat(&mut self, out: &mut Output<E, S>) {
+        if self.role != Role::Leader {
+            return;
+        }
+        for peer in self.others() {
+            self.send_append(peer, true, &mut None, out);
+        }
+    }
+
+    fn on_check_quorum(&mut self, out: &mut Output<E, S>) {
+        if self.role != Role::Leader {
+            return;
+        }
+        let heard = 1 + self.progress.values().filter(|progress| progress.heard).count();
+        if heard < self.majority() {
+            self.become_follower(self.term, None, out);
+            out.restart_timer = true;
+            return;
+        }
+        self.progress.values_mut().for_each(|progress| progress.heard = false);
+    }
+
+    fn on_reconnected(&mut self, peer: Peer, out: &mut Output<E, S>) {
+        if let Some(progress) = self.progress.get_mut(&peer) {
+            progress.under_way = 0;
+            progress.next = progress.matched.next().max(Index(1));
+            self.send_append(peer, true, &mut None, out);
+        } else if self.role == Role::Candidate && !self.ballots.contains(&peer) {
+            let ask = Message::Vote { term: self.term, last: self.log.last() };
+            self.send_when_flushed(peer, ask, out);
+        }
+    }
+
+    fn on_message(&mut self, from: Peer, message: Message<E, S>, out: &mut Output<E, S>) {
+        match message {
+            Message::PreVote { term, last } => self.on_pre_vote(from, term, last, out),
+            Message::PreVoteReply { term, granted } => self.on_pre_vote_reply(from, term, granted, out),
+            Message::Vote { term, last } => self.on_vote(from, term, last, out),
+            Message::VoteReply { term, granted } => self.on_vote_reply(from, term, granted, out),
+            Message::Append { term, previous, entries, commit } => {
+                self.on_append(from, term, previous, &entries, commit, out);
+            }
+            Message::AppendReply { term, matched } => self.on_append_reply(from, term, matched, out),
+            Message::Snapshot { term, last, state } => self.on_snapshot(from, term, last, state, out),
+        }
+    }
+
+    fn on_pre_vote(&mut self, from: Peer, term: Term, last: (Index, Term), out: &mut Output<E, S>) {
+        let follows = self.role == Role::Leader || (self.leader.is_some() && !self.suspects);
+        let loyal = self.options.pre_vote_respects_leader && follows;
+        let granted = term > self.term && !loyal && up_to_date(last, self.log.last());
+        let term = if granted { term } else { self.term };
+        out.send.push((from, Message::PreVoteReply { term, granted }));
+    }
+
+    fn on_pre_vote_reply(&mut self, from: Peer, term: Term, granted: bool, out: &mut Output<E, S>) {
+        if !granted {
+            if term > self.term {
+                self.become_follower(term, None, out);
+            }
+            return;
+        }
+        if self.role == Role::PreCandidate && term == Term(self.term.0 + 1) {
+            self.ballots.insert(from);
+            if self.ballots.len() >= self.majority() {
+                self.stand(out);
+            }
+        }
+    }
+
+    fn on_vote(&mut self, from: Peer, term: Term, last: (Index, Term), out: &mut Output<E, S>) {
+        if term > self.term {
+            self.become_follower(term, None, out);
+        }
+        let free = self.vote.is_none_or(|vote| vote == from);
+        let granted = term == self.term && free && self.leader.is_none() && up_to_date(last, self.log.last());
+        if granted {
+            if self.vote.is_none() {
+                self.set_vote(term, Some(from), out);
+            }
+            out.restart_timer = true;
+        }
+        let reply = Message::VoteReply { term: self.term, granted };
+        self.send_when_flushed(from, reply, out);
+    }
+
+    fn on_vote_reply(&mut self, from: Peer, term: Term, granted: bool, out: &mut Output<E, S>) {
+        if term > self.term {
+            self.become_follower(term, None, out);
+        } else if granted && self.role == Role::Candidate && term == self.term {
+            self.ballots.insert(from);
+            if self.ballots.len() >= self.majority() {
+                self.lead(out);
+            }
+        }
+    }
+}
+
+/// Whether a log that ends in `theirs` has all that a log that ends in `mine` may have committed.
+fn up_to_date(theirs: (Index, Term), mine: (Index, Term)) -> bool {
+    (theirs.1, theirs.0) >= (mine.1, mine.0)
+}

@@ -1,0 +1,204 @@
+//! Replication: what a leader sends its followers, and what they make of it.
+
+use crate::log::Entry;
+use crate::message::{Index, Message, Peer, Term};
+use crate::raft::{Output, Raft, Role};
+use std::rc::Rc;
+
+/// Entries that several followers are sent, and where they start.
+type Shared<E> = Option<(Index, Rc<[Entry<E>]>)>;
+
+impl<E: Clone, S: Clone> Raft<E, S> {
+    /// Sends each follower what it lacks, as far as the pipeline allows. Followers at one place share the entries.
+    pub(crate) fn replicate(&mut self, out: &mut Output<E, S>) {
+        let mut shared = None;
+        for peer in self.others() {
+            self.send_append(peer, false, &mut shared, out);
+        }
+        if self.voters.len() == 1 {
+            self.advance_commit(out);
+        }
+    }
+
+    pub(crate) fn send_append(
+        &mut self,
+        peer: Peer,
+        even_if_empty: bool,
+        shared: &mut Shared<E>,
+        out: &mut Output<E, S>,
+    ) {
+        let last = self.log.last().0;
+        let (commit, term, options) = (self.commit, self.term, self.options);
+        let Some(progress) = self.progress.get_mut(&peer) else { return };
+        if progress.next <= self.log.base() {
+            let base = self.log.base();
+            if let (Some(state), Some(base_term)) = (self.log.snapshot(), self.log.term_at(base)) {
+                out.send.push((peer, Message::Snapshot { term, last: (base, base_term), state: state.clone() }));
+                progress.next = base.next();
+                progress.under_way += 1;
+            }
+            return;
+        }
+        let has_entries = progress.next <= last && progress.under_way < options.pipeline;
+        if !has_entries && !even_if_empty {
+            return;
+        }
+        let previous = Index(progress.next.0 - 1);
+        let Some(previous_term) = self.log.term_at(previous) else { return };
+        let entries: Rc<[Entry<E>]> = match shared {
+            _ if !has_entries => Rc::new([]),
+            Some((from, entries)) if *from == progress.next => entries.clone(),
+            _ => self.log.range(progress.next, options.batch).cloned().collect(),
+        };
+        if has_entries {
+            *shared = Some((progress.next, entries.clone()));
+            progress.next = Index(previous.0 + entries.len() as u64).next();
+            progress.under_way += 1;
+        }
+        progress.told_commit = commit;
+        out.send.push((peer, Message::Append { term, previous: (previous, previous_term), entries, commit }));
+    }
+
+    /// The commit index is the highest place that is flushed on a majority and of the leader's own term.
+    pub(crate) fn advance_commit(&mut self, out: &mut Output<E, S>) {
+        let mut places: Vec<Index> = self.progress.values().map(|progress| progress.matched).collect();
+        places.push(self.log.durable());
+        places.sort_unstable();
+        let agreed = places[self.voters.len() - self.majority()];
+        if agreed <= self.commit || self.log.term_at(agreed) != Some(self.term) {
+            return;
+        }
+        self.commit = agreed;
+        // Followers with more to come learn of it then; the others are told now.
+        let last = self.log.last().0;
+        let idle = self.progress.iter().filter(|(_, p)| p.matched == last && p.told_commit < agreed);
+        let idle: Vec<Peer> = idle.map(|(peer, _)| *peer).collect();
+        for peer in idle {
+            self.send_append(peer, true, &mut None, out);
+        }
+    }
+
+    /// A leader of at least this member's term spoke. False if its term is over.
+    fn follow(&mut self, from: Peer, term: Term, out: &mut Output<E, S>) -> bool {
+        if term < self.term {
+            out.send.push((from, Message::AppendReply { term: self.term, matched: Err(Index(0)) }));
+            return false;
+        }
+        assert!(self.role != Role::Leader || term > self.term, "Raft election safety: two leaders in one term");
+        if self.leader != Some(from) || term > self.term || self.role != Role::Follower {
+            self.become_follower(term, Some(from), out);
+        }
+        self.suspects = false;
+        out.restart_timer = true;
+        true
+    }
+
+    pub(crate) fn on_append(
+        &mut self,
+        from: Peer,
+        term: Term,
+        previous: (Index, Term),
+        entries: &[Entry<E>],
+        commit: Index,
+        out: &mut Output<E, S>,
+    ) {
+        if !self.follow(from, term, out) {
+            return;
+        }
+        let base = self.log.base();
+        if previous.0 >= base && self.log.term_at(previous.0) != Some(previous.1) {
+            // The leader should go back to the end of this log, or past the whole term that differs.
+            let hint = match self.log.term_at(previous.0) {
+                None => self.log.last().0.next(),
+                Some(other) => self.first_of_term(previous.0, other),
+            };
+            out.send.push((from, Message::AppendReply { term, matched: Err(hint) }));
+            return;
+        }
+        let mut index = previous.0;
+        for entry in entries {
+            index = index.next();
+            match self.log.term_at(index) {
+                _ if index <= base => continue,
+                Some(mine) if mine == entry.term => continue,
+                Some(_) => {
+                    assert!(index > self.commit, "Raft leader completeness: a committed entry would be overwritten");
+                    self.log.truncate(Index(index.0 - 1));
+                }
+                None => {}
+            }
+            self.log.append(entry.clone());
+        }
+        self.commit = self.commit.max(commit.min(index));
+        let reply = Message::AppendReply { term, matched: Ok(index) };
+        if self.log.durable() >= index && self.held.is_empty() {
+            out.send.push((from, reply));
+        } else {
+            self.send_when_flushed(from, reply, out);
+        }
+    }
+
+    fn first_of_term(&self, from: Index, term: Term) -> Index {
+        let mut index = from;
+        while index.0 > self.log.base().0 + 1 && self.log.term_at(Index(index.0 - 1)) == Some(term) {
+            index = Index(index.0 - 1);
+        }
+        index.max(self.commit.next())
+    }
+
+    pub(crate) fn on_append_reply(
+        &mut self,
+        from: Peer,
+        term: Term,
+        matched: Result<Index, Index>,
+        out: &mut Output<E, S>,
+    ) {
+        if term > self.term {
+            return self.become_follower(term, None, out);
+        }
+        if self.role != Role::Leader || term < self.term {
+            return;
+        }
+        let last = self.log.last().0;
+        let Some(progress) = self.progress.get_mut(&from) else { return };
+        progress.heard = true;
+        progress.under_way = progress.under_way.saturating_sub(1);
+        match matched {
+            Ok(index) => {
+                progress.matched = progress.matched.max(index);
+                progress.next = progress.next.max(progress.matched.next());
+                self.advance_commit(out);
+                let commit = self.commit;
+                let uninformed = self.progress.get(&from).is_some_and(|p| p.matched == last && p.told_commit < commit);
+                self.send_append(from, uninformed, &mut None, out);
+            }
+            Err(hint) => {
+                progress.next = hint.min(last.next()).max(progress.matched.next()).max(Index(1));
+                progress.under_way = 0;
+                self.send_append(from, true, &mut None, out);
+            }
+        }
+    }
+
+    pub(crate) fn on_snapshot(
+        &mut self,
+        from: Peer,
+        term: Term,
+        last: (Index, Term),
+        state: S,
+        out: &mut Output<E, S>,
+    ) {
+        if !self.follow(from, term, out) {
+            return;
+        }
+        if last.0 > self.commit {
+            self.log.restore(last, state.clone());
+            self.commit = last.0;
+            self.applied = last.0;
+            out.restored = Some(state);
+            out.flush = true;
+        }
+        let matched = Ok(self.commit.max(last.0));
+        self.send_when_flushed(from, Message::AppendReply { term, matched }, out);
+    }
+}
