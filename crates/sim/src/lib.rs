@@ -4,8 +4,10 @@
 //! is its driver. Determinism rests on it: no clock, no floats in state, no `usize` in what is hashed, no hash maps.
 //! Held by the tests in `tests/world.rs` and by `clippy.toml`.
 
+mod connections;
 mod dice;
 mod digest;
+mod effects;
 mod machine;
 mod net;
 mod pages;
@@ -17,9 +19,10 @@ mod world;
 
 pub use dice::Dice;
 pub use digest::Digest;
+pub use effects::Effects;
 pub use machine::{Machine, MachineProfile, Slowness};
 pub use net::{Flight, Hangup, Latency, LinkProfile, Wreck};
 pub use pages::Pages;
 pub use time::{Nanos, Time};
 pub use wheel::{Handle, Wheel};
-pub use world::{Alarm, Crash, Effects, Event, Fingerprint, Health, NodeId, Process, World};
+pub use world::{Alarm, Crash, Event, Fingerprint, Health, NodeId, Process, World};

@@ -1,10 +1,11 @@
 //! The driver: plays events in the order of their times, and carries out what the processes answer.
 
+use crate::effects::Effects;
 use crate::machine::{Machine, MachineProfile, Slowness};
-use crate::net::{self, Flight, Hangup, LinkProfile, Network, Pair, Side, SideState, Stuck, Wreck};
-use crate::story::{Look, Mark, Note};
+use crate::net::{Flight, Hangup, LinkProfile, Network, Side, SideState, Wreck};
+use crate::story::Note;
 use crate::wheel::{Handle, Wheel};
-use crate::{Dice, Digest, Nanos, Time};
+use crate::{Dice, Digest, Time};
 
 /// A process of a cluster: a broker, a controller, a producer, a consumer. Each has a machine of its own.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -98,7 +99,7 @@ impl Health {
 pub type Alarm = Handle;
 
 #[derive(Clone, Debug)]
-enum Scheduled<P: Process> {
+pub(crate) enum Scheduled<P: Process> {
     Wake { node: NodeId, life: u32, wake: P::Wake },
     Deliver { pair: u32, side: u8, epoch: u32, flight: u32, bytes: u32, message: P::Message },
     Knock { pair: u32, side: u8, attempt: u32, tries: u32 },
@@ -109,33 +110,33 @@ enum Scheduled<P: Process> {
 }
 
 #[derive(Clone, Debug)]
-struct Node {
-    health: Health,
-    life: u32,
-    machine: Machine,
-    dice: Dice,
+pub(crate) struct Node {
+    pub(crate) health: Health,
+    pub(crate) life: u32,
+    pub(crate) machine: Machine,
+    pub(crate) dice: Dice,
     /// Whether it was asked to stop before it was paused.
-    stopping: bool,
+    pub(crate) stopping: bool,
 }
 
 /// What processes act through; all of the world but the processes themselves.
 #[derive(Clone, Debug)]
-struct Kit<P: Process> {
-    now: Time,
-    wheel: Wheel<Scheduled<P>>,
-    net: Network<P::Message>,
-    nodes: Vec<Node>,
+pub(crate) struct Kit<P: Process> {
+    pub(crate) now: Time,
+    pub(crate) wheel: Wheel<Scheduled<P>>,
+    pub(crate) net: Network<P::Message>,
+    pub(crate) nodes: Vec<Node>,
     /// What happened to a paused process, in order; it sees it when it goes on.
-    held: Vec<Vec<Event<P>>>,
-    notes: Vec<(Time, NodeId, Note)>,
-    attempts: u32,
+    pub(crate) held: Vec<Vec<Event<P>>>,
+    pub(crate) notes: Vec<(Time, NodeId, Note)>,
+    pub(crate) attempts: u32,
 }
 
 /// A cluster at work: processes, their machines, and the network between them.
 #[derive(Clone, Debug)]
 pub struct World<P: Process> {
     processes: Vec<P>,
-    kit: Kit<P>,
+    pub(crate) kit: Kit<P>,
     digest: Digest,
     events: u64,
 }
@@ -372,7 +373,7 @@ impl<P: Process> World<P> {
         state.machine.abandon(self.kit.now, crash == Crash::PowerLoss);
         self.kit.held[node.index()].clear();
         self.processes[node.index()].on_crash(crash);
-        self.kit.drop_connections(node, crash == Crash::Kill);
+        self.kit.drop_connections(node, (crash == Crash::Kill).then_some(Hangup::Reset));
     }
 
     /// Freezes a node.
@@ -418,7 +419,7 @@ impl<P: Process> World<P> {
         self.kit.nodes[node.index()].machine.slowness = slowness;
     }
 
-    fn happen(&mut self, node: NodeId, event: Event<P>) {
+    pub(crate) fn happen(&mut self, node: NodeId, event: Event<P>) {
         match self.kit.nodes[node.index()].health {
             Health::Running | Health::Stopping => {
                 let mut fx = Effects { kit: &mut self.kit, me: node, exiting: false };
@@ -428,378 +429,11 @@ impl<P: Process> World<P> {
                     state.health = Health::Stopped;
                     state.life += 1;
                     state.machine.abandon(self.kit.now, false);
-                    self.kit.drop_connections(node, true);
+                    self.kit.drop_connections(node, Some(Hangup::Closed));
                 }
             }
             Health::Paused => self.kit.held[node.index()].push(event),
             Health::Stopped | Health::Killed | Health::PoweredOff => {}
         }
-    }
-
-    fn deliver(&mut self, pair: u32, side: u8, epoch: u32, flight: u32, bytes: u32, message: P::Message) {
-        let now = self.kit.now;
-        let landed = self.kit.net.land(flight);
-        let Pair { ends, epoch: current, .. } = self.kit.net.pairs[pair as usize];
-        let (from, to) = (ends[usize::from(side)], ends[usize::from(1 - side)]);
-        let Some(flown) = landed else { return };
-        if epoch != current {
-            self.kit.net.wreck(flown, now);
-        } else if self.kit.is_silent(from, to) {
-            // The link or the machine went while it flew: TCP will send it again.
-            self.kit.net.wreck(flown, now);
-            let stuck = Stuck { since: flown.sent, message, look: flown.look, bytes };
-            self.kit.net.pairs[pair as usize].sides[usize::from(side)].stuck.push_back(stuck);
-        } else if self.kit.net.pairs[pair as usize].sides[usize::from(1 - side)].state == SideState::Open {
-            self.happen(to, Event::Received(from, message));
-        } else {
-            self.kit.net.wreck(flown, now);
-        }
-    }
-
-    fn knock(&mut self, pair: u32, side: u8, attempt: u32, tries: u32) {
-        let Pair { ends, ref sides, epoch } = self.kit.net.pairs[pair as usize];
-        let (me, peer) = (ends[usize::from(side)], ends[usize::from(1 - side)]);
-        let peer_open = sides[usize::from(1 - side)].state == SideState::Open;
-        if sides[usize::from(side)].state != SideState::Connecting(attempt) {
-            return;
-        }
-        if self.kit.is_silent(me, peer) {
-            let wait = connect_backoff(tries);
-            let next = if tries >= net::CONNECT_TRIES {
-                Scheduled::Refused { pair, side, attempt, why: Hangup::Unreachable }
-            } else {
-                Scheduled::Knock { pair, side, attempt, tries: tries + 1 }
-            };
-            self.kit.wheel.push(self.kit.now + wait, next);
-            return;
-        }
-        let back = self.kit.one_way(peer, me);
-        if !self.kit.nodes[peer.index()].health.is_alive() {
-            let refused = Scheduled::Refused { pair, side, attempt, why: Hangup::Refused };
-            self.kit.wheel.push(self.kit.now + back, refused);
-            return;
-        }
-        if peer_open {
-            // It still holds a connection that this side has forgotten: that one ends first.
-            self.hang_up(pair, 1 - side, epoch, Hangup::Reset);
-        }
-        let now = self.kit.now;
-        let pair_state = &mut self.kit.net.pairs[pair as usize];
-        pair_state.epoch += 1;
-        for side in &mut pair_state.sides {
-            *side = Side { state: side.state, ..Side::default() };
-        }
-        pair_state.sides[usize::from(1 - side)].state = SideState::Open;
-        let epoch = pair_state.epoch;
-        let due = now + back;
-        // What the peer sends in answer must not overtake the handshake.
-        pair_state.sides[usize::from(1 - side)].last_due = due;
-        self.kit.wheel.push(due, Scheduled::Welcome { pair, side, epoch, attempt });
-        self.happen(peer, Event::Connected(me));
-    }
-
-    fn welcome(&mut self, pair: u32, side: u8, epoch: u32, attempt: u32) {
-        let state = &mut self.kit.net.pairs[pair as usize];
-        let mine = &mut state.sides[usize::from(side)];
-        if state.epoch == epoch && mine.state == SideState::Connecting(attempt) {
-            mine.state = SideState::Open;
-            let (me, peer) = (state.ends[usize::from(side)], state.ends[usize::from(1 - side)]);
-            self.happen(me, Event::Connected(peer));
-        }
-    }
-
-    fn hang_up(&mut self, pair: u32, side: u8, epoch: u32, why: Hangup) {
-        let state = &mut self.kit.net.pairs[pair as usize];
-        let mine = &mut state.sides[usize::from(side)];
-        if state.epoch != epoch || mine.state != SideState::Open {
-            return;
-        }
-        *mine = Side::default();
-        let (me, peer) = (state.ends[usize::from(side)], state.ends[usize::from(1 - side)]);
-        self.happen(me, Event::Disconnected(peer, why));
-    }
-
-    fn refuse(&mut self, pair: u32, side: u8, attempt: u32, why: Hangup) {
-        let state = &mut self.kit.net.pairs[pair as usize];
-        let mine = &mut state.sides[usize::from(side)];
-        if mine.state != SideState::Connecting(attempt) {
-            return;
-        }
-        mine.state = SideState::Closed;
-        let (me, peer) = (state.ends[usize::from(side)], state.ends[usize::from(1 - side)]);
-        self.happen(me, Event::Disconnected(peer, why));
-    }
-}
-
-/// The wait after the how-many-th attempt to connect: 1 s, 2 s, 4 s …
-fn connect_backoff(tries: u32) -> Nanos {
-    net::CONNECT_RETRY.times(1 << tries.min(6))
-}
-
-impl<P: Process> Kit<P> {
-    fn is_open(&self, from: NodeId, to: NodeId) -> bool {
-        self.net.find(from, to).is_some_and(|pair| {
-            let pair = &self.net.pairs[pair as usize];
-            pair.sides[usize::from(pair.ends[1] == from)].state == SideState::Open
-        })
-    }
-
-    /// Whether nothing that `from` sends comes through to `to`'s machine now.
-    fn is_silent(&self, from: NodeId, to: NodeId) -> bool {
-        self.net.is_cut(from, to) || self.nodes[to.index()].health == Health::PoweredOff
-    }
-
-    fn one_way(&mut self, from: NodeId, to: NodeId) -> Nanos {
-        let slowest = |node: &Node| node.machine.slowness.network;
-        let percent = slowest(&self.nodes[from.index()]).max(slowest(&self.nodes[to.index()]));
-        self.net.latency(from, to, u64::from(percent))
-    }
-
-    fn connect(&mut self, me: NodeId, peer: NodeId) {
-        let pair = self.net.pair(me, peer);
-        let side = u8::from(self.net.pairs[pair as usize].ends[1] == me);
-        if self.net.pairs[pair as usize].sides[usize::from(side)].state != SideState::Closed {
-            return;
-        }
-        self.attempts += 1;
-        let attempt = self.attempts;
-        self.net.pairs[pair as usize].sides[usize::from(side)].state = SideState::Connecting(attempt);
-        let due = self.now + self.one_way(me, peer);
-        self.wheel.push(due, Scheduled::Knock { pair, side, attempt, tries: 0 });
-    }
-
-    fn disconnect(&mut self, me: NodeId, peer: NodeId) {
-        if let Some(pair) = self.net.find(me, peer) {
-            self.close_side(pair, me, Hangup::Closed, true);
-        }
-    }
-
-    /// Closes `me`'s side and tells the other, after what was sent before.
-    fn close_side(&mut self, pair: u32, me: NodeId, why: Hangup, tell: bool) {
-        let state = &mut self.net.pairs[pair as usize];
-        let side = u8::from(state.ends[1] == me);
-        let peer = state.ends[usize::from(1 - side)];
-        let was = std::mem::take(&mut state.sides[usize::from(side)]);
-        let epoch = state.epoch;
-        let peer_open = state.sides[usize::from(1 - side)].state == SideState::Open;
-        let peer_waits = matches!(state.sides[usize::from(1 - side)].state, SideState::Connecting(_));
-        if !peer_open || peer_waits || was.state == SideState::Closed || !tell {
-            return;
-        }
-        if self.is_silent(me, peer) {
-            self.net.pairs[pair as usize].sides[usize::from(1 - side)].hangup_owed = Some(why);
-            return;
-        }
-        let due = (self.now + self.one_way(me, peer)).max(was.last_due);
-        self.wheel.push(due, Scheduled::Hangup { pair, side: 1 - side, epoch, why });
-    }
-
-    /// All connections of a node end: told to the peers by its machine, or not at all.
-    fn drop_connections(&mut self, node: NodeId, tell: bool) {
-        let peers = self.net.peers[node.index()].clone();
-        for (_, pair) in peers {
-            self.close_side(pair, node, Hangup::Reset, tell);
-        }
-    }
-
-    /// A machine is back: peers that sent into the silence get through, and learn that the connection is gone.
-    fn revive_connections(&mut self, node: NodeId) {
-        for (peer, _) in self.net.peers[node.index()].clone() {
-            self.resume_sending(peer, node);
-        }
-    }
-
-    fn resume_sending(&mut self, from: NodeId, to: NodeId) {
-        let Some(pair) = self.net.find(from, to) else { return };
-        let state = &mut self.net.pairs[pair as usize];
-        let side = u8::from(state.ends[1] == from);
-        let epoch = state.epoch;
-        if let Some(why) = state.sides[usize::from(1 - side)].hangup_owed.take() {
-            let due = self.now + net::RETRANSMIT_FIRST;
-            self.wheel.push(due, Scheduled::Hangup { pair, side: 1 - side, epoch, why });
-        }
-        let mine = &mut state.sides[usize::from(side)];
-        if let Some(first) = mine.stuck.front()
-            && !mine.retransmitting
-        {
-            mine.retransmitting = true;
-            let at = net::next_retransmission(first.since, self.now);
-            self.wheel.push(at, Scheduled::Retransmit { pair, side, epoch });
-        }
-    }
-
-    fn retransmit(&mut self, pair: u32, side: u8, epoch: u32) {
-        let state = &mut self.net.pairs[pair as usize];
-        if state.epoch != epoch {
-            return;
-        }
-        let (me, peer) = (state.ends[usize::from(side)], state.ends[usize::from(1 - side)]);
-        let peer_open = state.sides[usize::from(1 - side)].state == SideState::Open;
-        state.sides[usize::from(side)].retransmitting = false;
-        if self.is_silent(me, peer) {
-            return;
-        }
-        if !peer_open {
-            // The machine answers, but knows nothing of this connection: a reset.
-            let due = self.now + self.one_way(me, peer) + self.one_way(peer, me);
-            self.wheel.push(due, Scheduled::Hangup { pair, side, epoch, why: Hangup::Reset });
-            return;
-        }
-        let stuck = std::mem::take(&mut self.net.pairs[pair as usize].sides[usize::from(side)].stuck);
-        for segment in stuck {
-            self.launch(pair, side, segment.message, segment.bytes, segment.look);
-        }
-    }
-
-    fn send(&mut self, me: NodeId, peer: NodeId, message: P::Message, bytes: u32, look: Look) -> bool {
-        let Some(pair) = self.net.find(me, peer) else { return false };
-        let state = &mut self.net.pairs[pair as usize];
-        let side = u8::from(state.ends[1] == me);
-        let peer_open = state.sides[usize::from(1 - side)].state == SideState::Open;
-        let mine = &mut state.sides[usize::from(side)];
-        if mine.state != SideState::Open {
-            return false;
-        }
-        let waiting = !mine.stuck.is_empty();
-        if waiting || self.is_silent(me, peer) || !peer_open {
-            let flight = Flight { from: me, to: peer, look, sent: self.now, due: self.now };
-            let epoch = self.net.pairs[pair as usize].epoch;
-            if !waiting && !self.is_silent(me, peer) {
-                // Half open: the machine answers with a reset.
-                let due = self.now + self.one_way(me, peer) + self.one_way(peer, me);
-                self.wheel.push(due, Scheduled::Hangup { pair, side, epoch, why: Hangup::Reset });
-            }
-            self.net.wreck(flight, self.now);
-            let stuck = Stuck { since: self.now, message, look, bytes };
-            self.net.pairs[pair as usize].sides[usize::from(side)].stuck.push_back(stuck);
-            return true;
-        }
-        self.launch(pair, side, message, bytes, look);
-        true
-    }
-
-    fn launch(&mut self, pair: u32, side: u8, message: P::Message, bytes: u32, look: Look) {
-        let state = &self.net.pairs[pair as usize];
-        let (from, to, epoch) = (state.ends[usize::from(side)], state.ends[usize::from(1 - side)], state.epoch);
-        let rate = self.net.link(from, to).bytes_per_second;
-        let card = self.nodes[from.index()].machine.profile().network_bytes_per_second;
-        let rate = if rate == 0 || (card != 0 && card < rate) { card } else { rate };
-        let latency = self.one_way(from, to);
-        let mine = &mut self.net.pairs[pair as usize].sides[usize::from(side)];
-        let depart = self.now.max(mine.free_at) + Nanos::to_move(u64::from(bytes), rate);
-        mine.free_at = depart;
-        let due = (depart + latency).max(mine.last_due);
-        mine.last_due = due;
-        let flight = self.net.take_off(Flight { from, to, look, sent: self.now, due });
-        self.wheel.push(due, Scheduled::Deliver { pair, side, epoch, flight, bytes, message });
-    }
-}
-
-/// What a process can do in answer to an event.
-#[derive(Debug)]
-pub struct Effects<'a, P: Process> {
-    kit: &'a mut Kit<P>,
-    me: NodeId,
-    exiting: bool,
-}
-
-impl<P: Process> Effects<'_, P> {
-    /// Which node this process is.
-    #[must_use]
-    pub fn me(&self) -> NodeId {
-        self.me
-    }
-
-    /// The time of the event.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        self.kit.now
-    }
-
-    /// The dice of this process.
-    pub fn dice(&mut self) -> &mut Dice {
-        &mut self.kit.nodes[self.me.index()].dice
-    }
-
-    /// Remembers something for later.
-    pub fn wake_at(&mut self, at: Time, wake: P::Wake) -> Alarm {
-        let life = self.kit.nodes[self.me.index()].life;
-        self.kit.wheel.push(at, Scheduled::Wake { node: self.me, life, wake })
-    }
-
-    /// Remembers something for after a while.
-    pub fn wake_in(&mut self, wait: Nanos, wake: P::Wake) -> Alarm {
-        self.wake_at(self.kit.now + wait, wake)
-    }
-
-    /// Forgets what was to be remembered. Harmless if it has come already.
-    pub fn cancel(&mut self, alarm: Alarm) {
-        self.kit.wheel.cancel(alarm);
-    }
-
-    /// Does `cost` of work on a core; `wake` comes when it is done. A lane does one thing at a time, in order.
-    pub fn work(&mut self, lane: u16, cost: Nanos, wake: P::Wake) {
-        let end = self.kit.nodes[self.me.index()].machine.book_work(self.kit.now, lane, cost);
-        self.wake_at(end, wake);
-    }
-
-    /// When the work booked on a lane will be done; in the past if it is idle.
-    #[must_use]
-    pub fn lane_free(&self, lane: u16) -> Time {
-        self.kit.nodes[self.me.index()].machine.lane_free(lane)
-    }
-
-    /// Writes bytes to the page cache.
-    pub fn write(&mut self, bytes: u64) {
-        self.kit.nodes[self.me.index()].machine.write(bytes);
-    }
-
-    /// Flushes `bytes` of what was written (fsync); `wake` comes when they are on the disk.
-    pub fn flush(&mut self, bytes: u64, wake: P::Wake) {
-        let end = self.kit.nodes[self.me.index()].machine.book_flush(self.kit.now, bytes);
-        self.wake_at(end, wake);
-    }
-
-    /// Opens a connection; [`Event::Connected`] or [`Event::Disconnected`] follows. Nothing happens if one is open.
-    pub fn connect(&mut self, peer: NodeId) {
-        self.kit.connect(self.me, peer);
-    }
-
-    /// Closes the connection, or gives up opening it. The peer learns of it; this process gets no event.
-    pub fn disconnect(&mut self, peer: NodeId) {
-        self.kit.disconnect(self.me, peer);
-    }
-
-    /// Whether this process sees an open connection to `peer`. It may be dead without knowing.
-    #[must_use]
-    pub fn is_connected(&self, peer: NodeId) -> bool {
-        self.kit.is_open(self.me, peer)
-    }
-
-    /// Sends a message over the open connection. False if there is none: then nothing was sent.
-    pub fn send(&mut self, peer: NodeId, message: P::Message, bytes: u32, look: Look) -> bool {
-        self.kit.send(self.me, peer, message, bytes, look)
-    }
-
-    /// Tells the observers something.
-    pub fn note(&mut self, note: Note) {
-        self.kit.notes.push((self.kit.now, self.me, note));
-    }
-
-    /// Tells the observers of something that belongs on the time line.
-    pub fn mark(
-        &mut self,
-        kind: crate::story::MarkKind,
-        code: &'static str,
-        values: Vec<String>,
-        rule: crate::story::Rule,
-    ) {
-        let mark = Mark { at: self.kit.now, kind, node: self.me, code, values, rule };
-        self.note(Note::Mark(mark));
-    }
-
-    /// Ends this process in good order, after this event. Connections are closed.
-    pub fn exit(&mut self) {
-        self.exiting = true;
     }
 }

@@ -1,0 +1,32 @@
+// npm test: the same set-up as npm start, then every check. `npm test -- page tidy` runs the named ones only.
+import { buildPage, buildWasm, ensureChromium, ensureTools, env, run } from './tools.mjs';
+
+ensureTools();
+const steps = {
+  format: () => run('cargo', ['fmt', '--all', '--check']),
+  clippy: () => run('cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings']),
+  rust: () => run('cargo', ['test', '--workspace', '--quiet']),
+  wasm: () => (buildWasm(), run('vitest', ['run', '--config', 'www/wasm.vitest.config.ts'])),
+  lint: () => run('biome', ['ci', '--error-on-warnings']),
+  types: () => run('tsc', ['--noEmit']),
+  unit: () => run('vitest', ['run']),
+  page: () => {
+    env.CHROMIUM = ensureChromium();
+    buildWasm();
+    buildPage();
+    return run('vitest', ['run', '--config', 'www/e2e/vitest.config.ts']);
+  },
+};
+const wanted = process.argv.slice(2);
+const results = [];
+for (const [name, step] of Object.entries(steps)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n== ${name}`);
+  const from = Date.now();
+  results.push({ name, passed: step(), seconds: Math.round((Date.now() - from) / 1000) });
+}
+console.log('');
+for (const { name, passed, seconds } of results) console.log(`${passed ? 'passed' : 'FAILED'}  ${name} (${seconds} s)`);
+const failed = results.filter((result) => !result.passed).length;
+console.log(`${results.length - failed} passed, ${failed} failed`);
+process.exit(failed > 0 || results.length === 0 ? 1 : 0);
