@@ -53,7 +53,7 @@ pub enum Crash {
 
 /// What can happen to a process.
 #[derive(Clone, Debug)]
-pub enum Event<P: Process + ?Sized> {
+pub enum Event<P: Process> {
     /// It starts, for the first time or again.
     Started,
     /// It is asked to stop in good order; it calls [`Effects::exit`] when it has.
