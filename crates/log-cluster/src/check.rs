@@ -1,0 +1,181 @@
+//! What Kafka refuses, with its reasons.
+
+use crate::config::{Acks, Config, ConsumerConfig, Controllers, ProducerConfig, TopicSpec};
+use sim::workload::Problem;
+
+/// Where problems are gathered.
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: &str, message: String) {
+        self.0.push(Problem { path: path.to_owned(), message });
+    }
+}
+
+impl Config {
+    /// Looks for what Kafka would refuse, and for what cannot be.
+    ///
+    /// # Errors
+    /// All that was found, each with its place and Kafka's reason.
+    pub fn check(&self) -> Result<(), Vec<Problem>> {
+        let mut found = Problems(Vec::new());
+        self.check_nodes(&mut found);
+        self.check_broker(&mut found);
+        for (index, topic) in self.topics.iter().enumerate() {
+            self.check_topic(&format!("topics[{index}]"), topic, &mut found);
+        }
+        for (index, producer) in self.producers.iter().enumerate() {
+            let path = format!("producers[{index}]");
+            self.check_subscription(&format!("{path}.topic"), &producer.topic, &mut found);
+            check_producer(&format!("{path}.config"), &producer.config, &mut found);
+        }
+        for (index, consumer) in self.consumers.iter().enumerate() {
+            let path = format!("consumers[{index}]");
+            for topic in &consumer.topics {
+                self.check_subscription(&format!("{path}.topics"), topic, &mut found);
+            }
+            self.check_consumer(&format!("{path}.config"), &consumer.config, &mut found);
+        }
+        if found.0.is_empty() { Ok(()) } else { Err(found.0) }
+    }
+
+    fn check_nodes(&self, found: &mut Problems) {
+        if !(1..=100).contains(&self.brokers) {
+            found.add("brokers", format!("expected 1 to 100 brokers, found {}", self.brokers));
+        }
+        let (Controllers::Dedicated(count) | Controllers::Combined(count)) = self.controllers;
+        if !matches!(count, 1 | 3 | 5) {
+            found.add("controllers", format!("expected 1, 3 or 5 controllers, found {count}"));
+        }
+        if matches!(self.controllers, Controllers::Combined(_)) && count > self.brokers {
+            found.add("controllers", format!("{count} brokers cannot be controllers: there are {}", self.brokers));
+        }
+    }
+
+    fn check_broker(&self, found: &mut Problems) {
+        let broker = &self.broker;
+        if broker.broker_heartbeat_interval_ms.saturating_mul(2) > broker.broker_session_timeout_ms {
+            let message = "broker.heartbeat.interval.ms must be at most half of broker.session.timeout.ms";
+            found.add("broker.broker.heartbeat.interval.ms", message.to_owned());
+        }
+        if broker.replica_fetch_wait_max_ms > broker.replica_lag_time_max_ms {
+            let message = "replica.fetch.wait.max.ms must always be at most replica.lag.time.max.ms, \
+                           to prevent in-sync sets from shrinking all the time";
+            found.add("broker.replica.fetch.wait.max.ms", message.to_owned());
+        }
+        if broker.group_min_session_timeout_ms > broker.group_max_session_timeout_ms {
+            let message = "group.min.session.timeout.ms must be at most group.max.session.timeout.ms";
+            found.add("broker.group.min.session.timeout.ms", message.to_owned());
+        }
+        let factor = broker.offsets_topic_replication_factor;
+        if !self.consumers.is_empty() && factor > i64::from(self.brokers) {
+            let message = format!(
+                "offsets.topic.replication.factor is {factor} and there are {} brokers: __consumer_offsets could \
+                 never be created, and no group could find its coordinator",
+                self.brokers
+            );
+            found.add("broker.offsets.topic.replication.factor", message);
+        }
+    }
+
+    fn check_topic(&self, path: &str, topic: &TopicSpec, found: &mut Problems) {
+        let name = &topic.name;
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.chars().all(legal) {
+            let message = format!("\"{name}\" is no topic name: 1 to 249 ASCII letters, digits, '.', '_' and '-'");
+            found.add(&format!("{path}.name"), message);
+        }
+        if name == "__consumer_offsets" {
+            found.add(&format!("{path}.name"), "__consumer_offsets is the brokers' own".to_owned());
+        }
+        if self.topics.iter().filter(|other| other.name == *name).count() > 1 {
+            found.add(&format!("{path}.name"), format!("topic {name} already exists"));
+        }
+        if !(1..=1_000).contains(&topic.partitions) {
+            let message = format!("number of partitions must be 1 to 1000 here, found {}", topic.partitions);
+            found.add(&format!("{path}.partitions"), message);
+        }
+        if topic.replication_factor == 0 || topic.replication_factor > self.brokers {
+            // K-E9: the placer refuses with INVALID_REPLICATION_FACTOR.
+            let message = format!(
+                "INVALID_REPLICATION_FACTOR: unable to replicate the partition {} times, only {} brokers",
+                topic.replication_factor, self.brokers
+            );
+            found.add(&format!("{path}.replication_factor"), message);
+        }
+        self.check_assignment(path, topic, found);
+    }
+
+    fn check_assignment(&self, path: &str, topic: &TopicSpec, found: &mut Problems) {
+        let lists = &topic.replica_assignment;
+        if lists.is_empty() {
+            return;
+        }
+        let path = format!("{path}.replica_assignment");
+        if lists.len() != topic.partitions as usize {
+            found.add(&path, format!("expected {} lists of replicas, found {}", topic.partitions, lists.len()));
+        }
+        for list in lists {
+            let known = list.iter().all(|broker| (1..=self.brokers).contains(broker));
+            let twice = list.iter().enumerate().any(|(index, broker)| list[..index].contains(broker));
+            if list.len() != usize::from(topic.replication_factor) || !known || twice {
+                let message = format!(
+                    "INVALID_REPLICA_ASSIGNMENT: {list:?} is not {} different brokers of 1 to {}",
+                    topic.replication_factor, self.brokers
+                );
+                found.add(&path, message);
+            }
+        }
+    }
+
+    fn check_subscription(&self, path: &str, topic: &str, found: &mut Problems) {
+        if !self.topics.iter().any(|known| known.name == topic) {
+            found.add(path, format!("there is no topic {topic}"));
+        }
+    }
+
+    fn check_consumer(&self, path: &str, consumer: &ConsumerConfig, found: &mut Problems) {
+        let (session, broker) = (consumer.session_timeout_ms, &self.broker);
+        let (least, most) = (broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms);
+        if !(least..=most).contains(&session) {
+            let message = format!(
+                "INVALID_SESSION_TIMEOUT: {session} is not within group.min.session.timeout.ms={least} and \
+                 group.max.session.timeout.ms={most}"
+            );
+            found.add(&format!("{path}.session.timeout.ms"), message);
+        }
+        if consumer.heartbeat_interval_ms >= session {
+            let message = "heartbeat.interval.ms must be less than session.timeout.ms".to_owned();
+            found.add(&format!("{path}.heartbeat.interval.ms"), message);
+        }
+        if consumer.group_id.is_empty() {
+            found.add(&format!("{path}.group.id"), "a consumer that subscribes needs a group.id".to_owned());
+        }
+    }
+}
+
+/// K-P5: what a producer's settings demand of each other.
+fn check_producer(path: &str, producer: &ProducerConfig, found: &mut Problems) {
+    let least = producer.linger_ms.saturating_add(producer.request_timeout_ms);
+    if producer.delivery_timeout_ms < least {
+        let message = format!(
+            "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms, which is {least}"
+        );
+        found.add(&format!("{path}.delivery.timeout.ms"), message);
+    }
+    if !producer.is_idempotent() {
+        return;
+    }
+    if producer.retries == 0 {
+        let message = "must set retries to non-zero when using the idempotent producer".to_owned();
+        found.add(&format!("{path}.retries"), message);
+    }
+    if producer.max_in_flight_requests_per_connection > 5 {
+        let message = "must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer";
+        found.add(&format!("{path}.max.in.flight.requests.per.connection"), message.to_owned());
+    }
+    if producer.acks != Acks::All {
+        let message = "must set acks to all in order to use the idempotent producer".to_owned();
+        found.add(&format!("{path}.acks"), message);
+    }
+}

@@ -1,0 +1,399 @@
+//! What a cluster of logs is made of: its brokers, topics and clients, all under Kafka's names.
+
+use crate::settings::{settings, words};
+use sim::{LinkProfile, MachineProfile, Nanos};
+
+const INT_MAX: i64 = i32::MAX as i64;
+const MAX: i64 = i64::MAX;
+
+words! {
+    /// How many replicas must have a batch before its producer is answered (K-A1).
+    Acks {
+        /// None: there is no answer.
+        None = "0",
+        /// The leader.
+        Leader = "1",
+        /// All in-sync replicas.
+        All = "all" | "-1",
+    }
+}
+
+words! {
+    /// Where a group without a committed offset begins (K-C5).
+    OffsetReset {
+        /// At the end: what was written before is skipped.
+        Latest = "latest",
+        /// At the beginning.
+        Earliest = "earliest",
+    }
+}
+
+words! {
+    /// How a partition is chosen.
+    PartitionerClass {
+        /// By the key's hash, and sticky without a key (K-T1, K-T3).
+        Default = "" | "default",
+        /// One record each in turn (K-T5).
+        RoundRobin = "RoundRobinPartitioner" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
+    }
+}
+
+words! {
+    /// How a group shares its partitions out (K-S1 to K-S5).
+    Strategy {
+        /// Ranges of each topic.
+        Range = "range" | "org.apache.kafka.clients.consumer.RangeAssignor",
+        /// In turn over all topics.
+        RoundRobin = "roundrobin" | "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+        /// Balanced, with as few moves as possible.
+        Sticky = "sticky" | "org.apache.kafka.clients.consumer.StickyAssignor",
+        /// As sticky, in two steps without stopping the group.
+        CooperativeSticky = "cooperative-sticky" | "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+    }
+}
+
+words! {
+    /// How a group keeps its members together.
+    GroupProtocol {
+        /// Join and sync, one member assigns (K-G2).
+        Classic = "classic",
+    }
+}
+
+settings! {
+    /// Settings of brokers and controllers; one for the whole cluster.
+    BrokerConfig {
+        /// A batch is committed only while at least so many replicas are in sync (K-A2, K-A5).
+        min_insync_replicas: i64 = 1, "min.insync.replicas", 1..INT_MAX;
+        /// Whether a replica that is not in sync may lead when no other is left.
+        unclean_leader_election_enable: bool = false, "unclean.leader.election.enable";
+        /// How often the controller looks for leaderless partitions that an unclean election would help.
+        unclean_leader_election_interval_ms: i64 = 300_000, "unclean.leader.election.interval.ms", 1..INT_MAX;
+        /// Whether the controller keeps eligible leader replicas (K-E8).
+        eligible_leader_replicas: bool = true, "eligible.leader.replicas";
+        /// How long a follower may lag behind and stay in sync (K-R3).
+        replica_lag_time_max_ms: i64 = 30_000, "replica.lag.time.max.ms", 1..MAX;
+        /// How long a follower's fetch waits for data.
+        replica_fetch_wait_max_ms: i64 = 500, "replica.fetch.wait.max.ms", 0..INT_MAX;
+        /// How many bytes a follower's fetch waits for.
+        replica_fetch_min_bytes: i64 = 1, "replica.fetch.min.bytes", 0..INT_MAX;
+        /// Bytes of one partition in one answer to a follower.
+        replica_fetch_max_bytes: i64 = 1_048_576, "replica.fetch.max.bytes", 0..INT_MAX;
+        /// Bytes in one answer to a follower.
+        replica_fetch_response_max_bytes: i64 = 10_485_760, "replica.fetch.response.max.bytes", 0..INT_MAX;
+        /// How long a follower waits after a failed fetch.
+        replica_fetch_backoff_ms: i64 = 1_000, "replica.fetch.backoff.ms", 0..INT_MAX;
+        /// How often the high watermark is written down.
+        replica_high_watermark_checkpoint_interval_ms: i64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", 1..MAX;
+        /// The greatest batch that a broker takes.
+        message_max_bytes: i64 = 1_048_588, "message.max.bytes", 0..INT_MAX;
+        /// How often a broker shows a sign of life to the controller.
+        broker_heartbeat_interval_ms: i64 = 2_000, "broker.heartbeat.interval.ms", 1..INT_MAX;
+        /// How long a broker may be silent before it is fenced (K-Q4).
+        broker_session_timeout_ms: i64 = 9_000, "broker.session.timeout.ms", 1..INT_MAX;
+        /// How long a controller waits for an election; up to twice that, at random (K-Q2).
+        controller_quorum_election_timeout_ms: i64 = 1_000, "controller.quorum.election.timeout.ms", 1..INT_MAX;
+        /// How long a controller may go without hearing the active one (K-Q2).
+        controller_quorum_fetch_timeout_ms: i64 = 2_000, "controller.quorum.fetch.timeout.ms", 1..INT_MAX;
+        /// How often the active controller writes a record that says nothing.
+        metadata_max_idle_interval_ms: i64 = 500, "metadata.max.idle.interval.ms", 0..INT_MAX;
+        /// Whether leadership is given back to the preferred replicas from time to time (K-E7).
+        auto_leader_rebalance_enable: bool = true, "auto.leader.rebalance.enable";
+        /// How often that is looked at.
+        leader_imbalance_check_interval_seconds: i64 = 300, "leader.imbalance.check.interval.seconds", 1..MAX;
+        /// Whether a broker that stops hands its leaderships over first (K-Q6).
+        controlled_shutdown_enable: bool = true, "controlled.shutdown.enable";
+        /// How long a new group waits for more members (K-G2).
+        group_initial_rebalance_delay_ms: i64 = 3_000, "group.initial.rebalance.delay.ms", 0..INT_MAX;
+        /// The shortest session that a consumer may ask for.
+        group_min_session_timeout_ms: i64 = 6_000, "group.min.session.timeout.ms", 1..INT_MAX;
+        /// The longest session that a consumer may ask for.
+        group_max_session_timeout_ms: i64 = 1_800_000, "group.max.session.timeout.ms", 1..INT_MAX;
+        /// Partitions of the topic of committed offsets (K-G1).
+        offsets_topic_num_partitions: i64 = 50, "offsets.topic.num.partitions", 1..INT_MAX;
+        /// Replicas of the topic of committed offsets.
+        offsets_topic_replication_factor: i64 = 3, "offsets.topic.replication.factor", 1..32_767;
+        /// How long a commit of offsets may wait for its replicas (K-O1).
+        offsets_commit_timeout_ms: i64 = 5_000, "offsets.commit.timeout.ms", 1..INT_MAX;
+        /// The size at which a segment is closed (K-D1).
+        log_segment_bytes: i64 = 1_073_741_824, "log.segment.bytes", 1_048_576..INT_MAX;
+        /// The age at which a segment is closed (K-D1).
+        log_roll_ms: i64 = 604_800_000, "log.roll.ms", 1..MAX;
+        /// How long messages are kept; -1 for ever (K-D2).
+        log_retention_ms: i64 = 604_800_000, "log.retention.ms", -1..MAX;
+        /// How many bytes a partition keeps; -1 for any number (K-D2).
+        log_retention_bytes: i64 = -1, "log.retention.bytes", -1..MAX;
+        /// How often logs are looked through for what may be deleted.
+        log_retention_check_interval_ms: i64 = 300_000, "log.retention.check.interval.ms", 1..MAX;
+        /// Messages after which a log is flushed (K-F1).
+        log_flush_interval_messages: i64 = MAX, "log.flush.interval.messages", 1..MAX;
+        /// The longest that a message stays unflushed; unset for no limit (K-F1).
+        log_flush_interval_ms: Option<i64> = None, "log.flush.interval.ms", 0..MAX;
+        /// How long a producer's sequence numbers are remembered (K-I3).
+        producer_id_expiration_ms: i64 = 86_400_000, "producer.id.expiration.ms", 1..INT_MAX;
+    }
+}
+
+settings! {
+    /// Settings of one topic; what is unset is the brokers'.
+    TopicConfig {
+        /// As the brokers' setting of that name.
+        min_insync_replicas: Option<i64> = None, "min.insync.replicas", 1..INT_MAX;
+        /// As the brokers' setting of that name.
+        unclean_leader_election_enable: Option<bool> = None, "unclean.leader.election.enable";
+        /// The greatest batch.
+        max_message_bytes: Option<i64> = None, "max.message.bytes", 0..INT_MAX;
+        /// The size at which a segment is closed (K-D1).
+        segment_bytes: Option<i64> = None, "segment.bytes", 1_048_576..INT_MAX;
+        /// The age at which a segment is closed (K-D1).
+        segment_ms: Option<i64> = None, "segment.ms", 1..MAX;
+        /// How long messages are kept; -1 for ever (K-D2).
+        retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
+        /// How many bytes a partition keeps; -1 for any number (K-D2).
+        retention_bytes: Option<i64> = None, "retention.bytes", -1..MAX;
+        /// Messages after which the log is flushed (K-F1).
+        flush_messages: Option<i64> = None, "flush.messages", 1..MAX;
+        /// The longest that a message stays unflushed (K-F1).
+        flush_ms: Option<i64> = None, "flush.ms", 0..MAX;
+    }
+}
+
+settings! {
+    /// Settings of a producer.
+    ProducerConfig {
+        /// What an acknowledgement waits for (K-A1).
+        acks: Acks = Acks::All, "acks";
+        /// The size of a batch (K-P1).
+        batch_size: i64 = 16_384, "batch.size", 0..INT_MAX;
+        /// How long a batch waits for more records (K-P2).
+        linger_ms: i64 = 5, "linger.ms", 0..MAX;
+        /// All that may wait to be sent (K-P1).
+        buffer_memory: i64 = 33_554_432, "buffer.memory", 0..MAX;
+        /// How long sending may block for memory or metadata (K-P1).
+        max_block_ms: i64 = 60_000, "max.block.ms", 0..MAX;
+        /// The greatest request (K-P3).
+        max_request_size: i64 = 1_048_576, "max.request.size", 0..INT_MAX;
+        /// How often a batch is tried again (K-P4).
+        retries: i64 = INT_MAX, "retries", 0..INT_MAX;
+        /// Unanswered requests to one broker (K-P4).
+        max_in_flight_requests_per_connection: i64 = 5, "max.in.flight.requests.per.connection", 1..INT_MAX;
+        /// When a batch is given up (K-P4).
+        delivery_timeout_ms: i64 = 120_000, "delivery.timeout.ms", 0..INT_MAX;
+        /// How long one request may take.
+        request_timeout_ms: i64 = 30_000, "request.timeout.ms", 0..INT_MAX;
+        /// The wait before the first retry; it doubles.
+        retry_backoff_ms: i64 = 100, "retry.backoff.ms", 0..MAX;
+        /// The longest wait before a retry.
+        retry_backoff_max_ms: i64 = 1_000, "retry.backoff.max.ms", 0..MAX;
+        /// The wait before the first attempt to connect again; it doubles.
+        reconnect_backoff_ms: i64 = 50, "reconnect.backoff.ms", 0..MAX;
+        /// The longest wait before an attempt to connect again.
+        reconnect_backoff_max_ms: i64 = 1_000, "reconnect.backoff.max.ms", 0..MAX;
+        /// Whether brokers drop what was sent twice; unset: if nothing forbids it (K-P5).
+        enable_idempotence: Option<bool> = None, "enable.idempotence";
+        /// How a partition is chosen.
+        partitioner_class: PartitionerClass = PartitionerClass::Default, "partitioner.class";
+        /// Whether busy partitions get less (K-T4).
+        partitioner_adaptive_partitioning_enable: bool = true, "partitioner.adaptive.partitioning.enable";
+        /// After how long a broker that takes nothing is left out; 0 for never (K-T4).
+        partitioner_availability_timeout_ms: i64 = 0, "partitioner.availability.timeout.ms", 0..MAX;
+        /// Whether keys are ignored.
+        partitioner_ignore_keys: bool = false, "partitioner.ignore.keys";
+        /// How old the client's knowledge of the cluster may get.
+        metadata_max_age_ms: i64 = 300_000, "metadata.max.age.ms", 0..MAX;
+    }
+}
+
+settings! {
+    /// Settings of a consumer.
+    ConsumerConfig {
+        /// The group that it is a member of.
+        group_id: String = "group".to_owned(), "group.id";
+        /// How its group is kept together.
+        group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol";
+        /// How its group shares partitions out (K-G5).
+        partition_assignment_strategy: Strategy = Strategy::Range, "partition.assignment.strategy";
+        /// How many bytes a fetch waits for (K-C1).
+        fetch_min_bytes: i64 = 1, "fetch.min.bytes", 0..INT_MAX;
+        /// How long a fetch waits (K-C1).
+        fetch_max_wait_ms: i64 = 500, "fetch.max.wait.ms", 0..INT_MAX;
+        /// Bytes in one answer.
+        fetch_max_bytes: i64 = 52_428_800, "fetch.max.bytes", 0..INT_MAX;
+        /// Bytes of one partition in one answer.
+        max_partition_fetch_bytes: i64 = 1_048_576, "max.partition.fetch.bytes", 0..INT_MAX;
+        /// Records that one poll returns (K-C3).
+        max_poll_records: i64 = 500, "max.poll.records", 1..INT_MAX;
+        /// The longest time between two polls (K-C4).
+        max_poll_interval_ms: i64 = 300_000, "max.poll.interval.ms", 1..INT_MAX;
+        /// How long it may be silent (K-G3).
+        session_timeout_ms: i64 = 45_000, "session.timeout.ms", 1..INT_MAX;
+        /// How often it shows a sign of life (K-G3).
+        heartbeat_interval_ms: i64 = 3_000, "heartbeat.interval.ms", 1..INT_MAX;
+        /// Where it begins without a committed offset (K-C5).
+        auto_offset_reset: OffsetReset = OffsetReset::Latest, "auto.offset.reset";
+        /// Whether polls commit by themselves (K-O2). If not, this application commits after each polled batch.
+        enable_auto_commit: bool = true, "enable.auto.commit";
+        /// How often they do.
+        auto_commit_interval_ms: i64 = 5_000, "auto.commit.interval.ms", 0..INT_MAX;
+        /// How long one request may take.
+        request_timeout_ms: i64 = 30_000, "request.timeout.ms", 0..INT_MAX;
+        /// The wait before the first retry; it doubles.
+        retry_backoff_ms: i64 = 100, "retry.backoff.ms", 0..MAX;
+        /// The longest wait before a retry.
+        retry_backoff_max_ms: i64 = 1_000, "retry.backoff.max.ms", 0..MAX;
+        /// The wait before the first attempt to connect again; it doubles.
+        reconnect_backoff_ms: i64 = 50, "reconnect.backoff.ms", 0..MAX;
+        /// The longest wait before an attempt to connect again.
+        reconnect_backoff_max_ms: i64 = 1_000, "reconnect.backoff.max.ms", 0..MAX;
+        /// How old the client's knowledge of the cluster may get.
+        metadata_max_age_ms: i64 = 300_000, "metadata.max.age.ms", 0..MAX;
+    }
+}
+
+/// Who keeps the cluster's metadata.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    /// Nodes of their own: 1, 3 or 5.
+    Dedicated(u16),
+    /// The first 1, 3 or 5 brokers, beside their work as brokers.
+    Combined(u16),
+}
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: u32,
+    /// How many replicas of each.
+    pub replication_factor: u16,
+    /// The replicas of each partition, by the brokers' numbers (`broker-1` is 1); empty: the controller places them
+    /// (K-E9).
+    pub replica_assignment: Vec<Vec<u16>>,
+    /// Its settings.
+    pub config: TopicConfig,
+}
+
+impl TopicSpec {
+    /// A topic with the brokers' settings.
+    #[must_use]
+    pub fn new(name: &str, partitions: u32, replication_factor: u16) -> TopicSpec {
+        TopicSpec {
+            name: name.to_owned(),
+            partitions,
+            replication_factor,
+            replica_assignment: Vec::new(),
+            config: TopicConfig::default(),
+        }
+    }
+}
+
+/// A producing client: where it writes, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerClient {
+    /// The topic.
+    pub topic: String,
+    /// Its settings.
+    pub config: ProducerConfig,
+}
+
+/// A consuming client: what it reads, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerClient {
+    /// The topics.
+    pub topics: Vec<String>,
+    /// Its settings.
+    pub config: ConsumerConfig,
+}
+
+/// What a broker's work costs its machine. Assumed figures of a current server; no source states them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Costs {
+    /// Of a request, whatever it carries.
+    pub request: Nanos,
+    /// Of a thousand bytes in a request or an answer.
+    pub kilobyte: Nanos,
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Costs { request: Nanos::micros(20), kilobyte: Nanos(500) }
+    }
+}
+
+/// A cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many brokers.
+    pub brokers: u16,
+    /// Who keeps the metadata.
+    pub controllers: Controllers,
+    /// Settings of brokers and controllers.
+    pub broker: BrokerConfig,
+    /// Topics that exist from the start.
+    pub topics: Vec<TopicSpec>,
+    /// Producing clients, in the order of the workload's; one that is missing here is like the last, or writes to the
+    /// first topic with Kafka's defaults.
+    pub producers: Vec<ProducerClient>,
+    /// Consuming clients, in the order of the workload's; one that is missing here is like the last, or reads the
+    /// first topic with Kafka's defaults.
+    pub consumers: Vec<ConsumerClient>,
+    /// What brokers and controllers run on.
+    pub machine: MachineProfile,
+    /// What clients run on.
+    pub client_machine: MachineProfile,
+    /// Every link, until it is changed.
+    pub link: LinkProfile,
+    /// What a broker's work costs.
+    pub costs: Costs,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            brokers: 3,
+            controllers: Controllers::Dedicated(3),
+            broker: BrokerConfig::default(),
+            topics: vec![TopicSpec::new("orders", 3, 3)],
+            producers: Vec::new(),
+            consumers: Vec::new(),
+            machine: MachineProfile::default(),
+            client_machine: MachineProfile::default(),
+            link: LinkProfile::default(),
+            costs: Costs::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The how-many-th producer's client.
+    #[must_use]
+    pub fn producer(&self, index: usize) -> ProducerClient {
+        let found = self.producers.get(index).or(self.producers.last()).cloned();
+        let topic = || self.topics.first().map(|topic| topic.name.clone()).unwrap_or_default();
+        found.unwrap_or_else(|| ProducerClient { topic: topic(), config: ProducerConfig::default() })
+    }
+
+    /// The how-many-th consumer's client.
+    #[must_use]
+    pub fn consumer(&self, index: usize) -> ConsumerClient {
+        let found = self.consumers.get(index).or(self.consumers.last()).cloned();
+        let topics = || self.topics.first().map(|topic| topic.name.clone()).into_iter().collect();
+        found.unwrap_or_else(|| ConsumerClient { topics: topics(), config: ConsumerConfig::default() })
+    }
+}
+
+impl ProducerConfig {
+    /// Whether sequences are used: K-P5, unset means on unless another setting forbids it.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        let possible = self.acks == Acks::All && self.retries > 0;
+        self.enable_idempotence.unwrap_or(possible)
+    }
+}
+
+/// A setting in milliseconds as a duration; what is negative counts as none.
+pub(crate) fn millis(ms: i64) -> Nanos {
+    Nanos::millis(u64::try_from(ms).unwrap_or(0))
+}

@@ -1,0 +1,196 @@
+//! Settings under Kafka's own names, with its own defaults, units and ranges.
+
+/// One setting, for documentation and for suggestions.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct SettingInfo {
+    /// Kafka's name: `linger.ms`.
+    pub name: &'static str,
+    /// The default, as one would write it; empty when unset.
+    pub default: &'static str,
+}
+
+/// A value that a setting can take.
+pub trait SettingValue: Sized {
+    /// Reads the value as Kafka would.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// The value as one would write it.
+    fn write(&self) -> String;
+}
+
+impl SettingValue for i64 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| format!("expected a whole number, found \"{text}\""))
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl SettingValue for bool {
+    fn read(text: &str) -> Result<Self, String> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(format!("expected true or false, found \"{text}\"")),
+        }
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl SettingValue for String {
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.trim().to_owned())
+    }
+
+    fn write(&self) -> String {
+        self.clone()
+    }
+}
+
+impl<T: SettingValue> SettingValue for Option<T> {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() { Ok(None) } else { T::read(text).map(Some) }
+    }
+
+    fn write(&self) -> String {
+        self.as_ref().map(T::write).unwrap_or_default()
+    }
+}
+
+/// An enum whose variants are written as fixed words.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $variant),+ }
+
+        impl $crate::settings::SettingValue for $name {
+            fn read(text: &str) -> Result<Self, String> {
+                match text.trim() {
+                    $($word $(| $alias)* => Ok($name::$variant),)+
+                    _ => Err(format!("expected one of {}, found \"{text}\"", [$($word),+].join(", "))),
+                }
+            }
+
+            fn write(&self) -> String {
+                match self { $($name::$variant => $word.to_owned()),+ }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// A struct of settings: field, type, default, Kafka's name, and the least and greatest value that Kafka takes.
+macro_rules! settings {
+    ($(#[$meta:meta])* $struct:ident { $($(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $name:literal $(, $least:literal .. $most:expr)?;)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $struct { $($(#[$doc])* #[doc = concat!("\n\n`", $name, "`, by default `", stringify!($default), "`.")] pub $field: $type),+ }
+
+        impl Default for $struct {
+            fn default() -> Self {
+                $struct { $($field: $default),+ }
+            }
+        }
+
+        impl $struct {
+            /// Kafka's names of these settings.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// All settings with their defaults as one would write them.
+            #[must_use]
+            pub fn defaults() -> Vec<(&'static str, String)> {
+                let it = $struct::default();
+                vec![$(($name, $crate::settings::SettingValue::write(&it.$field))),+]
+            }
+
+            /// Sets one setting by Kafka's name.
+            ///
+            /// # Errors
+            /// A sentence: the name is unknown (it names the nearest known one), or Kafka refuses the value.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+                match name {
+                    $($name => {
+                        let read: $type = $crate::settings::SettingValue::read(value).map_err(|why| format!("{name}: {why}"))?;
+                        $($crate::settings::in_range(name, &read, $least, $most)?;)?
+                        self.$field = read;
+                        Ok(())
+                    })+
+                    _ => Err($crate::settings::unknown(name, Self::NAMES)),
+                }
+            }
+
+            /// What a setting is set to, by Kafka's name.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<String> {
+                match name {
+                    $($name => Some($crate::settings::SettingValue::write(&self.$field)),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(crate) use settings;
+
+/// What can be held against a range.
+pub(crate) trait Ranged {
+    fn number(&self) -> Option<i64>;
+}
+
+impl Ranged for i64 {
+    fn number(&self) -> Option<i64> {
+        Some(*self)
+    }
+}
+
+impl Ranged for Option<i64> {
+    fn number(&self) -> Option<i64> {
+        *self
+    }
+}
+
+pub(crate) fn in_range(name: &str, value: &impl Ranged, least: i64, most: i64) -> Result<(), String> {
+    match value.number() {
+        Some(value) if value < least => Err(format!("{name}: value must be at least {least}, found {value}")),
+        Some(value) if value > most => Err(format!("{name}: value must be no more than {most}, found {value}")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn unknown(name: &str, names: &[&str]) -> String {
+    match nearest(name, names) {
+        Some(near) => format!("unknown setting {name}; did you mean {near}?"),
+        None => format!("unknown setting {name}"),
+    }
+}
+
+/// The known name that differs from `name` in the fewest letters.
+#[must_use]
+pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().min_by_key(|known| distance(name, known))
+}
+
+/// How many letters to add, drop or change to make one text of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let change = corner + usize::from(letter != *other);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}

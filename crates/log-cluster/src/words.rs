@@ -1,0 +1,33 @@
+//! The sentences of the time line.
+
+/// Each code with its English sentence; `{0}` is the first value.
+pub const WORDS: &[(&str, &str)] = &[
+    ("controller-elected", "{0} is the active controller, epoch {1}"),
+    ("controller-resigned", "{0} is not the active controller any more"),
+    ("broker-registered", "{0} registers"),
+    ("broker-unfenced", "{0} is at work"),
+    ("broker-fenced", "{0} is fenced: no sign of life for {1}"),
+    ("broker-unclean", "{0} came back after an unclean shutdown"),
+    ("controlled-shutdown", "{0} hands its leaderships over"),
+    ("leader-elected", "{0}: {1} leads, epoch {2}"),
+    ("leader-unclean", "{0}: {1} leads by an unclean election, epoch {2}"),
+    ("leader-lost", "{0}: no leader"),
+    ("isr-shrunk", "{0}: in sync now {1}"),
+    ("isr-expanded", "{0}: in sync now {1}"),
+    ("truncated", "{0}: {1} drops {2} records from offset {3}"),
+    ("min-isr", "{0}: {1} refuses {2}: not enough in-sync replicas"),
+    ("retention", "{0}: {1} deletes records up to offset {2}"),
+    ("unflushed-lost", "{0}: {1} lost {2} unflushed records"),
+    ("producer-retries", "{0}: {1}, tries again"),
+    ("producer-gives-up", "{0} gives up {1} records: {2}"),
+    ("producer-blocked", "{0}: buffer.memory is full, sending blocks"),
+    ("producer-epoch", "{0} raises its epoch to {1}"),
+    ("client-disconnected", "{0} loses {1}"),
+    ("group-rebalance", "{0}: {1} starts a rebalance"),
+    ("group-generation", "{0}: generation {1}, {2} members"),
+    ("member-expired", "{0}: no sign of life of {1}"),
+    ("member-left", "{0}: {1} leaves"),
+    ("coordinator-loaded", "{0}: {1} is the coordinator"),
+    ("commit-refused", "{0}: commit refused, {1}"),
+    ("offset-reset", "{0}: {1} starts at offset {2}"),
+];
