@@ -1,1 +1,19 @@
-//! The document: schema, validation, links.
+//! The document: a scenario and its tape, read from untrusted text, checked, and made into what the engines take.
+//!
+//! It must never know what a run does, only what it starts from; whatever a text holds, reading it ends in a document
+//! or in a refusal that names the place. Held by the tests in `tests/documents.rs`.
+
+mod compile;
+pub mod document;
+pub mod link;
+mod log_part;
+mod orders;
+mod queue_part;
+mod read;
+pub mod tape;
+pub mod units;
+
+pub use compile::{Compiled, bounds, compile};
+pub use document::Document;
+pub use orders::{Deed, Part, Step, resolve};
+pub use read::{Refusal, TEXT_MAX, nearest, read, write};

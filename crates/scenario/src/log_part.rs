@@ -1,0 +1,104 @@
+//! The log cluster's part of a document.
+
+use crate::compile::{Checker, bounds};
+use crate::document::{LogPart, Settings, TopicPart};
+use crate::read::suggest;
+use log_cluster::Config;
+use log_cluster::config::{ConsumerClient, ConsumerConfig, Controllers, ProducerClient, ProducerConfig, TopicSpec};
+use serde_json::Value;
+
+/// A setting's value as one writes it in a properties file.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn apply(path: &str, settings: &Settings, check: &mut Checker, mut set: impl FnMut(&str, &str) -> Result<(), String>) {
+    for (name, value) in settings {
+        let path = format!("{path}.{name}");
+        match text(value) {
+            None => check.refuse(path, format!("expected a text, a number or true or false, found {value}")),
+            Some(text) => {
+                if let Err(message) = set(name, &text) {
+                    check.refuse(path, message);
+                }
+            }
+        }
+    }
+}
+
+fn topic(index: usize, part: &TopicPart, brokers: u16, check: &mut Checker) -> TopicSpec {
+    let path = format!("log.topics[{index}]");
+    check.within(&format!("{path}.partitions"), "partitions", part.partitions.into(), 1, bounds::PARTITIONS.into());
+    if part.name.is_empty() || part.name.len() > 249 {
+        check.refuse(format!("{path}.name"), "a topic's name has 1 to 249 characters");
+    }
+    let mut spec = TopicSpec::new(&part.name, part.partitions, part.replication_factor);
+    for (partition, replicas) in part.replicas.iter().enumerate() {
+        for broker in replicas {
+            let path = format!("{path}.replicas[{partition}]");
+            check.within(&path, "as a broker's number", (*broker).into(), 1, brokers.into());
+        }
+    }
+    spec.replica_assignment.clone_from(&part.replicas);
+    apply(&format!("{path}.config"), &part.config, check, |name, value| spec.config.set(name, value));
+    spec
+}
+
+/// Makes the engine's settings of the part.
+pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], check: &mut Checker) -> Config {
+    let mut config = Config::default();
+    check.within("log.brokers", "brokers", part.brokers.into(), 1, bounds::NODES.into());
+    config.brokers = part.brokers;
+    config.controllers = match part.controllers {
+        0 => Controllers::Combined(if part.brokers >= 3 { 3 } else { 1 }),
+        count => Controllers::Dedicated(count),
+    };
+    let partitions: u64 = part.topics.iter().map(|topic| u64::from(topic.partitions)).sum();
+    check.within("log.topics", "partitions in all topics", partitions, 0, bounds::PARTITIONS.into());
+    if partitions <= u64::from(bounds::PARTITIONS) {
+        config.topics = part.topics.iter().enumerate().map(|(i, t)| topic(i, t, part.brokers, check)).collect();
+    }
+    apply("log.broker", &part.broker, check, |name, value| config.broker.set(name, value));
+    let mut producer = ProducerConfig::default();
+    apply("log.producer", &part.producer, check, |name, value| producer.set(name, value));
+    let mut consumer = ConsumerConfig::default();
+    apply("log.consumer", &part.consumer, check, |name, value| consumer.set(name, value));
+    for name in
+        part.clients.keys().filter(|name| !producers.contains(&name.as_str()) && !consumers.contains(&name.as_str()))
+    {
+        let known = producers.iter().chain(consumers).copied();
+        check.refuse(format!("log.clients.{name}"), suggest(format!("there is no client `{name}`"), name, known));
+    }
+    let topics: Vec<String> = part.topics.iter().map(|topic| topic.name.clone()).collect();
+    config.producers = producers
+        .iter()
+        .map(|name| {
+            let mut client =
+                ProducerClient { topic: topics.first().cloned().unwrap_or_default(), config: producer.clone() };
+            if let Some(own) = part.clients.get(*name) {
+                client.topic = own.topics.first().cloned().unwrap_or(client.topic);
+                apply(&format!("log.clients.{name}.config"), &own.config, check, |n, v| client.config.set(n, v));
+            }
+            client
+        })
+        .collect();
+    config.consumers = consumers
+        .iter()
+        .map(|name| {
+            let mut client = ConsumerClient { topics: topics.clone(), config: consumer.clone() };
+            if let Some(own) = part.clients.get(*name) {
+                if !own.topics.is_empty() {
+                    client.topics.clone_from(&own.topics);
+                }
+                apply(&format!("log.clients.{name}.config"), &own.config, check, |n, v| client.config.set(n, v));
+            }
+            client
+        })
+        .collect();
+    config
+}

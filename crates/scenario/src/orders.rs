@@ -1,0 +1,193 @@
+//! Orders resolved: names to nodes, for each cluster that they are for.
+
+use crate::compile::{Checker, bounds};
+use crate::document::Document;
+use crate::read::{Refusal, suggest};
+use crate::tape::{TapeOrder, Verb, Which};
+use sim::Time;
+use sim::workload::{ClientOrder, Workload};
+
+/// What a cluster is told, by the names of its nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// kill -9.
+    Kill(String),
+    /// The machine loses power.
+    PowerOff(String),
+    /// The process freezes.
+    Pause(String),
+    /// It goes on.
+    Resume(String),
+    /// It stops in good order.
+    Stop(String),
+    /// It starts.
+    Start(String),
+    /// Links are cut (`true`) or healed, from each of the first to each of the second; both ways unless one way.
+    Links {
+        /// Cut, not healed.
+        cut: bool,
+        /// One side.
+        from: Vec<String>,
+        /// The other side; empty stands for all other nodes.
+        to: Vec<String>,
+        /// Only from `from` to `to`.
+        one_way: bool,
+    },
+    /// All links are healed.
+    HealAll,
+    /// A part of a machine takes this many percent of its usual time.
+    Slow(String, Part, u32),
+    /// For a client.
+    Client(ClientOrder),
+}
+
+/// A part of a machine.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The disk.
+    Disk,
+    /// The network card and its links.
+    Network,
+    /// The processor.
+    Cpu,
+}
+
+/// An order, ready to be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// After everything that happens at this time.
+    pub at: Time,
+    /// In the log cluster.
+    pub log: bool,
+    /// In the queue cluster.
+    pub queue: bool,
+    /// What.
+    pub deed: Deed,
+    /// Its place on the document's tape.
+    pub place: usize,
+}
+
+/// The names of a document's nodes, and which cluster they are in.
+struct Names<'a> {
+    log: Vec<String>,
+    queue: Vec<String>,
+    workload: &'a Workload,
+}
+
+impl<'a> Names<'a> {
+    fn of(document: &Document, workload: &'a Workload) -> Names<'a> {
+        let numbered = |prefix: &'static str, count: u16| (1..=count).map(move |n| format!("{prefix}-{n}"));
+        let clients = || {
+            let producers = workload.producers.iter().map(|p| p.name.clone());
+            producers.chain(workload.consumers.iter().map(|c| c.name.clone()))
+        };
+        let log = document.log.iter().flat_map(|log| {
+            numbered("broker", log.brokers.min(bounds::NODES))
+                .chain(numbered("controller", log.controllers.min(bounds::NODES)))
+                .chain(clients())
+        });
+        let queue =
+            document.queue.iter().flat_map(|queue| numbered("rabbit", queue.nodes.min(bounds::NODES)).chain(clients()));
+        Names { log: log.collect(), queue: queue.collect(), workload }
+    }
+
+    fn producer(&self, name: &str) -> Option<u16> {
+        self.workload.producers.iter().position(|p| p.name == name).map(|place| place as u16)
+    }
+
+    fn consumer(&self, name: &str) -> Option<u16> {
+        self.workload.consumers.iter().position(|c| c.name == name).map(|place| place as u16)
+    }
+}
+
+pub(crate) fn tape(document: &Document, workload: &Workload, check: &mut Checker) -> Vec<Step> {
+    check.within("tape", "orders", document.tape.len() as u64, 0, bounds::ORDERS as u64);
+    let names = Names::of(document, workload);
+    let orders = document.tape.iter().take(bounds::ORDERS).enumerate();
+    let mut steps: Vec<Step> =
+        orders.filter_map(|(place, order)| step(&format!("tape[{place}]"), place, order, &names, check)).collect();
+    steps.sort_by_key(|step| (step.at, step.place));
+    steps
+}
+
+/// Resolves one order for a document.
+///
+/// # Errors
+/// What is wrong with it, by its field.
+pub fn resolve(document: &Document, workload: &Workload, order: &TapeOrder) -> Result<Step, Refusal> {
+    let mut check = Checker::default();
+    let names = Names::of(document, workload);
+    let step = step("order", document.tape.len(), order, &names, &mut check);
+    step.filter(|_| check.problems.is_empty()).ok_or(Refusal(check.problems))
+}
+
+fn step(path: &str, place: usize, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -> Option<Step> {
+    let before = check.problems.len();
+    for field in order.needs().iter().filter(|field| !order.has(field)) {
+        check.refuse(format!("{path}.{field}"), "is missing: this order needs it");
+    }
+    let (mut log, mut queue) = match order.cluster {
+        None => (true, true),
+        Some(Which::Log) => (true, false),
+        Some(Which::Queue) => (false, true),
+    };
+    for name in order.node.iter().chain(&order.from).chain(&order.to) {
+        let (in_log, in_queue) = (names.log.contains(name), names.queue.contains(name));
+        if !(in_log && log) && !(in_queue && queue) {
+            let known = names.log.iter().filter(|_| log).chain(names.queue.iter().filter(|_| queue));
+            let message = format!("there is no node `{name}` here");
+            check.refuse(format!("{path}.node"), suggest(message, name, known.map(String::as_str)));
+        }
+        (log, queue) = (log && in_log, queue && in_queue);
+    }
+    if let Some(percent) = order.percent {
+        check.within(&format!("{path}.percent"), "percent", percent.into(), 1, 1_000_000);
+    }
+    let deed = deed(path, order, names, check);
+    if check.problems.len() > before {
+        return None;
+    }
+    let sides = (!names.log.is_empty(), !names.queue.is_empty());
+    Some(Step { at: order.at.time(), log: log && sides.0, queue: queue && sides.1, deed: deed?, place })
+}
+
+fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -> Option<Deed> {
+    let node = order.node.clone().unwrap_or_default();
+    let mut client = |index: Option<u16>, role: &str| {
+        if index.is_none() && order.node.is_some() {
+            check.refuse(format!("{path}.node"), format!("`{node}` is no {role}"));
+        }
+        index
+    };
+    let links = |cut| Deed::Links { cut, from: order.from.clone(), to: order.to.clone(), one_way: order.one_way };
+    Some(match order.order {
+        Verb::Kill => Deed::Kill(node),
+        Verb::PowerOff => Deed::PowerOff(node),
+        Verb::Pause => Deed::Pause(node),
+        Verb::Resume => Deed::Resume(node),
+        Verb::Stop => Deed::Stop(node),
+        Verb::Start => Deed::Start(node),
+        Verb::Cut => links(true),
+        Verb::Heal => links(false),
+        Verb::HealAll => Deed::HealAll,
+        Verb::SlowDisk => Deed::Slow(node, Part::Disk, order.percent?),
+        Verb::SlowNetwork => Deed::Slow(node, Part::Network, order.percent?),
+        Verb::SlowCpu => Deed::Slow(node, Part::Cpu, order.percent?),
+        Verb::SetRate => {
+            let producer = client(names.producer(&node), "producer")?;
+            let rate_milli = order.rate?.0.min(bounds::RATE_PER_SECOND * 1_000);
+            Deed::Client(ClientOrder::SetRate { producer, rate_milli })
+        }
+        Verb::SetProcessing => {
+            let consumer = client(names.consumer(&node), "consumer")?;
+            Deed::Client(ClientOrder::SetProcessing { consumer, processing: order.processing?.0 })
+        }
+        Verb::SetPrefetch => {
+            let consumer = client(names.consumer(&node), "consumer")?;
+            Deed::Client(ClientOrder::SetPrefetch { consumer, count: order.count? })
+        }
+        Verb::PublishOne => {
+            Deed::Client(ClientOrder::PublishOne { producer: client(names.producer(&node), "producer")? })
+        }
+    })
+}

@@ -1,0 +1,140 @@
+//! The tape: orders and their times.
+
+use crate::units::{Rate, Span, Spread};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which cluster an order is for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// The log cluster.
+    Log,
+    /// The queue cluster.
+    Queue,
+}
+
+/// What is ordered.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// kill -9: connections are reset, the page cache survives.
+    Kill,
+    /// The machine loses power: silence, and what was not flushed is gone.
+    PowerOff,
+    /// The process freezes, as in a long garbage collection.
+    Pause,
+    /// A frozen process goes on.
+    Resume,
+    /// The process is asked to stop in good order.
+    Stop,
+    /// A process that is down starts.
+    Start,
+    /// Links are cut: between every node of `from` and every node of `to`.
+    Cut,
+    /// Links are healed.
+    Heal,
+    /// All links are healed.
+    HealAll,
+    /// The disk takes `percent` of its usual time.
+    SlowDisk,
+    /// Every link of the node takes `percent` of its usual time.
+    SlowNetwork,
+    /// The processor takes `percent` of its usual time.
+    SlowCpu,
+    /// A producer's rate changes.
+    SetRate,
+    /// A consumer's processing time changes.
+    SetProcessing,
+    /// A consumer's prefetch (queues) or max.poll.records (logs) changes.
+    SetPrefetch,
+    /// A producer publishes one message more.
+    PublishOne,
+}
+
+/// An order on the tape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TapeOrder {
+    /// When, from the start of the run.
+    pub at: Span,
+    /// What.
+    pub order: Verb,
+    /// For which cluster, where the node's name does not say it; both if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Which>,
+    /// The node: `broker-1`, `controller-1`, `rabbit-1`, or a client's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// One side of the links to cut or heal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// The other side; absent: all other nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// Cut or heal only what flows from `from` to `to`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_way: bool,
+    /// How slow, in percent of the usual time: 100 is as built, 1000 ten times slower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u32>,
+    /// The new rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// The new processing time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processing: Option<Spread>,
+    /// The new prefetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u16>,
+}
+
+impl TapeOrder {
+    /// An order with nothing but its time and verb.
+    #[must_use]
+    pub fn new(at: Span, order: Verb) -> TapeOrder {
+        TapeOrder {
+            at,
+            order,
+            cluster: None,
+            node: None,
+            from: Vec::new(),
+            to: Vec::new(),
+            one_way: false,
+            percent: None,
+            rate: None,
+            processing: None,
+            count: None,
+        }
+    }
+
+    /// Which fields the verb needs, by name.
+    #[must_use]
+    pub fn needs(&self) -> &'static [&'static str] {
+        match self.order {
+            Verb::Kill | Verb::PowerOff | Verb::Pause | Verb::Resume | Verb::Stop | Verb::Start => &["node"],
+            Verb::Cut | Verb::Heal => &["from"],
+            Verb::HealAll => &[],
+            Verb::SlowDisk | Verb::SlowNetwork | Verb::SlowCpu => &["node", "percent"],
+            Verb::SetRate => &["node", "rate"],
+            Verb::SetProcessing => &["node", "processing"],
+            Verb::SetPrefetch => &["node", "count"],
+            Verb::PublishOne => &["node"],
+        }
+    }
+
+    /// Whether a field is given.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        match field {
+            "node" => self.node.is_some(),
+            "from" => !self.from.is_empty(),
+            "to" => !self.to.is_empty(),
+            "percent" => self.percent.is_some(),
+            "rate" => self.rate.is_some(),
+            "processing" => self.processing.is_some(),
+            "count" => self.count.is_some(),
+            _ => false,
+        }
+    }
+}
