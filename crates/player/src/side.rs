@@ -1,0 +1,298 @@
+//! One cluster at play, with its ledger, its marks and its series.
+
+use log_cluster::LogCluster;
+use queue_cluster::QueueCluster;
+use referee::{Ledger, Verdict};
+use scenario::{Deed, Part};
+use sim::story::{Life, Mark, MarkKind, MessageId, Note, Rule};
+use sim::workload::{ClientOrder, NodeInfo};
+use sim::{Crash, Nanos, NodeId, Pages, Slowness, Time};
+
+/// What a player needs of a cluster.
+pub trait Cluster: Clone {
+    /// When its next event is due.
+    fn next_time(&self) -> Option<Time>;
+    /// Plays its next event if that is due by `limit`.
+    fn step(&mut self, limit: Time) -> Option<Time>;
+    /// Moves its clock to a time before its next event.
+    fn arrive(&mut self, at: Time);
+    /// Hands over what its processes told.
+    fn take_notes(&mut self, hear: &mut dyn FnMut(Time, NodeId, Note));
+    /// Its nodes.
+    fn nodes(&self) -> &[NodeInfo];
+    /// Visits every message that a reader can still get.
+    fn held(&self, visit: &mut dyn FnMut(u8, MessageId));
+    /// The digest of its events.
+    fn digest(&self) -> u64;
+    /// How many events it played.
+    fn events(&self) -> u64;
+    /// Does what is ordered.
+    fn act(&mut self, deed: &Deed);
+}
+
+macro_rules! cluster {
+    ($name:ty) => {
+        impl Cluster for $name {
+            fn next_time(&self) -> Option<Time> {
+                self.world().next_time()
+            }
+
+            #[inline]
+            fn step(&mut self, limit: Time) -> Option<Time> {
+                self.world_mut().step(limit)
+            }
+
+            fn arrive(&mut self, at: Time) {
+                self.world_mut().arrive(at);
+            }
+
+            #[inline]
+            fn take_notes(&mut self, hear: &mut dyn FnMut(Time, NodeId, Note)) {
+                for (at, node, note) in self.world_mut().take_notes() {
+                    hear(at, node, note);
+                }
+            }
+
+            fn nodes(&self) -> &[NodeInfo] {
+                <$name>::nodes(self)
+            }
+
+            fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
+                <$name>::held(self, visit);
+            }
+
+            fn digest(&self) -> u64 {
+                self.world().digest()
+            }
+
+            fn events(&self) -> u64 {
+                self.world().events()
+            }
+
+            fn act(&mut self, deed: &Deed) {
+                if let Deed::Client(order) = deed {
+                    // The document's check has found the client; an order to a dead one does nothing.
+                    let _ = self.order(order);
+                    return;
+                }
+                let nodes = <$name>::nodes(self);
+                let find = |name: &String| nodes.iter().find(|node| node.name == *name).map(|node| node.id);
+                let targets = Targets::of(deed, nodes, find);
+                targets.act(deed, self.world_mut());
+            }
+        }
+    };
+}
+
+cluster!(LogCluster);
+cluster!(QueueCluster);
+
+/// The nodes that an order is about.
+struct Targets {
+    node: Option<NodeId>,
+    links: Vec<(NodeId, NodeId)>,
+}
+
+impl Targets {
+    fn of(deed: &Deed, nodes: &[NodeInfo], find: impl Fn(&String) -> Option<NodeId>) -> Targets {
+        let mut targets = Targets { node: None, links: Vec::new() };
+        match deed {
+            Deed::Kill(name)
+            | Deed::PowerOff(name)
+            | Deed::Pause(name)
+            | Deed::Resume(name)
+            | Deed::Stop(name)
+            | Deed::Start(name)
+            | Deed::Slow(name, ..) => targets.node = find(name),
+            Deed::Links { from, to, one_way, .. } => {
+                let from: Vec<NodeId> = from.iter().filter_map(&find).collect();
+                let rest = || nodes.iter().map(|node| node.id).filter(|id| !from.contains(id)).collect();
+                let to: Vec<NodeId> = if to.is_empty() { rest() } else { to.iter().filter_map(&find).collect() };
+                for a in &from {
+                    for b in to.iter().filter(|b| *b != a) {
+                        targets.links.push((*a, *b));
+                        if !one_way {
+                            targets.links.push((*b, *a));
+                        }
+                    }
+                }
+            }
+            Deed::HealAll | Deed::Client(_) => {}
+        }
+        targets
+    }
+
+    fn act<P: sim::Process>(&self, deed: &Deed, world: &mut sim::World<P>) {
+        match (deed, self.node) {
+            (Deed::Kill(_), Some(node)) => world.crash(node, Crash::Kill),
+            (Deed::PowerOff(_), Some(node)) => world.crash(node, Crash::PowerLoss),
+            (Deed::Pause(_), Some(node)) => world.pause(node),
+            (Deed::Resume(_), Some(node)) => world.resume(node),
+            (Deed::Stop(_), Some(node)) => world.stop(node),
+            (Deed::Start(_), Some(node)) => world.start(node),
+            (Deed::Slow(_, part, percent), Some(node)) => {
+                let slowness = world.machine(node).slowness;
+                world.slow(node, slowed(slowness, *part, *percent));
+            }
+            (Deed::Links { cut, .. }, _) => {
+                for (from, to) in &self.links {
+                    if *cut { world.cut(*from, *to) } else { world.heal(*from, *to) }
+                }
+            }
+            (Deed::HealAll, _) => {
+                for (from, to) in world.cuts().collect::<Vec<_>>() {
+                    world.heal(from, to);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn slowed(slowness: Slowness, part: Part, percent: u32) -> Slowness {
+    match part {
+        Part::Disk => Slowness { disk: percent, ..slowness },
+        Part::Network => Slowness { network: percent, ..slowness },
+        Part::Cpu => Slowness { cpu: percent, ..slowness },
+    }
+}
+
+/// How long one bucket of a series is.
+pub const BUCKET: Nanos = Nanos::millis(250);
+
+/// What happened within one bucket of time.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Messages produced.
+    pub produced: u32,
+    /// Messages acknowledged to their producers.
+    pub acknowledged: u32,
+    /// Messages processed for the first time.
+    pub processed: u32,
+    /// The sum of their latencies.
+    pub latency_sum: u64,
+    /// The greatest of them.
+    pub latency_max: u64,
+}
+
+/// A cluster with all that is kept of its run.
+#[derive(Clone, Debug)]
+pub struct Side<C> {
+    /// The cluster.
+    pub cluster: C,
+    /// What became of its messages.
+    pub ledger: Ledger,
+    /// Its marks, in the order of their times.
+    pub marks: Pages<Mark>,
+    /// Its series, a bucket for each [`BUCKET`] of time.
+    pub series: Pages<Bucket>,
+}
+
+impl<C: Cluster> Side<C> {
+    pub(crate) fn new(cluster: C) -> Side<C> {
+        let mut side = Side { cluster, ledger: Ledger::new(), marks: Pages::default(), series: Pages::default() };
+        side.listen();
+        side
+    }
+
+    /// Takes down what the processes told.
+    fn listen(&mut self) {
+        let Side { cluster, ledger, marks, series } = self;
+        cluster.take_notes(&mut |at, _, note| match note {
+            Note::Mark(mark) => marks.push(mark),
+            Note::Life(id, life, _) => {
+                let place = (at.0 / BUCKET.0) as usize;
+                while series.len() <= place {
+                    series.push(Bucket::default());
+                }
+                let before = ledger.counts().acknowledged;
+                let latency = ledger.hear(at, id, life);
+                let Some(bucket) = series.get_mut(place) else { return };
+                bucket.produced += u32::from(matches!(life, Life::Produced { .. }));
+                bucket.acknowledged += (ledger.counts().acknowledged - before) as u32;
+                if let Some(latency) = latency {
+                    bucket.processed += 1;
+                    bucket.latency_sum += latency.0;
+                    bucket.latency_max = bucket.latency_max.max(latency.0);
+                }
+            }
+        });
+    }
+
+    /// Plays everything up to and including `limit`; answers how many events that was.
+    pub(crate) fn play(&mut self, limit: Time) -> u64 {
+        let mut played = 0;
+        while self.cluster.step(limit).is_some() {
+            played += 1;
+            self.listen();
+        }
+        played
+    }
+
+    /// Plays the next event, due by `limit`.
+    pub(crate) fn play_one(&mut self, limit: Time) {
+        self.cluster.step(limit);
+        self.listen();
+    }
+
+    pub(crate) fn act(&mut self, at: Time, deed: &Deed) {
+        self.mark_fault(at, deed);
+        self.cluster.act(deed);
+        self.listen();
+    }
+
+    fn mark_fault(&mut self, at: Time, deed: &Deed) {
+        let (code, subject, values): (_, Option<&String>, Vec<String>) = match deed {
+            Deed::Kill(node) => ("killed", Some(node), vec![node.clone()]),
+            Deed::PowerOff(node) => ("powered-off", Some(node), vec![node.clone()]),
+            Deed::Pause(node) => ("paused", Some(node), vec![node.clone()]),
+            Deed::Resume(node) => ("resumed", Some(node), vec![node.clone()]),
+            Deed::Stop(node) => ("stopped", Some(node), vec![node.clone()]),
+            Deed::Start(node) => ("started", Some(node), vec![node.clone()]),
+            Deed::Links { cut, from, to, .. } => {
+                let to = if to.is_empty() { "all others".to_owned() } else { to.join(", ") };
+                (if *cut { "cut" } else { "healed" }, from.first(), vec![from.join(", "), to])
+            }
+            Deed::HealAll => ("healed-all", None, Vec::new()),
+            Deed::Slow(node, part, percent) => {
+                let part = match part {
+                    Part::Disk => "disk",
+                    Part::Network => "network",
+                    Part::Cpu => "processor",
+                };
+                ("slowed", Some(node), vec![node.clone(), part.to_owned(), percent.to_string()])
+            }
+            Deed::Client(order) => return self.mark_client(at, order),
+        };
+        let node = self.cluster.nodes().iter().find(|node| Some(&node.name) == subject);
+        let node = node.map_or(NodeId::default(), |node| node.id);
+        self.marks.push(Mark { at, kind: MarkKind::Fault, node, code, values, rule: Rule("X-1") });
+    }
+
+    fn mark_client(&mut self, at: Time, order: &ClientOrder) {
+        use sim::workload::Role;
+        let (code, role, value) = match order {
+            ClientOrder::SetRate { producer, rate_milli } => {
+                ("rate-set", Role::Producer(*producer), scenario::units::Rate(*rate_milli).to_string())
+            }
+            ClientOrder::SetProcessing { consumer, processing } => {
+                ("processing-set", Role::Consumer(*consumer), scenario::units::Spread(*processing).to_string())
+            }
+            ClientOrder::SetPrefetch { consumer, count } => {
+                ("prefetch-set", Role::Consumer(*consumer), count.to_string())
+            }
+            ClientOrder::PublishOne { producer } => ("published-one", Role::Producer(*producer), String::new()),
+        };
+        let Some(node) = self.cluster.nodes().iter().find(|node| node.role == role) else { return };
+        let values = vec![node.name.clone(), value];
+        let mark = Mark { at, kind: MarkKind::Change, node: node.id, code, values, rule: Rule("X-3") };
+        self.marks.push(mark);
+    }
+
+    /// What became of the messages so far.
+    #[must_use]
+    pub fn verdict(&mut self) -> Verdict {
+        let Side { cluster, ledger, .. } = self;
+        ledger.verdict(&mut |visit| cluster.held(visit))
+    }
+}

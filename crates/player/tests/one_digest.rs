@@ -1,0 +1,96 @@
+//! However a run is driven, it is the same run.
+
+use player::Player;
+use scenario::tape::{TapeOrder, Verb};
+use scenario::units::Span;
+use sim::{Dice, Nanos, Time};
+
+fn document() -> scenario::Document {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/one-node-lost.json");
+    scenario::read(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn at(ms: u64) -> Time {
+    Time::ZERO + Nanos::millis(ms)
+}
+
+fn whole(document: &scenario::Document, until: Time) -> (u64, u64) {
+    let mut player = Player::new(document.clone()).unwrap();
+    assert!(player.advance(until, u64::MAX).arrived);
+    (player.digest(), player.state().events())
+}
+
+#[test]
+fn any_slicing_leads_to_one_digest() {
+    let document = document();
+    let expected = whole(&document, at(12_000));
+    let mut player = Player::new(document.clone()).unwrap();
+    let mut dice = Dice::named(1, "slices", &[]);
+    while player.at() < at(12_000) {
+        let to = player.at() + Nanos(dice.below(90_000_000));
+        player.advance(to.min(at(12_000)), 1 + dice.below(400));
+    }
+    assert_eq!((player.digest(), player.state().events()), expected);
+}
+
+#[test]
+fn single_steps_lead_to_one_digest() {
+    let document = document();
+    let mut player = Player::new(document.clone()).unwrap();
+    for _ in 0..3_000 {
+        player.step();
+    }
+    let reached = player.at();
+    player.advance(reached, u64::MAX);
+    assert_eq!((player.digest(), player.state().events()), whole(&document, reached));
+}
+
+#[test]
+fn a_seek_there_and_back_leads_to_one_digest() {
+    let document = document();
+    let mut player = Player::new(document.clone()).unwrap();
+    player.look_ahead(u64::MAX);
+    let mut dice = Dice::named(2, "seeks", &[]);
+    for _ in 0..12 {
+        let to = Time(dice.below(40_000_000_000));
+        assert!(player.seek(to, u64::MAX).arrived);
+        assert_eq!(player.at(), to);
+        assert_eq!((player.digest(), player.state().events()), whole(&document, to));
+    }
+}
+
+#[test]
+fn an_order_given_by_hand_is_on_the_tape_and_in_the_link() {
+    let mut player = Player::new(document()).unwrap();
+    player.look_ahead(u64::MAX);
+    player.advance(at(3_000), u64::MAX);
+    let order = |verb, node: &str| TapeOrder { node: Some(node.to_owned()), ..TapeOrder::new(Span::default(), verb) };
+    player.order(order(Verb::Kill, "broker-2")).unwrap();
+    player.advance(at(4_500), u64::MAX);
+    player.order(order(Verb::Kill, "rabbit-2")).unwrap();
+    player.advance(at(20_000), u64::MAX);
+    assert_eq!(player.document().tape.len(), 2, "what the tape held after the first order is cut off");
+
+    let link = scenario::link::encode(player.document(), Some(player.digest()));
+    let opened = scenario::link::decode(&link).unwrap();
+    let mut again = Player::new(opened.document).unwrap();
+    again.advance(at(20_000), u64::MAX);
+    assert_eq!(Some(again.digest()), opened.digest);
+
+    assert!(player.undo(0));
+    assert!(player.undo(0));
+    assert_eq!(player.document().tape.len(), 4, "the old tape is there to return to");
+    assert!(player.order(order(Verb::Kill, "broker-7")).is_err());
+}
+
+#[test]
+fn looking_ahead_changes_nothing_and_knows_the_marks_to_come() {
+    let document = document();
+    let mut player = Player::new(document.clone()).unwrap();
+    player.advance(at(5_000), u64::MAX);
+    assert!(player.look_ahead(u64::MAX));
+    assert_eq!(player.digest(), whole(&document, at(5_000)).0);
+    assert_eq!(player.end_digest(), Some(whole(&document, at(40_000)).0));
+    let faults = player.marks().into_iter().filter(|(_, mark)| mark.code == "powered-off").count();
+    assert_eq!(faults, 2);
+}
