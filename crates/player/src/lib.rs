@@ -43,8 +43,8 @@ pub struct Player {
     /// States to begin a seek from, by their times; the first is the start.
     keyframes: Vec<State>,
     keyframe_every: u64,
-    /// Tapes that were cut off by an order in the past, newest last.
-    branches: Vec<Vec<TapeOrder>>,
+    /// The tapes before each order given by hand, newest last: also what an order in the past cut off.
+    history: Vec<Vec<TapeOrder>>,
 }
 
 impl Player {
@@ -63,7 +63,7 @@ impl Player {
             state,
             keyframes,
             keyframe_every: 5_000,
-            branches: Vec::new(),
+            history: Vec::new(),
         })
     }
 
@@ -214,7 +214,7 @@ impl Player {
     }
 
     /// Carries out an order at the playhead and writes it on the tape. What the tape held after this time is cut off
-    /// and kept as a branch.
+    /// and kept for [`Player::undo`].
     ///
     /// # Errors
     /// What is wrong with the order.
@@ -224,10 +224,7 @@ impl Player {
         let at = self.state.at;
         order.at = Span(Nanos(at.0));
         scenario::resolve(&self.document, &self.compiled.workload, &order)?;
-        let cut: Vec<TapeOrder> = self.document.tape.iter().filter(|kept| kept.at.time() > at).cloned().collect();
-        if !cut.is_empty() {
-            self.branches.push(self.document.tape.clone());
-        }
+        self.history.push(self.document.tape.clone());
         self.document.tape.retain(|kept| kept.at.time() <= at);
         self.document.tape.push(order);
         self.retape()?;
@@ -237,17 +234,12 @@ impl Player {
         Ok(())
     }
 
-    /// Takes the last order given by hand back, with the run since, or returns to the last tape that was cut off.
-    /// The playhead goes to the order's time. False if there is nothing to take back.
-    pub fn undo(&mut self, orders_of_the_scenario: usize) -> bool {
+    /// Takes the last order given by hand back: the tape is as it was before, with what the order had cut off.
+    /// The playhead stays. False if there is nothing to take back.
+    pub fn undo(&mut self) -> bool {
         let at = self.state.at;
-        if let Some(tape) = self.branches.pop() {
-            self.document.tape = tape;
-        } else if self.document.tape.len() > orders_of_the_scenario {
-            self.document.tape.pop();
-        } else {
-            return false;
-        }
+        let Some(tape) = self.history.pop() else { return false };
+        self.document.tape = tape;
         if self.retape().is_err() {
             return false;
         }

@@ -77,8 +77,8 @@ fn an_order_given_by_hand_is_on_the_tape_and_in_the_link() {
     again.advance(at(20_000), u64::MAX);
     assert_eq!(Some(again.digest()), opened.digest);
 
-    assert!(player.undo(0));
-    assert!(player.undo(0));
+    assert!(player.undo());
+    assert!(player.undo());
     assert_eq!(player.document().tape.len(), 4, "the old tape is there to return to");
     assert!(player.order(order(Verb::Kill, "broker-7")).is_err());
 }
