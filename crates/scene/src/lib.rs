@@ -1,1 +1,101 @@
-//! What there is to see: layout, faces, flights, SVG.
+//! What there is to see: where nodes sit, what they show, what flies between them; and the same as SVG.
+//!
+//! It must never know a browser, nor change what it looks at: a picture is a function of a state, a time and a size.
+//! Held by the tests in `tests/pictures.rs`.
+
+mod faces;
+mod flights;
+mod layout;
+mod log_faces;
+mod picture;
+mod queue_faces;
+mod svg;
+
+pub use flights::{FlightRow, Sight, flights};
+pub use layout::{Curve, Layout, point};
+pub use picture::{Card, Link, Picture, Rect, Shape};
+pub use svg::{STYLE, figure};
+
+use player::{Cluster, Player, Side};
+use sim::story::MarkKind;
+use sim::{NodeId, Time};
+
+/// Which cluster.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The log cluster.
+    Log,
+    /// The queue cluster.
+    Queue,
+}
+
+/// The layout of a cluster on a stage; `None` if the document has no such cluster.
+#[must_use]
+pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<Layout> {
+    let state = player.state();
+    match which {
+        Which::Log => state.log.as_ref().map(|side| Layout::new(side.cluster.nodes(), width, height)),
+        Which::Queue => state.queue.as_ref().map(|side| Layout::new(side.cluster.nodes(), width, height)),
+    }
+}
+
+/// The picture of a cluster at the playhead; `None` if the document has no such cluster.
+#[must_use]
+pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture> {
+    let (state, compiled) = (player.state(), player.compiled());
+    let (caption, cards, links) = match which {
+        Which::Log => {
+            let side = state.log.as_ref()?;
+            let cards = log_faces::cards(side, layout, compiled, state.at, &|node| down_since(side, node));
+            (log_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
+        }
+        Which::Queue => {
+            let side = state.queue.as_ref()?;
+            let cards = queue_faces::cards(side, layout, state.at, &|node| down_since(side, node));
+            (queue_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
+        }
+    };
+    Some(Picture { width: layout.width, height: layout.height, caption, links, cards })
+}
+
+/// When a node was last ordered to be anything but running.
+fn down_since<C: Cluster>(side: &Side<C>, node: NodeId) -> Option<Time> {
+    let of_node = |mark: &&sim::story::Mark| mark.kind == MarkKind::Fault && mark.node == node;
+    side.marks.iter().rev().find(of_node).map(|mark| mark.at)
+}
+
+fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[sim::workload::NodeInfo], layout: &Layout) -> Vec<Link> {
+    let name = |node: NodeId| nodes.get(node.index()).map(|node| node.name.clone()).unwrap_or_default();
+    let mut pairs: Vec<(NodeId, NodeId)> = world.connections().collect();
+    pairs.extend(world.cuts().map(|(a, b)| (a.min(b), a.max(b))));
+    pairs.sort_unstable();
+    pairs.dedup();
+    let link = |(a, b): (NodeId, NodeId)| {
+        let state = match (world.is_cut(a, b), world.is_cut(b, a)) {
+            (false, false) => "open",
+            (true, true) => "cut",
+            _ => "cut-one-way",
+        };
+        Link { from: name(a), to: name(b), state, d: layout::path(&layout.curve(a, b)) }
+    };
+    pairs.into_iter().map(link).collect()
+}
+
+fn log_caption(player: &Player) -> String {
+    let Some(config) = &player.compiled().log else { return String::new() };
+    let topic = config.topics.first();
+    let min_isr = topic.and_then(|topic| topic.config.min_insync_replicas).unwrap_or(config.broker.min_insync_replicas);
+    let factor = topic.map_or(0, |topic| topic.replication_factor);
+    let acks = player.document().log.as_ref().and_then(|log| log.producer.get("acks"));
+    let acks = acks.map_or("all".to_owned(), |acks| acks.as_str().map_or(acks.to_string(), str::to_owned));
+    format!("Kafka 4.2 rules · replication {factor} · acks={acks} · min.insync.replicas={min_isr}")
+}
+
+fn queue_caption(player: &Player) -> String {
+    let (Some(part), Some(config)) = (&player.document().queue, &player.compiled().queue) else { return String::new() };
+    let kind = config.queues.first().and_then(|queue| queue.arguments.get("x-queue-type"));
+    let kind = kind.and_then(|kind| kind.as_text()).unwrap_or("classic");
+    let confirms = if config.publishers.iter().any(|p| p.confirms) { "confirms" } else { "no confirms" };
+    let prefetch = config.consumers.first().map_or(0, |consumer| consumer.prefetch_count);
+    format!("RabbitMQ {} rules · {kind} · {confirms} · prefetch {prefetch}", part.rules)
+}

@@ -1,0 +1,240 @@
+//! Where nodes sit, and the paths between them.
+//!
+//! On a wide stage producers stand left, servers in the middle, consumers right; on a narrow one they stand above, in
+//! the middle and below. The same workload sits at the same height in both clusters.
+
+use crate::picture::Rect;
+use sim::workload::{NodeInfo, Role};
+use sim::{Flight, NodeId};
+
+/// Narrower stages are laid out from top to bottom.
+const NARROW: f32 = 520.0;
+const MARGIN: f32 = 12.0;
+
+/// Places and paths of one stage.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// The stage's width.
+    pub width: f32,
+    /// The stage's height.
+    pub height: f32,
+    places: Vec<Rect>,
+    servers: Vec<NodeId>,
+}
+
+/// A curve: from, by, to. What flies is between the ends in proportion to its time.
+pub type Curve = [(f32, f32); 3];
+
+/// Spreads `count` boxes of at most `most` over a length, with at least `gap` between.
+fn spread(count: usize, length: f32, most: f32, gap: f32) -> impl Fn(usize) -> (f32, f32) {
+    let n = count.max(1) as f32;
+    let size = ((length - gap * (n - 1.0)) / n).min(most).max(8.0);
+    let space = (length - size * n) / n;
+    move |index| ((size + space) * index as f32 + space / 2.0, size)
+}
+
+impl Layout {
+    /// Lays out the nodes of a cluster on a stage.
+    #[must_use]
+    pub fn new(nodes: &[NodeInfo], width: f32, height: f32) -> Layout {
+        let of = |wanted: fn(Role) -> bool| nodes.iter().filter(move |node| wanted(node.role)).map(|node| node.id);
+        let servers: Vec<NodeId> = of(|role| role == Role::Server).collect();
+        let controllers: Vec<NodeId> = of(|role| role == Role::Controller).collect();
+        let producers: Vec<NodeId> = of(|role| matches!(role, Role::Producer(_))).collect();
+        let consumers: Vec<NodeId> = of(|role| matches!(role, Role::Consumer(_))).collect();
+        let mut layout = Layout { width, height, places: vec![Rect::default(); nodes.len()], servers };
+        if width < NARROW {
+            layout.in_rows(&controllers, &producers, &consumers);
+        } else {
+            layout.in_columns(&controllers, &producers, &consumers);
+        }
+        layout
+    }
+
+    fn in_columns(&mut self, controllers: &[NodeId], producers: &[NodeId], consumers: &[NodeId]) {
+        let (width, height) = (self.width, self.height);
+        let client = (width * 0.18).clamp(96.0, 136.0);
+        let air = (width * 0.13).clamp(44.0, 120.0);
+        let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0);
+        let left = (width - server) / 2.0;
+        let foot = if controllers.is_empty() { 0.0 } else { 52.0 };
+        let room = height - 2.0 * MARGIN - foot;
+        let servers = self.servers.clone();
+        let at = spread(servers.len(), room, 148.0, if servers.len() > 5 { 10.0 } else { 30.0 });
+        for (index, node) in servers.iter().enumerate() {
+            let (y, h) = at(index);
+            self.places[node.index()] = Rect { x: left, y: MARGIN + y, w: server, h };
+        }
+        let at = spread(controllers.len(), server, 104.0, 8.0);
+        for (index, node) in controllers.iter().enumerate() {
+            let (x, w) = at(index);
+            self.places[node.index()] = Rect { x: left + x, y: height - MARGIN - 34.0, w, h: 34.0 };
+        }
+        for (clients, x) in [(producers, MARGIN), (consumers, width - MARGIN - client)] {
+            let at = spread(clients.len(), room, 84.0, 10.0);
+            for (index, node) in clients.iter().enumerate() {
+                let (y, h) = at(index);
+                self.places[node.index()] = Rect { x, y: MARGIN + y, w: client, h };
+            }
+        }
+    }
+
+    fn in_rows(&mut self, controllers: &[NodeId], producers: &[NodeId], consumers: &[NodeId]) {
+        let (width, height) = (self.width, self.height);
+        let room = width - 2.0 * MARGIN;
+        let client = 74.0;
+        let foot = if controllers.is_empty() { 0.0 } else { 44.0 };
+        for (clients, y) in [(producers, MARGIN), (consumers, height - MARGIN - client)] {
+            let at = spread(clients.len(), room, 136.0, 8.0);
+            for (index, node) in clients.iter().enumerate() {
+                let (x, w) = at(index);
+                self.places[node.index()] = Rect { x: MARGIN + x, y, w, h: client };
+            }
+        }
+        let air = 56.0;
+        let top = MARGIN + client + air;
+        let bottom = height - MARGIN - client - air - foot;
+        let servers = self.servers.clone();
+        let across = if servers.len() > 4 { servers.len().div_ceil(2) } else { servers.len() };
+        let at = spread(across, room, 170.0, 14.0);
+        let rows = servers.len().div_ceil(across.max(1));
+        let down = spread(rows, bottom - top, 168.0, 20.0);
+        for (index, node) in servers.iter().enumerate() {
+            let ((x, w), (y, h)) = (at(index % across), down(index / across));
+            self.places[node.index()] = Rect { x: MARGIN + x, y: top + y, w, h };
+        }
+        let at = spread(controllers.len(), room, 104.0, 8.0);
+        for (index, node) in controllers.iter().enumerate() {
+            let (x, w) = at(index);
+            self.places[node.index()] = Rect { x: MARGIN + x, y: bottom + 12.0, w, h: 32.0 };
+        }
+    }
+
+    /// Where a node sits.
+    #[must_use]
+    pub fn place(&self, node: NodeId) -> Rect {
+        self.places.get(node.index()).copied().unwrap_or_default()
+    }
+
+    /// The way from one node to another. The two directions keep a little apart.
+    #[must_use]
+    pub fn curve(&self, from: NodeId, to: NodeId) -> Curve {
+        let (a, b) = (self.place(from), self.place(to));
+        let blocked = self
+            .servers
+            .iter()
+            .any(|node| *node != from && *node != to && crosses(a.center(), b.center(), self.place(*node)));
+        if blocked && self.servers.contains(&from) {
+            return self.around(a, b, from < to);
+        }
+        let (start, end) = (edge(a, b.center()), edge(b, a.center()));
+        let (dx, dy) = (end.0 - start.0, end.1 - start.1);
+        let length = (dx * dx + dy * dy).sqrt().max(1.0);
+        let apart = if self.servers.contains(&from) && self.servers.contains(&to) { 9.0 } else { 3.5 };
+        let (ox, oy) = (-dy / length * apart, dx / length * apart);
+        let (start, end) = ((start.0 + ox, start.1 + oy), (end.0 + ox, end.1 + oy));
+        [start, ((start.0 + end.0) / 2.0, (start.1 + end.1) / 2.0), end]
+    }
+
+    /// Past the servers between: on one side there, on the other side back.
+    fn around(&self, a: Rect, b: Rect, forth: bool) -> Curve {
+        if (a.center().1 - b.center().1).abs() >= (a.center().0 - b.center().0).abs() {
+            let side = |r: Rect| (if forth { r.x } else { r.x + r.w }, r.center().1);
+            let by = if forth { a.x.min(b.x) - 52.0 } else { (a.x + a.w).max(b.x + b.w) + 52.0 };
+            return [side(a), (by, (a.center().1 + b.center().1) / 2.0), side(b)];
+        }
+        let side = |r: Rect| (r.center().0, if forth { r.y } else { r.y + r.h });
+        let by = if forth { a.y.min(b.y) - 44.0 } else { (a.y + a.h).max(b.y + b.h) + 44.0 };
+        [side(a), ((a.center().0 + b.center().0) / 2.0, by), side(b)]
+    }
+
+    /// The way of a flight.
+    #[must_use]
+    pub fn way(&self, flight: &Flight) -> Curve {
+        self.curve(flight.from, flight.to)
+    }
+}
+
+/// The point at which the line from the middle of `r` to `target` leaves `r`.
+fn edge(r: Rect, target: (f32, f32)) -> (f32, f32) {
+    let (cx, cy) = r.center();
+    let (dx, dy) = (target.0 - cx, target.1 - cy);
+    let scale_x = if dx == 0.0 { f32::INFINITY } else { (r.w / 2.0) / dx.abs() };
+    let scale_y = if dy == 0.0 { f32::INFINITY } else { (r.h / 2.0) / dy.abs() };
+    let scale = scale_x.min(scale_y).min(1.0);
+    (cx + dx * scale, cy + dy * scale)
+}
+
+/// Whether the line from `a` to `b` runs through `r`.
+fn crosses(a: (f32, f32), b: (f32, f32), r: Rect) -> bool {
+    (1..16).any(|n| {
+        let part = n as f32 / 16.0;
+        let (x, y) = (a.0 + (b.0 - a.0) * part, a.1 + (b.1 - a.1) * part);
+        x > r.x && x < r.x + r.w && y > r.y && y < r.y + r.h
+    })
+}
+
+/// The point of a curve at a part of its way, 0 to 1.
+#[must_use]
+pub fn point(curve: &Curve, part: f32) -> (f32, f32) {
+    let rest = 1.0 - part;
+    let (a, b, c) = (rest * rest, 2.0 * rest * part, part * part);
+    (a * curve[0].0 + b * curve[1].0 + c * curve[2].0, a * curve[0].1 + b * curve[1].1 + c * curve[2].1)
+}
+
+/// A curve in SVG's language.
+#[must_use]
+pub(crate) fn path(curve: &Curve) -> String {
+    let [a, b, c] = curve;
+    format!("M{:.1} {:.1}Q{:.1} {:.1} {:.1} {:.1}", a.0, a.1, b.0, b.1, c.0, c.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(servers: u16, controllers: u16, producers: u16, consumers: u16) -> Vec<NodeInfo> {
+        let roles = (0..servers)
+            .map(|_| Role::Server)
+            .chain((0..controllers).map(|_| Role::Controller))
+            .chain((0..producers).map(Role::Producer))
+            .chain((0..consumers).map(Role::Consumer));
+        (0..).zip(roles).map(|(id, role)| NodeInfo { id: NodeId(id), name: format!("n{id}"), role }).collect()
+    }
+
+    #[test]
+    fn no_two_nodes_overlap_and_all_are_on_the_stage() {
+        for (servers, clients) in [(1, 1), (3, 2), (5, 4), (10, 6)] {
+            for (width, height) in [(700.0, 480.0), (390.0, 620.0), (960.0, 540.0)] {
+                let nodes = nodes(servers, 3, clients, clients);
+                let layout = Layout::new(&nodes, width, height);
+                for (index, node) in nodes.iter().enumerate() {
+                    let a = layout.place(node.id);
+                    assert!(a.x >= 0.0 && a.y >= 0.0 && a.x + a.w <= width && a.y + a.h <= height, "{a:?} in {width}");
+                    for other in &nodes[index + 1..] {
+                        let b = layout.place(other.id);
+                        let apart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+                        assert!(apart, "{servers} servers on {width} × {height}: {a:?} and {b:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_clients_sit_at_the_same_height_in_both_clusters() {
+        let log = Layout::new(&nodes(3, 3, 2, 2), 700.0, 480.0);
+        let queue = Layout::new(&nodes(3, 0, 2, 2), 700.0, 480.0);
+        // Controllers take a foot of the stage; clients must not notice on either side but by that foot.
+        assert!((log.place(NodeId(6)).y - queue.place(NodeId(3)).y).abs() < 60.0);
+    }
+
+    #[test]
+    fn a_way_past_another_server_goes_around_it() {
+        let layout = Layout::new(&nodes(3, 0, 1, 1), 700.0, 480.0);
+        let [_, by, _] = layout.curve(NodeId(0), NodeId(2));
+        assert!(by.0 < layout.place(NodeId(1)).x);
+        let [_, back, _] = layout.curve(NodeId(2), NodeId(0));
+        assert!(back.0 > layout.place(NodeId(1)).x + layout.place(NodeId(1)).w);
+    }
+}
