@@ -8,7 +8,7 @@ mod side;
 mod state;
 pub mod words;
 
-pub use report::{Report, report};
+pub use report::{Report, kind as mark_kind, report};
 pub use side::{BUCKET, Bucket, Cluster, Side};
 pub use state::State;
 

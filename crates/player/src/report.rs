@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// A run's outcome so far.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Report {
     /// Sixteen hex digits.
     pub digest: String,
@@ -20,6 +21,7 @@ pub struct Report {
 
 /// A cluster's outcome so far.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct ClusterReport {
     /// Messages handed over by applications.
     pub produced: u64,
@@ -57,6 +59,7 @@ pub struct ClusterReport {
 
 /// Percentiles, in milliseconds; null where nothing was processed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct LatencyReport {
     /// The median.
     pub p50: Option<f64>,
@@ -68,6 +71,7 @@ pub struct LatencyReport {
 
 /// A mark.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct MarkReport {
     /// When, in milliseconds.
     pub at_ms: f64,
@@ -87,7 +91,7 @@ fn millis(nanos: u64) -> f64 {
 
 /// A mark's kind as a word.
 #[must_use]
-pub(crate) fn kind(kind: sim::story::MarkKind) -> &'static str {
+pub fn kind(kind: sim::story::MarkKind) -> &'static str {
     match kind {
         sim::story::MarkKind::Fault => "fault",
         sim::story::MarkKind::Election => "election",

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// A rectangle, in CSS pixels.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Rect {
     /// Left.
     pub x: f32,
@@ -25,6 +26,7 @@ impl Rect {
 
 /// One shape; `class` names its style in `stage.css`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 #[serde(tag = "shape", rename_all = "lowercase")]
 pub enum Shape {
     /// A rectangle with rounded corners.
@@ -66,6 +68,7 @@ pub enum Shape {
 
 /// A node with its face.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Card {
     /// The node's name.
     pub name: String,
@@ -83,6 +86,7 @@ pub struct Card {
 
 /// A link between two nodes, drawn under the cards.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Link {
     /// One end's name.
     pub from: String,
@@ -96,6 +100,7 @@ pub struct Link {
 
 /// A picture of one cluster at one time, without what flies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Picture {
     /// Width.
     pub width: f32,

@@ -1,0 +1,77 @@
+//! The painter: draws flights on a canvas, with WebGL2 where the browser has it, else in 2D.
+
+mod flat;
+mod webgl;
+
+use scene::FlightRow;
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext};
+
+/// The hues of messages, by key (Okabe and Ito's eight, told apart by most eyes), as in `stage.css`.
+pub(crate) const HUES: [[u8; 3]; 8] = [
+    [0xe6, 0x9f, 0x00],
+    [0x56, 0xb4, 0xe9],
+    [0x00, 0x9e, 0x73],
+    [0xf0, 0xe4, 0x42],
+    [0x00, 0x72, 0xb2],
+    [0xd5, 0x5e, 0x00],
+    [0xcc, 0x79, 0xa7],
+    [0x99, 0x99, 0x99],
+];
+
+/// The colours that depend on the theme: neutral, text, warning, danger; as in `themes.css`.
+pub(crate) fn theme(dark: bool) -> [[u8; 3]; 4] {
+    if dark {
+        [[0x8b, 0x96, 0xa8], [0xe7, 0xe9, 0xee], [0xe8, 0xb0, 0x4f], [0xf0, 0x71, 0x6b]]
+    } else {
+        [[0x6b, 0x72, 0x80], [0x1b, 0x1e, 0x24], [0x8f, 0x5a, 0x00], [0xb3, 0x26, 0x1e]]
+    }
+}
+
+/// A canvas and how it is painted.
+pub(crate) struct Painter {
+    canvas: HtmlCanvasElement,
+    way: Way,
+}
+
+enum Way {
+    WebGl(Box<webgl::WebGl>),
+    Flat(CanvasRenderingContext2d),
+}
+
+impl Painter {
+    /// Takes a canvas. It must not have a context of another kind yet.
+    pub fn new(canvas: HtmlCanvasElement) -> Result<Painter, String> {
+        let context = canvas.get_context("webgl2").ok().flatten();
+        if let Some(gl) = context.and_then(|context| context.dyn_into::<WebGl2RenderingContext>().ok()) {
+            let webgl = webgl::WebGl::new(gl)?;
+            return Ok(Painter { canvas, way: Way::WebGl(Box::new(webgl)) });
+        }
+        let context = canvas.get_context("2d").ok().flatten();
+        match context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok()) {
+            Some(context) => Ok(Painter { canvas, way: Way::Flat(context) }),
+            None => Err("this browser gives no canvas to paint on".to_owned()),
+        }
+    }
+
+    /// `webgl2` or `2d`.
+    pub fn name(&self) -> &'static str {
+        match self.way {
+            Way::WebGl(_) => "webgl2",
+            Way::Flat(_) => "2d",
+        }
+    }
+
+    /// Paints the rows on a stage of this size in CSS pixels.
+    pub fn paint(&mut self, rows: &[FlightRow], width: f32, height: f32, scale: f32, dark: bool) {
+        let (w, h) = ((width * scale) as u32, (height * scale) as u32);
+        if self.canvas.width() != w || self.canvas.height() != h {
+            self.canvas.set_width(w);
+            self.canvas.set_height(h);
+        }
+        match &mut self.way {
+            Way::WebGl(webgl) => webgl.paint(rows, (w, h), (width, height), scale, dark),
+            Way::Flat(context) => flat::paint(context, rows, (w, h), scale, dark),
+        }
+    }
+}
