@@ -286,6 +286,8 @@ pub struct Config {
     pub link: LinkProfile,
     /// Operations of scripted connections, at their times.
     pub script: Vec<(Time, Operation)>,
+    /// Scripted connections beside those that the script names, for operations given while the run goes.
+    pub connections: Vec<String>,
 }
 
 impl Default for Config {
@@ -311,6 +313,7 @@ impl Config {
             machine: MachineProfile::default(),
             link: LinkProfile::default(),
             script: Vec::new(),
+            connections: Vec::new(),
         }
     }
 }

@@ -3,105 +3,141 @@
 //! It must never know of documents, pages or the other cluster. Server nodes and clients are processes of a
 //! [`sim::World`]; all that they do follows from events. Held by the recordings of a real broker (crate `conform`).
 
+mod arguments;
+mod channel;
+mod check;
+mod classic;
+mod client;
+mod cluster;
 mod config;
-mod script;
+mod connection;
+mod consistent_hash;
+mod consumer;
+mod dead_letter;
+mod declare;
+mod desk;
+mod dispatch;
+mod fifo;
+mod frame;
+mod headers;
+mod look;
+mod message;
+mod priority_line;
+mod publisher;
+mod queues;
+mod quorum;
+mod raft_driver;
+mod replica;
+mod routing;
+pub mod script;
+mod script_client;
+mod server;
+mod stream;
+mod topic;
+mod topology;
 mod value;
 mod view;
+mod words;
 
 pub use config::*;
+pub use frame::{Frame, Order, Wake};
 pub use script::{ADMIN, DeathSeen, Observed, Operation, PropertiesOf};
 pub use value::{Table, Value};
 pub use view::*;
+pub use words::WORDS;
 
-use sim::story::MessageId;
-use sim::workload::{ClientOrder, NodeInfo, Problem, Workload};
-use sim::{Crash, Effects, Event, Fingerprint, MachineProfile, NodeId, Process, Time, World};
+use consumer::Consumer;
+use publisher::Publisher;
+use script_client::ScriptClient;
+use server::Server;
+use sim::workload::{ClientOrder, NodeInfo, Role, Source, Workload};
+use sim::{Crash, Effects, Event, MachineProfile, Nanos, NodeId, Process, Time, World};
+use std::collections::VecDeque;
 use std::rc::Rc;
+use topology::Topology;
 
-/// The marks' sentences, by code.
-pub const WORDS: &[(&str, &str)] = &[
-    ("leader-elected", "{0}: {1} leads, term {2}"),
-    ("leader-lost", "{0}: no leader"),
-    ("queue-down", "{0}: its home node is down"),
-    ("queue-back", "{0}: its home node is back, {1} messages recovered"),
-    ("node-lost", "{0} is no longer seen"),
-    ("node-seen", "{0} is seen again"),
-    ("client-connected", "connected to {0}"),
-    ("client-disconnected", "lost the connection to {0}"),
-    ("channel-closed", "channel closed: {0} {1}"),
-    ("connection-closed", "connection closed: {0} {1}"),
-    ("publish-refused", "{0} refused a message"),
-    ("returned", "{0} came back: no queue took it"),
-    ("flow", "the connection of {0} is in flow"),
-    ("consumer-cancelled", "{0} was cancelled by the broker"),
-    ("active-consumer", "{0}: {1} is the active consumer"),
-    ("consumers-returned", "{0}: messages of {1} return to the queue"),
-    ("queue-deleted", "{0} is deleted"),
-    ("cycle-dropped", "{0}: a message that goes in circles is dropped"),
-    ("delivery-limit", "{0}: a message reached the delivery limit"),
-    ("queue-crashed", "{0}: its process crashed"),
-];
+pub(crate) type Fx<'a> = Effects<'a, Proc>;
 
-impl Config {
-    /// Checks the settings as the broker would.
-    ///
-    /// # Errors
-    /// Every setting that is refused, with the broker's reason.
-    pub fn check(&self) -> Result<(), Vec<Problem>> {
-        Ok(())
-    }
-}
-
-/// What a user orders of a process.
+/// A process of the cluster. What is in it is seen through [`QueueCluster::view`].
 #[derive(Clone, Debug)]
-pub enum Order {
-    /// Of a workload's client.
-    Client(ClientOrder),
-    /// Of a scripted connection.
-    Operate(Rc<Operation>),
+pub struct Proc(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Server(Box<Server>),
+    Publisher(Box<Publisher>),
+    Consumer(Box<Consumer>),
+    Script(Box<ScriptClient>),
 }
 
-impl Fingerprint for Order {
-    fn fingerprint(&self) -> u64 {
-        match self {
-            Order::Client(order) => order.fingerprint(),
-            Order::Operate(_) => 2,
-        }
-    }
-}
-
-/// PLACEHOLDER process.
-#[derive(Clone, Debug)]
-pub struct Proc;
-/// PLACEHOLDER frame.
-#[derive(Clone, Debug)]
-pub struct Frame;
-impl Fingerprint for Frame {
-    fn fingerprint(&self) -> u64 {
-        0
-    }
-}
 impl Process for Proc {
     type Message = Frame;
-    type Wake = Frame;
+    type Wake = Wake;
     type Order = Order;
-    fn on_event(&mut self, _event: Event<Self>, _fx: &mut Effects<'_, Self>) {}
-    fn on_crash(&mut self, _crash: Crash) {}
+
+    fn on_event(&mut self, event: Event<Self>, fx: &mut Effects<'_, Self>) {
+        match &mut self.0 {
+            Kind::Server(server) => server.on_event(event, fx),
+            Kind::Publisher(publisher) => publisher.on_event(event, fx),
+            Kind::Consumer(consumer) => consumer.on_event(event, fx),
+            Kind::Script(script) => script.on_event(event, fx),
+        }
+    }
+
+    fn on_crash(&mut self, crash: Crash) {
+        match &mut self.0 {
+            Kind::Server(server) => server.on_crash(crash),
+            Kind::Publisher(publisher) => publisher.crash(),
+            Kind::Consumer(consumer) => consumer.crash(),
+            Kind::Script(script) => script.crash(),
+        }
+    }
 }
 
 /// A cluster at work with its clients.
 #[derive(Clone, Debug)]
 pub struct QueueCluster {
     world: World<Proc>,
-    nodes: Vec<NodeInfo>,
+    nodes: Rc<[NodeInfo]>,
+    config: Rc<Config>,
 }
 
 impl QueueCluster {
-    /// A cluster of which all nodes start at time 0.
+    /// A cluster of which all nodes start at time 0. Settings that [`Config::check`] refuses are skipped over.
     #[must_use]
-    pub fn new(seed: u64, _workload: &Workload, config: &Config) -> QueueCluster {
-        let processes = vec![(Proc, MachineProfile::default())];
-        QueueCluster { world: World::new(seed, processes, config.link), nodes: Vec::new() }
+    pub fn new(seed: u64, workload: &Workload, config: &Config) -> QueueCluster {
+        let config = Rc::new(config.clone());
+        let topology = Rc::new(Topology::of(&config));
+        let mut builder = Builder { processes: Vec::new(), nodes: Vec::new() };
+        for node in 0..config.nodes {
+            let server = Server::new(NodeId(node), &config, &topology);
+            let name = server.name.to_string();
+            builder.add(Kind::Server(Box::new(server)), config.machine.clone(), name, Role::Server);
+        }
+        for (place, spec) in (0u16..).zip(&workload.producers) {
+            let settings = config.publishers.get(usize::from(place)).cloned().unwrap_or_default();
+            let source = Source::new(seed, place, spec);
+            let publisher = Publisher::new(&config, place, settings, source);
+            builder.client(Kind::Publisher(Box::new(publisher)), &spec.name, Role::Producer(place));
+        }
+        for (place, spec) in (0u16..).zip(&workload.consumers) {
+            let settings = config.consumers.get(usize::from(place)).cloned().unwrap_or_default();
+            let consumer = Consumer::new(&config, place, settings, spec, seed);
+            builder.client(Kind::Consumer(Box::new(consumer)), &spec.name, Role::Consumer(place));
+        }
+        for name in connections(&config) {
+            let mine = |(_, operation): &&(Time, Operation)| operation.connection() == Some(name.as_str());
+            let steps: VecDeque<(Time, Rc<Operation>)> =
+                config.script.iter().filter(mine).map(|(at, op)| (*at, Rc::new(op.clone()))).collect();
+            let client = ScriptClient::new(&config, &name, steps);
+            builder.client(Kind::Script(Box::new(client)), &name, Role::Producer(u16::MAX));
+        }
+        let mut world = World::new(seed, builder.processes, config.link);
+        let nodes: Rc<[NodeInfo]> = builder.nodes.into();
+        for info in nodes.iter() {
+            world.start(info.id);
+        }
+        QueueCluster { world, nodes, config }
     }
 
     /// The world.
@@ -115,7 +151,14 @@ impl QueueCluster {
         &mut self.world
     }
 
-    /// All nodes in the order of their ids: servers, publishers, consumers, scripted connections.
+    /// What the cluster was made of.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// All nodes in the order of their ids: servers, publishers, consumers, and then the scripted connections, whose
+    /// role is that of a producer beyond the workload's: `Role::Producer(u16::MAX)`.
     #[must_use]
     pub fn nodes(&self) -> &[NodeInfo] {
         &self.nodes
@@ -125,29 +168,81 @@ impl QueueCluster {
     ///
     /// # Errors
     /// A sentence, if there is no such client.
-    pub fn order(&mut self, _order: &ClientOrder) -> Result<(), String> {
+    pub fn order(&mut self, order: &ClientOrder) -> Result<(), String> {
+        let role = match order {
+            ClientOrder::SetRate { producer, .. } | ClientOrder::PublishOne { producer } => Role::Producer(*producer),
+            ClientOrder::SetProcessing { consumer, .. } | ClientOrder::SetPrefetch { consumer, .. } => {
+                Role::Consumer(*consumer)
+            }
+        };
+        let found = self.nodes.iter().find(|info| info.role == role).map(|info| info.id);
+        let id = found.ok_or_else(|| format!("no client is {role:?}"))?;
+        self.world.order(id, Order::Client(order.clone()));
         Ok(())
     }
 
-    /// Gives a scripted connection an operation. The connection must be named in the config's script.
+    /// Gives a scripted connection an operation, now.
     ///
     /// # Errors
-    /// A sentence, if there is no such connection.
-    pub fn operate(&mut self, _operation: &Operation) -> Result<(), String> {
+    /// A sentence, if the config names no such connection.
+    pub fn operate(&mut self, operation: &Operation) -> Result<(), String> {
+        let Some(name) = operation.connection() else { return Ok(()) };
+        let found = self.nodes.iter().find(|info| info.role == Role::Producer(u16::MAX) && info.name == name);
+        let id = found.map(|info| info.id).ok_or_else(|| format!("no scripted connection is named {name}"))?;
+        self.world.order(id, Order::Operate(Rc::new(operation.clone())));
         Ok(())
     }
 
-    /// Every message that can still be processed by a reader (a queue, by its place in the config).
-    pub fn held(&self, _visit: &mut dyn FnMut(u8, MessageId)) {}
-
-    /// What there is to see.
+    /// When a scripted connection last got a frame.
     #[must_use]
-    pub fn view(&self) -> View {
-        View::default()
+    pub fn last_frame(&self) -> Time {
+        self.scripts().map(|(_, script)| script.last_frame).max().unwrap_or(Time::ZERO)
     }
 
-    /// What the scripted connections saw, by connection and in its order.
-    pub fn observed(&self) -> impl Iterator<Item = (NodeId, Time, &Observed)> {
-        std::iter::empty()
+    /// What the scripted connections saw: each connection's events in its order, from its `from`-th on.
+    pub fn observed(&self, from: &dyn Fn(NodeId) -> usize) -> Vec<(NodeId, Time, Observed)> {
+        let mut all = Vec::new();
+        for (id, script) in self.scripts() {
+            all.extend(script.observed.iter_from(from(id)).map(|(at, seen)| (id, *at, seen.clone())));
+        }
+        all
+    }
+
+    fn scripts(&self) -> impl Iterator<Item = (NodeId, &ScriptClient)> {
+        let processes = (0u16..).zip(self.world.processes());
+        processes.filter_map(|(id, process)| match &process.0 {
+            Kind::Script(script) => Some((NodeId(id), &**script)),
+            _ => None,
+        })
+    }
+}
+
+/// The scripted connections: those that the script names, and those named beside it.
+fn connections(config: &Config) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let scripted = config.script.iter().filter_map(|(_, operation)| operation.connection());
+    for name in scripted.chain(config.connections.iter().map(String::as_str)) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_string());
+        }
+    }
+    names
+}
+
+struct Builder {
+    processes: Vec<(Proc, MachineProfile)>,
+    nodes: Vec<NodeInfo>,
+}
+
+impl Builder {
+    fn add(&mut self, kind: Kind, machine: MachineProfile, name: String, role: Role) {
+        let id = NodeId(self.processes.len() as u16);
+        self.processes.push((Proc(kind), machine));
+        self.nodes.push(NodeInfo { id, name, role });
+    }
+
+    fn client(&mut self, kind: Kind, name: &str, role: Role) {
+        let machine = MachineProfile { flush: Nanos::ZERO, ..MachineProfile::default() };
+        self.add(kind, machine, name.to_string(), role);
     }
 }

@@ -1,0 +1,130 @@
+//! Arguments of a queue's declaration.
+
+use crate::config::{Rules, ServerSettings};
+use crate::value::{Table, Value};
+use crate::view::QueueKind;
+use sim::Nanos;
+use std::rc::Rc;
+
+/// What happens when a queue is too long (R-T3).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// The oldest goes.
+    #[default]
+    DropHead,
+    /// The newest is refused.
+    RejectPublish,
+    /// The newest is refused and dead-lettered.
+    RejectPublishDlx,
+}
+
+/// The arguments that a queue was declared with, understood.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct QueueArguments {
+    pub kind: QueueKind,
+    pub max_length: Option<u64>,
+    pub max_length_bytes: Option<u64>,
+    pub overflow: Overflow,
+    pub message_ttl: Option<Nanos>,
+    pub expires: Option<Nanos>,
+    pub max_priority: Option<u8>,
+    pub dead_letter_exchange: Option<Rc<str>>,
+    pub dead_letter_routing_key: Option<Rc<str>>,
+    pub single_active_consumer: bool,
+    /// R-U5: `None` is no limit.
+    pub delivery_limit: Option<u32>,
+}
+
+/// Known arguments, to catch misspelt ones in a config. The broker itself ignores what it does not know.
+pub const KNOWN: &[&str] = &[
+    "x-queue-type",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-overflow",
+    "x-message-ttl",
+    "x-expires",
+    "x-max-priority",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-single-active-consumer",
+    "x-delivery-limit",
+    "x-queue-mode",
+    "x-queue-version",
+    "x-queue-leader-locator",
+    "x-quorum-initial-group-size",
+    "x-max-age",
+    "x-stream-max-segment-size-bytes",
+];
+
+impl QueueArguments {
+    /// Reads the arguments as the broker does.
+    ///
+    /// # Errors
+    /// The argument and what is wrong with it; the broker answers 406 PRECONDITION_FAILED.
+    pub fn read(table: &Table, rules: Rules, server: &ServerSettings) -> Result<QueueArguments, (String, String)> {
+        let count = |name: &str| -> Result<Option<u64>, (String, String)> {
+            match table.get(name) {
+                None => Ok(None),
+                Some(Value::Int(n)) if *n >= 0 => Ok(Some(*n as u64)),
+                Some(_) => Err((name.into(), "expected a number that is not negative".into())),
+            }
+        };
+        let text = |name: &str| -> Result<Option<Rc<str>>, (String, String)> {
+            match table.get(name) {
+                None => Ok(None),
+                Some(Value::Text(text)) => Ok(Some(text.clone())),
+                Some(_) => Err((name.into(), "expected a text".into())),
+            }
+        };
+        let kind = match text("x-queue-type")?.as_deref() {
+            None | Some("classic") => QueueKind::Classic,
+            Some("quorum") => QueueKind::Quorum,
+            Some("stream") => QueueKind::Stream,
+            Some(other) => return Err(("x-queue-type".into(), format!("classic, quorum or stream, not {other}"))),
+        };
+        let overflow = match text("x-overflow")?.as_deref() {
+            None | Some("drop-head") => Overflow::DropHead,
+            Some("reject-publish") => Overflow::RejectPublish,
+            Some("reject-publish-dlx") if kind == QueueKind::Classic => Overflow::RejectPublishDlx,
+            Some(other) => return Err(("x-overflow".into(), format!("{other} is not supported by this queue"))),
+        };
+        let max_priority = match count("x-max-priority")? {
+            Some(n) if n > 255 => return Err(("x-max-priority".into(), "at most 255".into())),
+            // R-U7: only classic queues have a maximum priority.
+            Some(_) if kind != QueueKind::Classic => {
+                return Err(("x-max-priority".into(), "only classic queues have it".into()));
+            }
+            n => n.map(|n| n as u8),
+        };
+        let dead_letter_exchange = text("x-dead-letter-exchange")?;
+        let dead_letter_routing_key = text("x-dead-letter-routing-key")?;
+        if dead_letter_routing_key.is_some() && dead_letter_exchange.is_none() {
+            return Err(("x-dead-letter-routing-key".into(), "needs x-dead-letter-exchange".into()));
+        }
+        let expires = count("x-expires")?;
+        if expires == Some(0) {
+            return Err(("x-expires".into(), "expected more than 0".into()));
+        }
+        // R-U5: before 4.0 a quorum queue has no limit unless one is given; from then on 20, and -1 is none.
+        let delivery_limit = match table.get("x-delivery-limit") {
+            Some(Value::Int(n)) if *n >= 0 => Some(*n as u32),
+            Some(Value::Int(_)) if rules >= Rules::V4_2 => None,
+            Some(_) => return Err(("x-delivery-limit".into(), "expected a number that is not negative".into())),
+            None => server.quorum_delivery_limit.and_then(|limit| u32::try_from(limit).ok()),
+        };
+        Ok(QueueArguments {
+            kind,
+            max_length: count("x-max-length")?,
+            max_length_bytes: count("x-max-length-bytes")?,
+            overflow,
+            message_ttl: count("x-message-ttl")?.map(Nanos::millis),
+            expires: expires.map(Nanos::millis),
+            max_priority,
+            dead_letter_exchange,
+            dead_letter_routing_key,
+            single_active_consumer: table.get("x-single-active-consumer").is_some_and(Value::is_true),
+            delivery_limit,
+        })
+    }
+}

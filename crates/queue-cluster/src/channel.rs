@@ -1,0 +1,507 @@
+//! What a server does for a channel: publishing, confirms, acknowledgements, consuming.
+
+use crate::Fx;
+use crate::connection::{Channel, Connection, Subscription, Unacked, Unconfirmed};
+use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, Limiter, QueueId};
+use crate::frame::{Frame, Method, Reply};
+use crate::message::{Body, Message, More};
+use crate::routing;
+use crate::server::Server;
+use crate::view::QueueKind;
+use sim::NodeId;
+use sim::story::{FlightKind, Look, MarkKind, Rule};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The queue that stands for a direct reply (R-M5).
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+
+impl Server {
+    pub fn on_client_frame(&mut self, client: NodeId, frame: Frame, fx: &mut Fx<'_>) {
+        let Some(connection) = self.connections.get_mut(&client) else { return };
+        connection.heard = fx.now();
+        match frame {
+            Frame::Method(number, method) if connection.in_flow => connection.unread.push_back((number, method)),
+            Frame::Method(number, method) => self.on_method(client, number, method, fx),
+            Frame::Goodbye => self.connection_gone(client, fx),
+            Frame::Restart => self.restart(fx),
+            // Signs of life, and what only servers say.
+            _ => {}
+        }
+    }
+
+    pub fn channel(&mut self, client: NodeId, number: u16) -> Option<&mut Channel> {
+        self.connections.get_mut(&client)?.channels.get_mut(&number)
+    }
+
+    /// A channel that still is the one that is meant.
+    pub fn live(&mut self, id: ChannelId) -> Option<&mut Channel> {
+        self.channel(id.client, id.number).filter(|channel| channel.id == id && !channel.closing)
+    }
+
+    fn on_method(&mut self, client: NodeId, number: u16, method: Method, fx: &mut Fx<'_>) {
+        if matches!(method, Method::Open) {
+            self.next_channel += 1;
+            let serial = u64::from(self.boot) << 32 | u64::from(self.next_channel);
+            let id = ChannelId { node: self.me, client, number, serial };
+            if let Some(connection) = self.connections.get_mut(&client) {
+                connection.channels.insert(number, Channel::new(id));
+            }
+            return;
+        }
+        let Some(channel) = self.channel(client, number) else { return };
+        let id = channel.id;
+        if channel.closing {
+            if matches!(method, Method::CloseOk) {
+                self.connections.get_mut(&client).map(|connection| connection.channels.remove(&number));
+            }
+            return;
+        }
+        match method {
+            Method::Open | Method::CloseOk => {}
+            Method::Close => {
+                self.end_channel(id, fx);
+                self.connections.get_mut(&client).map(|connection| connection.channels.remove(&number));
+            }
+            Method::ConfirmSelect => channel.confirms = true,
+            Method::Qos { size, count, global } => self.qos(id, size, count, global, fx),
+            Method::Publish { mandatory, body } => self.publish(id, mandatory, body, fx),
+            Method::Consume { queue, request } => self.consume(id, &queue, &request, fx),
+            Method::Cancel { tag } => self.cancel(id, &tag, fx),
+            Method::Ack { tag, multiple } => self.acknowledge(id, tag, multiple, fx),
+            Method::Nack { tag, multiple, requeue } => self.refuse_messages(id, tag, multiple, requeue, fx),
+            Method::Get { queue, no_ack } => {
+                if let Some(queue) = self.usable_queue(id, &queue, fx) {
+                    self.ask(queue, Ask::Get { channel: id, no_ack }, Some(id), fx);
+                }
+            }
+            Method::Recover => {
+                let all: Vec<Unacked> = std::mem::take(&mut channel.unacked).into_values().collect();
+                self.settle(id, all, |channel, ids| Ask::Requeue { channel, ids }, fx);
+            }
+            declaration => self.declare(id, declaration, fx),
+        }
+    }
+
+    pub fn reply(&self, id: ChannelId, reply: Reply, fx: &mut Fx<'_>) {
+        let (bytes, look) = match &reply {
+            Reply::Deliver { body, .. } | Reply::Got { body, .. } => {
+                (body.bytes, Look::of(FlightKind::Deliver, body.hue, 1))
+            }
+            Reply::Return { body, .. } => (body.bytes, Look::of(FlightKind::Refuse, body.hue, 1)),
+            Reply::Confirm { taken: true, .. } => (0, Look::plain(FlightKind::Ack)),
+            Reply::Confirm { taken: false, .. } | Reply::Closed { .. } | Reply::Cancelled { .. } => {
+                (0, Look::plain(FlightKind::Refuse))
+            }
+            Reply::GotNothing | Reply::ConsumeOk | Reply::Counts { .. } => (0, Look::plain(FlightKind::Control)),
+        };
+        self.send(id.client, Frame::Reply(id.number, reply), bytes, look, fx);
+    }
+
+    /// Closes a channel for a reason. What it held goes back (R-K1).
+    pub fn close_channel(&mut self, id: ChannelId, code: u16, reason: &str, fx: &mut Fx<'_>) {
+        if self.live(id).is_none() {
+            return;
+        }
+        self.end_channel(id, fx);
+        if let Some(channel) = self.channel(id.client, id.number) {
+            channel.closing = true;
+        }
+        fx.mark(MarkKind::Refusal, "channel-closed", vec![code.to_string(), reason.to_string()], Rule("R-K1"));
+        self.reply(id, Reply::Closed { code, reason: reason.into() }, fx);
+    }
+
+    /// A hard error: the whole connection is closed (R-P1, R-P2).
+    pub fn close_connection(&mut self, client: NodeId, code: u16, reason: &str, fx: &mut Fx<'_>) {
+        fx.mark(MarkKind::Refusal, "connection-closed", vec![code.to_string(), reason.to_string()], Rule("R-P2"));
+        let frame = Frame::ConnectionClosed(code, reason.into());
+        self.send(client, frame, 0, Look::plain(FlightKind::Refuse), fx);
+        self.connection_gone(client, fx);
+    }
+
+    /// Tells every queue that had to do with a channel that it is gone.
+    fn end_channel(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
+        let Some(channel) = self.channel(id.client, id.number) else { return };
+        let mut queues: Vec<QueueId> = channel.subscriptions.values().map(|subscription| subscription.queue).collect();
+        queues.extend(channel.unacked.values().map(|unacked| unacked.queue));
+        queues.sort_unstable();
+        queues.dedup();
+        channel.subscriptions.clear();
+        channel.unacked.clear();
+        self.limiters.remove(&id);
+        for queue in queues {
+            self.ask(queue, Ask::Down { channel: id }, None, fx);
+        }
+    }
+
+    pub fn connection_gone(&mut self, client: NodeId, fx: &mut Fx<'_>) {
+        let ids = |connection: &Connection| connection.channels.values().map(|channel| channel.id).collect::<Vec<_>>();
+        let channels = self.connections.get(&client).map(ids).unwrap_or_default();
+        for id in channels {
+            self.end_channel(id, fx);
+        }
+        if self.connections.remove(&client).is_some() {
+            self.delete_owned(client, fx);
+        }
+    }
+
+    fn qos(&mut self, id: ChannelId, size: u32, count: u16, global: bool, fx: &mut Fx<'_>) {
+        // R-P1: a limit by size does not exist.
+        if size > 0 {
+            return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - prefetch_size != 0", fx);
+        }
+        let Some(channel) = self.live(id) else { return };
+        if !global {
+            // R-P1: for consumers that start later on this channel.
+            channel.prefetch = u32::from(count);
+            return;
+        }
+        channel.limited = count > 0;
+        let held = channel.unacked.values().filter(|unacked| unacked.tag.is_some()).count() as u32;
+        let mut queues: Vec<QueueId> = channel.subscriptions.values().map(|subscription| subscription.queue).collect();
+        queues.dedup();
+        let limiter = self.limiters.entry(id).or_insert_with(|| Limiter { volume: held, ..Limiter::default() });
+        limiter.limit = u32::from(count);
+        let released = if limiter.is_full() { Vec::new() } else { limiter.release() };
+        for queue in queues {
+            self.ask(queue, Ask::Limit { channel: id }, None, fx);
+        }
+        for queue in released {
+            self.ask(queue, Ask::Resume { channel: id }, None, fx);
+        }
+    }
+
+    fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {
+        let Some(body) = self.with_reply_address(id, body) else { return };
+        if self.is_direct_reply(&body, fx) {
+            return self.confirm_at_once(id, fx);
+        }
+        let Some(queues) = routing::route(&self.topology, &body) else {
+            // R-X1: a missing exchange costs the channel.
+            return self.close_channel(id, 404, "NOT_FOUND - no such exchange", fx);
+        };
+        let Some(channel) = self.live(id) else { return };
+        channel.published += u64::from(channel.confirms);
+        let number = channel.confirms.then_some(channel.published);
+        if queues.is_empty() {
+            // R-X7: what no queue takes comes back if that was asked for, and is confirmed either way, after it.
+            if mandatory {
+                self.reply(id, Reply::Return { code: 312, body }, fx);
+            }
+            return self.done(id, number, true);
+        }
+        if let Some(number) = number {
+            channel.unconfirmed.insert(number, Unconfirmed { waiting: queues.clone(), refused: false });
+        }
+        let confirm = number.map(|number| (id, number));
+        for queue in queues {
+            let ask = Ask::Publish { confirm, body: body.clone() };
+            if self.refuses(queue) {
+                if let Some(number) = number {
+                    self.refuse(queue, id, number, fx);
+                }
+                continue;
+            }
+            self.ask(queue, ask, Some(id), fx);
+        }
+    }
+
+    fn confirm_at_once(&mut self, id: ChannelId, _fx: &mut Fx<'_>) {
+        let Some(channel) = self.live(id) else { return };
+        channel.published += u64::from(channel.confirms);
+        let number = channel.confirms.then_some(channel.published);
+        self.done(id, number, true);
+    }
+
+    /// R-M5: a request with the direct reply address carries the channel's own.
+    fn with_reply_address(&mut self, id: ChannelId, body: Body) -> Option<Body> {
+        let asks = body.more.as_deref().and_then(|more| more.reply_to.as_deref()) == Some(REPLY_TO);
+        if !asks {
+            return Some(body);
+        }
+        if self.live(id)?.reply_consumer.is_none() {
+            return Some(body);
+        }
+        let address = format!("{REPLY_TO}.{}.{}.{}.{}", id.node.0, id.client.0, id.number, id.serial);
+        let more = More { reply_to: Some(address.into()), ..body.more.as_deref().cloned().unwrap_or_default() };
+        Some(Rc::new(Message { more: Some(Rc::new(more)), ..Message::clone(&body) }))
+    }
+
+    /// R-M5: a reply goes straight to the channel that asked; it is dropped if that is gone.
+    fn is_direct_reply(&mut self, body: &Body, fx: &mut Fx<'_>) -> bool {
+        let Some(address) = body.routing_key.strip_prefix(REPLY_TO).and_then(|rest| rest.strip_prefix('.')) else {
+            return false;
+        };
+        if !body.exchange.is_empty() {
+            return false;
+        }
+        let parts: Vec<u64> = address.split('.').filter_map(|part| part.parse().ok()).collect();
+        let [node, client, number, serial] = parts[..] else { return false };
+        let id = ChannelId { node: NodeId(node as u16), client: NodeId(client as u16), number: number as u16, serial };
+        let tag: Rc<str> = REPLY_TO.into();
+        let handed = Handed {
+            id: 0,
+            body: body.clone(),
+            redelivered: false,
+            delivery_count: None,
+            stream_offset: None,
+            needs_ack: false,
+        };
+        self.answer(id, QueueId(u32::MAX), Answer::Deliver { tag, handed }, fx);
+        true
+    }
+
+    /// The queues' answers about a published message are in.
+    fn done(&mut self, id: ChannelId, number: Option<u64>, taken: bool) {
+        let Some(number) = number else { return };
+        if let Some(channel) = self.live(id) {
+            channel.done.push((number, taken));
+            self.confirming.push(id);
+        }
+    }
+
+    /// R-C1, R-C2: a message is confirmed once every queue has it, and refused if one refuses.
+    fn queue_answered(&mut self, id: ChannelId, queue: QueueId, number: u64, taken: bool) {
+        let Some(channel) = self.live(id) else { return };
+        let Some(unconfirmed) = channel.unconfirmed.get_mut(&number) else { return };
+        unconfirmed.waiting.retain(|other| *other != queue);
+        unconfirmed.refused |= !taken;
+        if unconfirmed.waiting.is_empty() {
+            let taken = !unconfirmed.refused;
+            channel.unconfirmed.remove(&number);
+            self.done(id, Some(number), taken);
+        }
+    }
+
+    /// Sends what was confirmed in this event: one multiple confirm up to the first that is still open, the others
+    /// one by one (R-C1).
+    pub fn send_confirms(&mut self, fx: &mut Fx<'_>) {
+        while let Some(id) = self.confirming.pop() {
+            let Some(channel) = self.live(id) else { continue };
+            let mut done = std::mem::take(&mut channel.done);
+            done.sort_unstable();
+            let open = channel.unconfirmed.keys().next().copied().unwrap_or(u64::MAX);
+            for wanted in [true, false] {
+                let mine = done.iter().filter(|(_, taken)| *taken == wanted).map(|(number, _)| *number);
+                // A multiple answer must not cover what is answered otherwise.
+                let other =
+                    done.iter().find(|(_, taken)| *taken != wanted).map_or(open, |(number, _)| (*number).min(open));
+                let (covered, single): (Vec<u64>, Vec<u64>) = mine.partition(|number| *number < other);
+                if let Some(last) = covered.last() {
+                    let reply = Reply::Confirm { tag: *last, multiple: covered.len() > 1, taken: wanted };
+                    self.reply(id, reply, fx);
+                }
+                for number in single {
+                    self.reply(id, Reply::Confirm { tag: number, multiple: false, taken: wanted }, fx);
+                }
+            }
+        }
+    }
+
+    fn consume(&mut self, id: ChannelId, name: &str, request: &Rc<ConsumeRequest>, fx: &mut Fx<'_>) {
+        if name == REPLY_TO {
+            if let Some(channel) = self.live(id) {
+                channel.reply_consumer = Some(request.tag.clone());
+            }
+            return self.reply(id, Reply::ConsumeOk, fx);
+        }
+        let Some(queue) = self.usable_queue(id, name, fx) else { return };
+        let Some(channel) = self.live(id) else { return };
+        let (prefetch, limited) = (channel.prefetch, channel.limited);
+        if channel.subscriptions.contains_key(&request.tag) {
+            return self.close_connection(id.client, 530, "NOT_ALLOWED - attempt to reuse consumer tag", fx);
+        }
+        let kind = self.topology.queues.get(&queue).map_or(QueueKind::Classic, |record| record.arguments.kind);
+        match kind {
+            // R-P2: neither knows a limit shared by a channel.
+            QueueKind::Quorum | QueueKind::Stream if limited => {
+                return self.close_connection(
+                    id.client,
+                    540,
+                    "NOT_IMPLEMENTED - queue does not support global qos",
+                    fx,
+                );
+            }
+            QueueKind::Stream if request.no_ack => {
+                return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - automatic acknowledgement", fx);
+            }
+            // R-P2: a stream needs a window.
+            QueueKind::Stream if prefetch == 0 => {
+                return self.close_channel(id, 406, "PRECONDITION_FAILED - consumer prefetch count is not set", fx);
+            }
+            // R-U7: a quorum queue has no exclusive consumers.
+            QueueKind::Quorum if request.exclusive => {
+                return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - exclusive consumer", fx);
+            }
+            _ => {}
+        }
+        let Some(channel) = self.live(id) else { return };
+        channel.subscriptions.insert(request.tag.clone(), Subscription { queue, last: 0 });
+        let request = ConsumeRequest { prefetch, limited, ..ConsumeRequest::clone(request) };
+        self.ask(queue, Ask::Consume { channel: id, request: Rc::new(request) }, Some(id), fx);
+    }
+
+    fn cancel(&mut self, id: ChannelId, tag: &Rc<str>, fx: &mut Fx<'_>) {
+        let Some(channel) = self.live(id) else { return };
+        if channel.reply_consumer.as_ref() == Some(tag) {
+            channel.reply_consumer = None;
+        }
+        if let Some(subscription) = channel.subscriptions.remove(tag) {
+            self.ask(subscription.queue, Ask::Cancel { channel: id, tag: tag.clone() }, Some(id), fx);
+        }
+    }
+
+    fn acknowledge(&mut self, id: ChannelId, tag: u64, multiple: bool, fx: &mut Fx<'_>) {
+        let Some(channel) = self.live(id) else { return };
+        match channel.collect(tag, multiple) {
+            Some(unacked) => self.settle(id, unacked, |channel, ids| Ask::Ack { channel, ids }, fx),
+            // R-K1: there is no such delivery.
+            None => self.close_channel(id, 406, "PRECONDITION_FAILED - unknown delivery tag", fx),
+        }
+    }
+
+    fn refuse_messages(&mut self, id: ChannelId, tag: u64, multiple: bool, requeue: bool, fx: &mut Fx<'_>) {
+        let Some(channel) = self.live(id) else { return };
+        match channel.collect(tag, multiple) {
+            Some(unacked) if requeue => self.settle(id, unacked, |channel, ids| Ask::Requeue { channel, ids }, fx),
+            Some(unacked) => self.settle(id, unacked, |channel, ids| Ask::Reject { channel, ids }, fx),
+            None => self.close_channel(id, 406, "PRECONDITION_FAILED - unknown delivery tag", fx),
+        }
+    }
+
+    /// Tells the queues, one request for each queue and consumer, and then the channel's shared limit.
+    fn settle(&mut self, id: ChannelId, all: Vec<Unacked>, ask: impl Fn(ChannelId, Vec<u64>) -> Ask, fx: &mut Fx<'_>) {
+        let counted = all.iter().filter(|unacked| unacked.tag.is_some()).count() as u32;
+        if let [only] = &all[..] {
+            let (queue, number) = (only.queue, only.id);
+            self.ask(queue, ask(id, vec![number]), Some(id), fx);
+        } else {
+            let mut groups: BTreeMap<(QueueId, Option<Rc<str>>), Vec<u64>> = BTreeMap::new();
+            for unacked in all {
+                groups.entry((unacked.queue, unacked.tag)).or_default().push(unacked.id);
+            }
+            for ((queue, _), ids) in groups {
+                self.ask(queue, ask(id, ids), Some(id), fx);
+            }
+        }
+        let resumed = self.limiters.get_mut(&id).map(|limiter| limiter.acknowledged(counted)).unwrap_or_default();
+        for queue in resumed {
+            self.ask(queue, Ask::Resume { channel: id }, None, fx);
+        }
+    }
+
+    /// A queue's answer for a channel, wherever that is.
+    pub fn answer(&mut self, id: ChannelId, queue: QueueId, answer: Answer, fx: &mut Fx<'_>) {
+        if id.node != self.me {
+            let (bytes, look) = match &answer {
+                Answer::Deliver { handed, .. } => {
+                    (handed.body.bytes, Look::of(FlightKind::Deliver, handed.body.hue, 1))
+                }
+                Answer::Confirmed(_) => (0, Look::plain(FlightKind::Ack)),
+                _ => (0, Look::plain(FlightKind::Control)),
+            };
+            self.send(id.node, Frame::Answer(id, queue, answer), bytes, look, fx);
+            return;
+        }
+        match answer {
+            Answer::Deliver { tag, handed } => self.deliver(id, queue, &tag, handed, fx),
+            Answer::Confirmed(number) => self.queue_answered(id, queue, number, true),
+            Answer::Refused(number) => self.queue_answered(id, queue, number, false),
+            Answer::Got { handed, remaining } => self.got(id, queue, handed, remaining, fx),
+            Answer::ConsumeOk { .. } => {
+                if self.live(id).is_some() {
+                    self.reply(id, Reply::ConsumeOk, fx);
+                }
+            }
+            Answer::Failed { tag, code } => {
+                if let Some(channel) = self.live(id)
+                    && let Some(tag) = tag
+                {
+                    channel.subscriptions.remove(&tag);
+                }
+                if code == 540 {
+                    return self.close_connection(id.client, code, "NOT_IMPLEMENTED", fx);
+                }
+                self.close_channel(id, code, "refused by the queue", fx);
+            }
+            Answer::Cancelled { tag } => {
+                if let Some(channel) = self.live(id)
+                    && channel.subscriptions.remove(&tag).is_some()
+                {
+                    fx.mark(MarkKind::Change, "consumer-cancelled", vec![tag.to_string()], Rule("R-P7"));
+                    self.reply(id, Reply::Cancelled { consumer: tag }, fx);
+                }
+            }
+            Answer::Stat { passive, messages, consumers } => {
+                if passive && self.live(id).is_some() {
+                    let name = self.topology.queues.get(&queue).map_or_else(|| "".into(), |record| record.name.clone());
+                    self.reply(id, Reply::Counts { queue: name, messages, consumers }, fx);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: ChannelId, queue: QueueId, tag: &Rc<str>, handed: Handed, fx: &mut Fx<'_>) {
+        let now = fx.now();
+        let replicated =
+            self.topology.queues.get(&queue).is_some_and(|record| record.arguments.kind == QueueKind::Quorum);
+        let Some(channel) = self.live(id) else { return };
+        let consumer = if queue.0 == u32::MAX {
+            let Some(tag) = channel.reply_consumer.clone() else { return };
+            tag
+        } else {
+            if let Some(subscription) = channel.subscriptions.get_mut(tag)
+                && replicated
+            {
+                // R-U4: a new leader tells again what is out; what came already is not given twice.
+                if handed.id <= subscription.last {
+                    return;
+                }
+                subscription.last = handed.id;
+            }
+            tag.clone()
+        };
+        let number = channel.give_tag();
+        if handed.needs_ack {
+            channel.unacked.insert(number, Unacked { queue, id: handed.id, tag: Some(tag.clone()), since: now });
+        }
+        let reply = Reply::Deliver {
+            consumer,
+            tag: number,
+            redelivered: handed.redelivered,
+            body: handed.body,
+            count: handed.delivery_count,
+            offset: handed.stream_offset,
+        };
+        self.reply(id, reply, fx);
+    }
+
+    fn got(&mut self, id: ChannelId, queue: QueueId, handed: Option<Handed>, remaining: u64, fx: &mut Fx<'_>) {
+        let now = fx.now();
+        let Some(channel) = self.live(id) else { return };
+        let Some(handed) = handed else { return self.reply(id, Reply::GotNothing, fx) };
+        let number = channel.give_tag();
+        if handed.needs_ack {
+            channel.unacked.insert(number, Unacked { queue, id: handed.id, tag: None, since: now });
+        }
+        let (redelivered, count) = (handed.redelivered, handed.delivery_count);
+        self.reply(id, Reply::Got { tag: number, redelivered, body: handed.body, count, remaining }, fx);
+    }
+
+    /// A command of the channel to a replicated queue is applied: the connection may be read again (R-U3).
+    pub fn command_done(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
+        let limit = self.config.server.quorum_commands_soft_limit;
+        if let Some(channel) = self.live(id) {
+            channel.commands = channel.commands.saturating_sub(1);
+        }
+        loop {
+            let Some(connection) = self.connections.get_mut(&id.client) else { return };
+            connection.in_flow = connection.channels.values().any(|channel| channel.commands >= limit);
+            if connection.in_flow {
+                return;
+            }
+            let Some((number, method)) = connection.unread.pop_front() else { return };
+            self.on_method(id.client, number, method, fx);
+        }
+    }
+}

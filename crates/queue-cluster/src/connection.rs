@@ -1,0 +1,109 @@
+//! What a server keeps of a client's connection and its channels.
+
+use crate::desk::{ChannelId, QueueId};
+use crate::frame::Method;
+use sim::Time;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// A consumer, as its channel knows it.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub queue: QueueId,
+    /// The last message of a replicated queue that came for it: what comes again is ignored.
+    pub last: u64,
+}
+
+/// A message that the client has and has not acknowledged.
+#[derive(Clone, Debug)]
+pub struct Unacked {
+    pub queue: QueueId,
+    pub id: u64,
+    /// The consumer's tag; `None` for basic.get.
+    pub tag: Option<Rc<str>>,
+    pub since: Time,
+}
+
+/// A message that the client wants confirmed: the queues that have not answered.
+#[derive(Clone, Debug)]
+pub struct Unconfirmed {
+    pub waiting: Vec<QueueId>,
+    pub refused: bool,
+}
+
+/// A channel.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    pub id: ChannelId,
+    pub confirms: bool,
+    pub published: u64,
+    pub unconfirmed: BTreeMap<u64, Unconfirmed>,
+    /// Confirmed and refused since they were last sent.
+    pub done: Vec<(u64, bool)>,
+    /// R-P1: the limit for consumers that start from now on.
+    pub prefetch: u32,
+    pub limited: bool,
+    pub subscriptions: BTreeMap<Rc<str>, Subscription>,
+    /// The consumer of amq.rabbitmq.reply-to (R-M5).
+    pub reply_consumer: Option<Rc<str>>,
+    pub unacked: BTreeMap<u64, Unacked>,
+    pub next_tag: u64,
+    /// Commands to replicated queues that are not applied yet.
+    pub commands: u32,
+    /// Closed for a reason; the client has not confirmed it yet.
+    pub closing: bool,
+}
+
+impl Channel {
+    pub fn new(id: ChannelId) -> Channel {
+        Channel {
+            id,
+            confirms: false,
+            published: 0,
+            unconfirmed: BTreeMap::new(),
+            done: Vec::new(),
+            prefetch: 0,
+            limited: false,
+            subscriptions: BTreeMap::new(),
+            reply_consumer: None,
+            unacked: BTreeMap::new(),
+            next_tag: 0,
+            commands: 0,
+            closing: false,
+        }
+    }
+
+    pub fn give_tag(&mut self) -> u64 {
+        self.next_tag += 1;
+        self.next_tag
+    }
+
+    /// Takes the acknowledged messages out, oldest first; `None` if there is no such delivery (R-K1).
+    pub fn collect(&mut self, tag: u64, multiple: bool) -> Option<Vec<Unacked>> {
+        if multiple && tag == 0 {
+            return Some(std::mem::take(&mut self.unacked).into_values().collect());
+        }
+        self.unacked.get(&tag)?;
+        if !multiple {
+            return self.unacked.remove(&tag).map(|unacked| vec![unacked]);
+        }
+        let rest = self.unacked.split_off(&(tag + 1));
+        Some(std::mem::replace(&mut self.unacked, rest).into_values().collect())
+    }
+}
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub channels: BTreeMap<u16, Channel>,
+    /// Frames that the node has not read: the connection is in flow.
+    pub unread: VecDeque<(u16, Method)>,
+    pub in_flow: bool,
+    pub heard: Time,
+}
+
+impl Connection {
+    pub fn new(now: Time) -> Connection {
+        Connection { channels: BTreeMap::new(), unread: VecDeque::new(), in_flow: false, heard: now }
+    }
+}

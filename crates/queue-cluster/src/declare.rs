@@ -1,0 +1,236 @@
+//! Declarations: exchanges, queues and bindings, and what is wrong with them (R-Q4, R-Q5).
+
+use crate::Fx;
+use crate::arguments::QueueArguments;
+use crate::config::ExchangeKind;
+use crate::desk::{Answer, Ask, ChannelId, QueueId};
+use crate::frame::Method;
+use crate::server::Server;
+use crate::topology::{self, Destination, QueueRecord};
+use crate::value::Table;
+use crate::view::QueueKind;
+use sim::NodeId;
+use sim::story::{MarkKind, Rule};
+use std::rc::Rc;
+
+impl Server {
+    pub fn declare(&mut self, id: ChannelId, method: Method, fx: &mut Fx<'_>) {
+        match method {
+            Method::DeclareExchange { name, kind, durable, auto_delete, arguments } => {
+                self.declare_exchange(id, &name, &kind, durable, auto_delete, arguments, fx);
+            }
+            Method::DeleteExchange { name } => {
+                if topology::is_predeclared(&name) || name.is_empty() {
+                    return self.close_channel(id, 403, "ACCESS_REFUSED - a predeclared exchange", fx);
+                }
+                self.change_topology(fx, |topology| topology.delete_exchange(&name));
+            }
+            Method::DeclareQueue { name, durable, exclusive, auto_delete, passive, arguments } => {
+                let wanted = Wanted { name, durable, exclusive, auto_delete, arguments };
+                self.declare_queue(id, passive, wanted, fx);
+            }
+            Method::DeleteQueue { name } => {
+                if self.topology.names.contains_key(&name)
+                    && let Some(queue) = self.usable_queue(id, &name, fx)
+                {
+                    self.delete_queue(queue, fx);
+                }
+            }
+            Method::PurgeQueue { name } => {
+                if let Some(queue) = self.usable_queue(id, &name, fx) {
+                    self.ask(queue, Ask::Purge { channel: id }, Some(id), fx);
+                }
+            }
+            Method::Bind { source, destination, to_exchange, key, arguments } => {
+                self.bind(id, &source, &destination, to_exchange, &key, arguments, fx);
+            }
+            Method::Unbind { source, destination, key, arguments } => {
+                if let Some(found) = self.topology.destination(&destination, false) {
+                    self.change_topology(fx, |topology| topology.unbind(&source, &found, &key, &arguments));
+                }
+            }
+            // All others are the channel's own.
+            _ => {}
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // AMQP's fields.
+    fn declare_exchange(
+        &mut self,
+        id: ChannelId,
+        name: &str,
+        kind: &str,
+        durable: bool,
+        auto_delete: bool,
+        arguments: Table,
+        fx: &mut Fx<'_>,
+    ) {
+        let Some(kind) = ExchangeKind::named(kind) else {
+            return self.close_connection(id.client, 503, "COMMAND_INVALID - unknown exchange type", fx);
+        };
+        match self.topology.exchanges.get(name) {
+            Some(known) => {
+                let same = known.kind == kind && known.durable == durable && known.auto_delete == auto_delete;
+                // R-Q5: an exchange, too, is declared again only as it is.
+                if !same || known.alternate() != arguments.get("alternate-exchange").and_then(|v| v.as_text()) {
+                    self.close_channel(id, 406, "PRECONDITION_FAILED - inequivalent arg for exchange", fx);
+                }
+            }
+            None if name.starts_with("amq.") => self.close_channel(id, 403, "ACCESS_REFUSED - reserved prefix", fx),
+            None => {
+                let name = name.to_string();
+                self.change_topology(fx, |topology| {
+                    topology.declare_exchange(&name, kind, durable, auto_delete, arguments);
+                });
+            }
+        }
+    }
+
+    fn declare_queue(&mut self, id: ChannelId, passive: bool, wanted: Wanted, fx: &mut Fx<'_>) {
+        if let Some(known) = self.topology.names.get(&wanted.name).copied() {
+            let Some(record) = self.topology.queues.get(&known).cloned() else { return };
+            if self.locked_out(id, &record) {
+                return self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
+            }
+            if !passive && !wanted.is(&record, id) {
+                // R-Q5.
+                return self.close_channel(id, 406, "PRECONDITION_FAILED - inequivalent arg for queue", fx);
+            }
+            if self.usable_queue(id, &wanted.name, fx).is_some() {
+                self.ask(known, Ask::Stat { channel: id, passive }, Some(id), fx);
+            }
+            return;
+        }
+        if passive {
+            return self.close_channel(id, 404, "NOT_FOUND - no queue", fx);
+        }
+        let arguments = match QueueArguments::read(&wanted.arguments, self.config.rules, &self.config.server) {
+            Ok(arguments) => arguments,
+            Err((name, reason)) => {
+                let reason = format!("PRECONDITION_FAILED - invalid arg '{name}': {reason}");
+                return self.close_channel(id, 406, &reason, fx);
+            }
+        };
+        // R-U7: a replicated queue is durable and everybody's.
+        if arguments.kind != QueueKind::Classic && (!wanted.durable || wanted.exclusive || wanted.auto_delete) {
+            return self.close_channel(id, 406, "PRECONDITION_FAILED - invalid property for a replicated queue", fx);
+        }
+        let (me, config) = (self.me, self.config.clone());
+        let queue = self.change_topology(fx, |topology| {
+            let table = wanted.arguments.clone();
+            let queue = topology.declare_queue(&wanted.name, wanted.durable, arguments, table, me, &config);
+            if let Some(record) = topology.queues.get_mut(&queue) {
+                record.auto_delete = wanted.auto_delete;
+                record.owner = wanted.exclusive.then_some(id);
+            }
+            queue
+        });
+        self.host(queue, true, fx);
+    }
+
+    #[allow(clippy::too_many_arguments)] // AMQP's fields.
+    fn bind(
+        &mut self,
+        id: ChannelId,
+        source: &str,
+        to: &str,
+        to_exchange: bool,
+        key: &str,
+        arguments: Table,
+        fx: &mut Fx<'_>,
+    ) {
+        if source.is_empty() {
+            // R-X1: the default exchange's bindings are not anybody's to make.
+            return self.close_channel(id, 403, "ACCESS_REFUSED - operation not permitted on the default exchange", fx);
+        }
+        let Some(destination) = self.topology.destination(to, to_exchange) else {
+            return self.close_channel(id, 404, "NOT_FOUND - no such destination", fx);
+        };
+        if !self.topology.exchanges.contains_key(source) {
+            return self.close_channel(id, 404, "NOT_FOUND - no exchange", fx);
+        }
+        if let Destination::Queue(queue) = &destination
+            && let Some(record) = self.topology.queues.get(queue)
+            && self.locked_out(id, record)
+        {
+            return self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
+        }
+        self.change_topology(fx, |topology| topology.bind(source, destination, key, arguments));
+    }
+
+    /// R-Q4: an exclusive queue is its connection's alone.
+    fn locked_out(&self, id: ChannelId, record: &QueueRecord) -> bool {
+        record.owner.is_some_and(|owner| (owner.node, owner.client) != (id.node, id.client))
+    }
+
+    /// The queue of this name, if the channel may use it now; the channel is closed if not.
+    pub fn usable_queue(&mut self, id: ChannelId, name: &str, fx: &mut Fx<'_>) -> Option<QueueId> {
+        let found = self.topology.names.get(name).and_then(|queue| self.topology.queues.get(queue));
+        let Some(record) = found else {
+            self.close_channel(id, 404, "NOT_FOUND - no queue", fx);
+            return None;
+        };
+        let (queue, home) = (record.id, record.home());
+        if self.locked_out(id, record) {
+            self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
+            return None;
+        }
+        let down = home != self.me && !self.peers.get(&home).is_some_and(|peer| peer.connected);
+        if record.is_classic() && down {
+            // R-Q3.
+            self.close_channel(id, 404, "NOT_FOUND - home node of the queue is down or inaccessible", fx);
+            return None;
+        }
+        Some(queue)
+    }
+
+    /// A queue goes, with what is in it and all its bindings. Its consumers are told (R-P7).
+    pub fn delete_queue(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
+        let Some(record) = self.topology.queues.get(&queue).cloned() else { return };
+        let consumers: Vec<(ChannelId, Rc<str>)> = match self.classics.get(&queue) {
+            Some(classic) => {
+                let all = classic.dispatch.channels.iter();
+                all.flat_map(|(channel, record)| record.consumers.keys().map(|tag| (*channel, tag.clone()))).collect()
+            }
+            None => Vec::new(),
+        };
+        for (channel, tag) in consumers {
+            self.answer(channel, queue, Answer::Cancelled { tag }, fx);
+        }
+        fx.mark(MarkKind::Change, "queue-deleted", vec![record.name.to_string()], Rule("R-P7"));
+        self.change_topology(fx, |topology| topology.delete_queue(queue));
+        self.classics.remove(&queue);
+        self.replicas.remove(&queue);
+        self.lines.remove(&queue);
+    }
+
+    /// R-Q4: exclusive queues go with their connection.
+    pub fn delete_owned(&mut self, client: NodeId, fx: &mut Fx<'_>) {
+        let me = self.me;
+        let mine = |record: &&QueueRecord| record.owner.is_some_and(|owner| (owner.node, owner.client) == (me, client));
+        let owned: Vec<QueueId> = self.topology.queues.values().filter(mine).map(|record| record.id).collect();
+        for queue in owned {
+            self.delete_queue(queue, fx);
+        }
+    }
+}
+
+/// A queue as somebody wants it.
+struct Wanted {
+    name: Rc<str>,
+    durable: bool,
+    exclusive: bool,
+    auto_delete: bool,
+    arguments: Table,
+}
+
+impl Wanted {
+    /// Whether the queue that exists is that.
+    fn is(&self, record: &QueueRecord, id: ChannelId) -> bool {
+        let mine = record.owner.is_some_and(|owner| (owner.node, owner.client) == (id.node, id.client));
+        self.durable == record.durable
+            && self.auto_delete == record.auto_delete
+            && self.exclusive == mine
+            && self.arguments == record.table
+    }
+}

@@ -1,0 +1,198 @@
+//! Who of a classic queue's consumers gets the next message (R-P3).
+
+use crate::desk::{ChannelId, ConsumeRequest, ConsumerId, Limiter, QueueId};
+use crate::priority_line::PriorityLine;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What a queue knows of a channel that consumes from it or got messages from it.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelRecord {
+    /// What the channel holds, and for which consumer; `None` was got by basic.get.
+    pub holds: BTreeMap<u64, Option<Rc<str>>>,
+    /// What the consumers with a prefetch may still get.
+    credits: BTreeMap<Rc<str>, u32>,
+    /// Consumers that were found unable to take a message.
+    blocked: PriorityLine<Rc<str>>,
+    limited: bool,
+    suspended: bool,
+    pub consumers: BTreeMap<Rc<str>, Rc<ConsumeRequest>>,
+}
+
+impl ChannelRecord {
+    fn is_spent(&self, tag: &Rc<str>) -> bool {
+        self.credits.get(tag) == Some(&0)
+    }
+}
+
+/// The consumers of a classic queue.
+#[derive(Clone, Debug, Default)]
+pub struct Dispatch {
+    pub channels: BTreeMap<ChannelId, ChannelRecord>,
+    pub line: PriorityLine<ConsumerId>,
+    pub single_active: bool,
+    /// The active consumer of a queue with single active consumer, or the exclusive one.
+    pub active: Option<ConsumerId>,
+}
+
+impl Dispatch {
+    pub fn count(&self) -> u32 {
+        self.channels.values().map(|record| record.consumers.len() as u32).sum()
+    }
+
+    pub fn add(&mut self, channel: ChannelId, request: &Rc<ConsumeRequest>) {
+        let record = self.channels.entry(channel).or_default();
+        record.limited |= request.limited;
+        // R-P1: without acknowledgements there is nothing to count.
+        if request.prefetch > 0 && !request.no_ack {
+            record.credits.insert(request.tag.clone(), request.prefetch);
+        }
+        record.consumers.insert(request.tag.clone(), request.clone());
+        self.line.push(request.priority, (channel, request.tag.clone()));
+        if self.single_active && self.active.is_none() {
+            self.active = Some((channel, request.tag.clone()));
+        }
+    }
+
+    /// Takes a consumer out. Its channel keeps what it holds (R-P7).
+    pub fn remove(&mut self, channel: ChannelId, tag: &Rc<str>) -> bool {
+        let Some(record) = self.channels.get_mut(&channel) else { return false };
+        if record.consumers.remove(tag).is_none() {
+            return false;
+        }
+        record.credits.remove(tag);
+        record.blocked.retain(|other| other != tag);
+        let gone = (channel, tag.clone());
+        self.line.retain(|other| *other != gone);
+        if self.active.as_ref() == Some(&gone) {
+            self.choose_active();
+        }
+        true
+    }
+
+    /// The channel is gone; answers what it held.
+    pub fn erase(&mut self, channel: ChannelId) -> Option<ChannelRecord> {
+        let record = self.channels.remove(&channel)?;
+        self.line.retain(|(other, _)| *other != channel);
+        if self.active.as_ref().is_some_and(|(holder, _)| *holder == channel) {
+            self.choose_active();
+        }
+        Some(record)
+    }
+
+    fn choose_active(&mut self) {
+        self.active = if self.single_active { self.line.front().cloned() } else { None };
+    }
+
+    /// R-P3: the head of the line if it can take a message; those that cannot leave the line until they can.
+    /// The one that is served goes to the tail of its priority.
+    pub fn next(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<ConsumerId> {
+        if self.single_active {
+            return self.next_active(queue, limiters);
+        }
+        while let Some((priority, consumer)) = self.line.pop() {
+            if self.can_take(queue, &consumer, limiters) {
+                self.line.push(priority, consumer.clone());
+                return Some(consumer);
+            }
+            self.block(priority, &consumer);
+        }
+        None
+    }
+
+    fn next_active(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<ConsumerId> {
+        let active = self.active.clone()?;
+        let record = self.channels.get(&active.0)?;
+        if record.blocked.contains(&active.1) {
+            return None;
+        }
+        if self.can_take(queue, &active, limiters) {
+            return Some(active);
+        }
+        let priority = self.channels.get(&active.0)?.consumers.get(&active.1)?.priority;
+        self.line.retain(|other| *other != active);
+        self.block(priority, &active);
+        None
+    }
+
+    fn block(&mut self, priority: i32, consumer: &ConsumerId) {
+        if let Some(record) = self.channels.get_mut(&consumer.0) {
+            record.blocked.push(priority, consumer.1.clone());
+        }
+    }
+
+    /// Takes one credit, if the consumer's own window and its channel's shared one have room.
+    fn can_take(&mut self, queue: QueueId, consumer: &ConsumerId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> bool {
+        let Some(record) = self.channels.get_mut(&consumer.0) else { return false };
+        let Some(request) = record.consumers.get(&consumer.1) else { return false };
+        if record.suspended || record.is_spent(&consumer.1) {
+            return false;
+        }
+        if record.limited && !request.no_ack {
+            let room = match limiters.get_mut(&consumer.0) {
+                Some(limiter) => limiter.can_send(queue, true),
+                None => true,
+            };
+            if !room {
+                record.suspended = true;
+                return false;
+            }
+        }
+        if let Some(credit) = record.credits.get_mut(&consumer.1) {
+            *credit -= 1;
+        }
+        true
+    }
+
+    pub fn holds(&mut self, consumer: &ConsumerId, id: u64) {
+        if let Some(record) = self.channels.get_mut(&consumer.0) {
+            record.holds.insert(id, Some(consumer.1.clone()));
+        }
+    }
+
+    pub fn got(&mut self, channel: ChannelId, id: u64) {
+        self.channels.entry(channel).or_default().holds.insert(id, None);
+    }
+
+    /// Acknowledged messages give credit back. Answers whether somebody who was blocked stands in line again: only
+    /// then is the queue run again (R-P3).
+    pub fn give_back(&mut self, channel: ChannelId, ids: &[u64]) -> bool {
+        let Some(record) = self.channels.get_mut(&channel) else { return false };
+        let mut revived = false;
+        for id in ids {
+            let Some(Some(tag)) = record.holds.remove(id) else { continue };
+            if let Some(credit) = record.credits.get_mut(&tag) {
+                revived |= *credit == 0;
+                *credit += 1;
+            }
+        }
+        revived && self.unblock(channel)
+    }
+
+    pub fn limit(&mut self, channel: ChannelId) {
+        if let Some(record) = self.channels.get_mut(&channel) {
+            record.limited = true;
+        }
+    }
+
+    /// The channel's shared limit has room again.
+    pub fn resume(&mut self, channel: ChannelId) -> bool {
+        let Some(record) = self.channels.get_mut(&channel) else { return false };
+        std::mem::take(&mut record.suspended) && self.unblock(channel)
+    }
+
+    fn unblock(&mut self, channel: ChannelId) -> bool {
+        let Some(record) = self.channels.get_mut(&channel) else { return false };
+        let blocked = std::mem::take(&mut record.blocked);
+        let mut any = false;
+        for (priority, tag) in blocked.iter() {
+            if record.is_spent(tag) {
+                record.blocked.push(*priority, tag.clone());
+            } else {
+                any = true;
+                self.line.push(*priority, (channel, tag.clone()));
+            }
+        }
+        any
+    }
+}

@@ -1,0 +1,615 @@
+//! The state of a quorum queue, the same on every member once it has applied the same commands (R-U1 to R-U9).
+//! What it sends takes effect on the leader only.
+
+use crate::arguments::{Overflow, QueueArguments};
+use crate::config::Rules;
+use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, ConsumerId, Desk, Handed, Out};
+use crate::fifo::Fifo;
+use crate::message::{Body, Reason};
+use crate::priority_line::PriorityLine;
+use sim::story::{Life, MarkKind};
+use sim::{Nanos, NodeId, Time};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// R-P2: a quorum queue takes no limit for this one.
+const NO_PREFETCH: u32 = 2000;
+
+/// A message as a quorum queue holds it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The count of commands that put it where it is: its age.
+    place: u64,
+    pub body: Body,
+    expiry: Option<Time>,
+    /// How often it was returned.
+    returns: u32,
+}
+
+/// How a consumer of a quorum queue is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Status {
+    Up,
+    /// It gets nothing more, and keeps what it has (R-P7).
+    Cancelled,
+    /// Its node is not seen (R-U4).
+    SuspectedDown,
+    /// A waiting consumer of higher priority takes over once it holds nothing (4.x, R-P6).
+    Quiescing,
+}
+
+/// A consumer.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    pub request: Rc<ConsumeRequest>,
+    pub credit: u32,
+    status: Status,
+    pub holds: u32,
+}
+
+/// What is out with somebody.
+#[derive(Clone, Debug)]
+pub struct CheckedOut {
+    pub channel: ChannelId,
+    /// The consumer's tag; `None` for basic.get.
+    pub tag: Option<Rc<str>>,
+    pub kept: Kept,
+}
+
+/// The state of a quorum queue.
+#[derive(Clone, Debug)]
+pub struct Quorum {
+    arguments: Rc<QueueArguments>,
+    /// Served before all others (R-K3).
+    returns: Fifo<Kept>,
+    high: Fifo<Kept>,
+    normal: Fifo<Kept>,
+    /// How many were taken since a normal one was (R-U6).
+    dequeued: u32,
+    pub checked_out: BTreeMap<u64, CheckedOut>,
+    next_id: u64,
+    next_place: u64,
+    ready_bytes: u64,
+    pub consumers: BTreeMap<ConsumerId, Consumer>,
+    /// Consumers that wait beside the single active one.
+    pub waiting: Vec<(ConsumerId, Consumer)>,
+    /// Consumers with credit, in the order in which they are served (R-P4).
+    service: PriorityLine<ConsumerId>,
+    /// Publishers are told to hold back (R-U9).
+    pub blocked: bool,
+    idle_since: Time,
+}
+
+impl Quorum {
+    pub fn new(arguments: Rc<QueueArguments>, now: Time) -> Quorum {
+        Quorum {
+            arguments,
+            returns: Fifo::default(),
+            high: Fifo::default(),
+            normal: Fifo::default(),
+            dequeued: 0,
+            checked_out: BTreeMap::new(),
+            next_id: 1,
+            next_place: 1,
+            ready_bytes: 0,
+            consumers: BTreeMap::new(),
+            waiting: Vec::new(),
+            service: PriorityLine::default(),
+            blocked: false,
+            idle_since: now,
+        }
+    }
+
+    pub fn ready(&self) -> u64 {
+        self.returns.len() + self.high.len() + self.normal.len()
+    }
+
+    pub fn ready_messages(&self) -> impl Iterator<Item = &Body> {
+        let lines = self.returns.iter().chain(self.high.iter()).chain(self.normal.iter());
+        lines.map(|kept| &kept.body)
+    }
+
+    pub fn consumer_count(&self) -> u32 {
+        let up = self.consumers.values().filter(|consumer| consumer.status != Status::Cancelled).count();
+        (up + self.waiting.len()) as u32
+    }
+
+    /// Applies one command.
+    pub fn handle(&mut self, ask: &Ask, desk: &mut Desk<'_>) {
+        match ask {
+            Ask::Publish { confirm, body } => self.publish(*confirm, body, desk),
+            Ask::Consume { channel, request } => self.consume(*channel, request, desk),
+            Ask::Cancel { channel, tag } => self.cancel(&(*channel, tag.clone()), desk),
+            Ask::Ack { channel, ids } => self.settle(*channel, ids, desk),
+            Ask::Requeue { channel, ids } => self.requeue(*channel, ids, desk),
+            Ask::Reject { channel, ids } => self.reject(*channel, ids, desk),
+            Ask::Get { channel, no_ack } => self.get(*channel, *no_ack, desk),
+            Ask::Down { channel } => self.channel_down(*channel, desk),
+            Ask::Purge { channel } => self.purge(*channel, desk),
+            Ask::Stat { channel, passive } => {
+                let (messages, consumers) = (self.ready(), self.consumer_count());
+                desk.answer(*channel, Answer::Stat { passive: *passive, messages, consumers });
+            }
+            Ask::Tick => self.tick(desk),
+            Ask::NodeDown { node } => self.node_down(*node, desk),
+            Ask::NodeUp { node, boot } => self.node_up(*node, *boot, desk),
+            Ask::Resume { .. } | Ask::Limit { .. } => {}
+        }
+    }
+
+    /// A new leader tells consumers again what is out with them: the last leader may not have got to it (R-U4).
+    pub fn tell_again(&self, desk: &mut Desk<'_>) {
+        for (id, out) in &self.checked_out {
+            if let Some(tag) = &out.tag {
+                let handed = handed(*id, &out.kept, true);
+                desk.answer(out.channel, Answer::Deliver { tag: tag.clone(), handed });
+            }
+        }
+        self.watch_time(desk);
+    }
+
+    fn publish(&mut self, confirm: Option<(ChannelId, u64)>, body: &Body, desk: &mut Desk<'_>) {
+        desk.life(body, Life::Stored, "R-C4");
+        let own = body.expiration.map(Nanos::millis);
+        let ttl = [own, self.arguments.message_ttl].into_iter().flatten().min();
+        let kept =
+            Kept { place: self.next_place, body: body.clone(), expiry: ttl.map(|ttl| desk.now + ttl), returns: 0 };
+        self.enqueue(kept, desk.rules);
+        // R-C4: applied means committed, and committed means on the disks of a majority.
+        if let Some((channel, number)) = confirm {
+            desk.answer(channel, Answer::Confirmed(number));
+        }
+        self.checkout(desk);
+        self.limit(desk);
+    }
+
+    /// R-U6: 4.0 to 4.2 know two classes of priority, above 4 and the others; before there was one.
+    fn enqueue(&mut self, mut kept: Kept, rules: Rules) {
+        kept.place = self.next_place;
+        self.next_place += 1;
+        self.ready_bytes += u64::from(kept.body.bytes);
+        if rules >= Rules::V4_2 && kept.body.priority.unwrap_or(4) > 4 {
+            self.high.push_back(kept);
+        } else {
+            self.normal.push_back(kept);
+        }
+    }
+
+    fn next_line(&mut self) -> Option<&mut Fifo<Kept>> {
+        if !self.returns.is_empty() {
+            return Some(&mut self.returns);
+        }
+        match (self.high.front(), self.normal.front()) {
+            (None, None) => None,
+            (None, Some(_)) => Some(&mut self.normal),
+            // R-U6: two high ones, then a normal one, unless the high one is older anyway.
+            (Some(high), Some(normal)) if self.dequeued == 2 && normal.place < high.place => Some(&mut self.normal),
+            (Some(_), _) => Some(&mut self.high),
+        }
+    }
+
+    fn take_next(&mut self) -> Option<Kept> {
+        let returned = !self.returns.is_empty();
+        let kept = self.next_line()?.pop_front()?;
+        if !returned {
+            self.dequeued = if self.dequeued == 2 { 0 } else { self.dequeued + 1 };
+        }
+        self.ready_bytes -= u64::from(kept.body.bytes);
+        Some(kept)
+    }
+
+    /// R-T1: the head is looked at before each delivery.
+    fn expire(&mut self, desk: &mut Desk<'_>) {
+        while let Some(expiry) = self.next_line().and_then(|line| line.front()?.expiry)
+            && expiry <= desk.now
+        {
+            if let Some(kept) = self.take_next() {
+                self.bury(&kept.body, Reason::Expired, desk);
+            }
+        }
+    }
+
+    fn watch_time(&self, desk: &mut Desk<'_>) {
+        let heads = [self.returns.front(), self.high.front(), self.normal.front()];
+        if let Some(at) = heads.into_iter().flatten().filter_map(|kept| kept.expiry).min() {
+            desk.out.push(Out::WakeAt(at.max(desk.now)));
+        }
+        if let Some(expires) = self.arguments.expires {
+            desk.out.push(Out::WakeAt((self.idle_since + expires).max(desk.now + Nanos::millis(1))));
+        }
+    }
+
+    /// R-P4: serves the consumers with credit in turn; one whose credit is spent is not in the line at all.
+    fn checkout(&mut self, desk: &mut Desk<'_>) {
+        loop {
+            self.expire(desk);
+            if self.ready() == 0 {
+                break;
+            }
+            let Some((_, id)) = self.service.pop() else { break };
+            let usable = |consumer: &&mut Consumer| consumer.credit > 0 && consumer.status == Status::Up;
+            if self.consumers.get_mut(&id).as_ref().is_none_or(|consumer| !usable(consumer)) {
+                continue;
+            }
+            let Some(kept) = self.take_next() else { break };
+            self.hand(&id, kept, desk);
+        }
+        if self.arguments.message_ttl.is_some() || self.heads_expire() {
+            self.watch_time(desk);
+        }
+        self.check_blocked();
+    }
+
+    fn heads_expire(&self) -> bool {
+        let heads = [self.returns.front(), self.high.front(), self.normal.front()];
+        heads.into_iter().flatten().any(|kept| kept.expiry.is_some())
+    }
+
+    fn hand(&mut self, id: &ConsumerId, kept: Kept, desk: &mut Desk<'_>) {
+        let Some(consumer) = self.consumers.get_mut(id) else { return };
+        let number = self.next_id;
+        self.next_id += 1;
+        let needs_ack = !consumer.request.no_ack;
+        let answer = Answer::Deliver { tag: id.1.clone(), handed: handed(number, &kept, needs_ack) };
+        if needs_ack {
+            consumer.credit -= 1;
+            consumer.holds += 1;
+            self.checked_out.insert(number, CheckedOut { channel: id.0, tag: Some(id.1.clone()), kept });
+        } else {
+            desk.settled(&kept.body);
+        }
+        self.stand_in_line(id);
+        desk.answer(id.0, answer);
+    }
+
+    fn stand_in_line(&mut self, id: &ConsumerId) {
+        let Some(consumer) = self.consumers.get(id) else { return };
+        if consumer.credit > 0 && consumer.status == Status::Up && !self.service.contains(id) {
+            self.service.push(consumer.request.priority, id.clone());
+        }
+    }
+
+    fn consume(&mut self, channel: ChannelId, request: &Rc<ConsumeRequest>, desk: &mut Desk<'_>) {
+        self.idle_since = desk.now;
+        let id = (channel, request.tag.clone());
+        desk.answer(channel, Answer::ConsumeOk { tag: request.tag.clone() });
+        if self.consumers.contains_key(&id) || self.waiting.iter().any(|(other, _)| *other == id) {
+            return;
+        }
+        let credit = if request.prefetch == 0 { NO_PREFETCH } else { request.prefetch };
+        let consumer = Consumer { request: request.clone(), credit, status: Status::Up, holds: 0 };
+        let occupied = self.consumers.values().any(|other| other.status != Status::Cancelled);
+        if self.arguments.single_active_consumer && occupied {
+            self.wait(id, consumer, desk.rules);
+            self.activate(desk);
+        } else {
+            self.consumers.insert(id.clone(), consumer);
+            self.stand_in_line(&id);
+        }
+        self.checkout(desk);
+    }
+
+    /// R-P6: consumers that wait stand in the order of their registration; in 4.x the higher priority stands first.
+    fn wait(&mut self, id: ConsumerId, consumer: Consumer, rules: Rules) {
+        let priority = consumer.request.priority;
+        let at = if rules >= Rules::V4_2 {
+            self.waiting.iter().position(|(_, other)| other.request.priority < priority).unwrap_or(self.waiting.len())
+        } else {
+            self.waiting.len()
+        };
+        self.waiting.insert(at, (id, consumer));
+    }
+
+    /// Makes the next one that waits active, if nobody is, or if it stands higher than an active one without messages.
+    fn activate(&mut self, desk: &mut Desk<'_>) {
+        if !self.arguments.single_active_consumer {
+            return;
+        }
+        let Some(next) = self.waiting.iter().position(|(_, consumer)| consumer.status == Status::Up) else {
+            // Nobody waits: one that was to give way goes on.
+            for consumer in self.consumers.values_mut().filter(|consumer| consumer.status == Status::Quiescing) {
+                consumer.status = Status::Up;
+            }
+            return;
+        };
+        let alive = |consumer: &Consumer| matches!(consumer.status, Status::Up | Status::Quiescing);
+        let active = self.consumers.iter().find(|(_, consumer)| alive(consumer)).map(|(id, c)| (id.clone(), c.clone()));
+        if let Some((id, consumer)) = active {
+            let higher = self.waiting[next].1.request.priority > consumer.request.priority;
+            if desk.rules < Rules::V4_2 || !higher {
+                return;
+            }
+            if consumer.holds > 0 {
+                if let Some(consumer) = self.consumers.get_mut(&id) {
+                    consumer.status = Status::Quiescing;
+                }
+                return;
+            }
+            self.consumers.remove(&id);
+            let taken = self.waiting.remove(next);
+            self.wait(id, Consumer { status: Status::Up, ..consumer }, desk.rules);
+            return self.make_active(taken, desk);
+        }
+        let taken = self.waiting.remove(next);
+        self.make_active(taken, desk);
+    }
+
+    fn make_active(&mut self, (id, consumer): (ConsumerId, Consumer), desk: &mut Desk<'_>) {
+        let values = vec![desk.name.to_string(), id.1.to_string()];
+        desk.mark(MarkKind::Change, "active-consumer", values, "R-P6");
+        self.consumers.insert(id.clone(), consumer);
+        self.stand_in_line(&id);
+    }
+
+    fn cancel(&mut self, id: &ConsumerId, desk: &mut Desk<'_>) {
+        self.waiting.retain(|(other, _)| other != id);
+        if let Some(consumer) = self.consumers.get_mut(id) {
+            // R-P7: what it holds stays with its channel.
+            consumer.status = Status::Cancelled;
+            consumer.credit = 0;
+            if consumer.holds == 0 {
+                self.consumers.remove(id);
+            }
+            self.activate(desk);
+        }
+        self.left(desk);
+        self.checkout(desk);
+    }
+
+    fn left(&mut self, desk: &mut Desk<'_>) {
+        self.idle_since = desk.now;
+        if self.arguments.expires.is_some() {
+            self.watch_time(desk);
+        }
+    }
+
+    /// Takes messages back from a consumer; its credit grows.
+    fn take_back(&mut self, channel: ChannelId, id: u64, credit: bool) -> Option<Kept> {
+        if self.checked_out.get(&id)?.channel != channel {
+            return None;
+        }
+        let out = self.checked_out.remove(&id)?;
+        let Some(tag) = out.tag else { return Some(out.kept) };
+        let consumer = (channel, tag);
+        if let Some(holder) = self.consumers.get_mut(&consumer) {
+            holder.holds -= 1;
+            match holder.status {
+                Status::Cancelled if holder.holds == 0 => {
+                    self.consumers.remove(&consumer);
+                }
+                Status::Cancelled => {}
+                Status::Up | Status::Quiescing | Status::SuspectedDown => holder.credit += u32::from(credit),
+            }
+        }
+        Some(out.kept)
+    }
+
+    /// Those who got credit back stand in line again, at the tail.
+    fn revive(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
+        let mine: Vec<ConsumerId> = self.consumers.keys().filter(|(other, _)| *other == channel).cloned().collect();
+        mine.iter().for_each(|id| self.stand_in_line(id));
+        self.activate(desk);
+    }
+
+    fn settle(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
+        for id in ids {
+            if let Some(kept) = self.take_back(channel, *id, true) {
+                desk.settled(&kept.body);
+            }
+        }
+        self.revive(channel, desk);
+        self.checkout(desk);
+    }
+
+    fn reject(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
+        for id in ids {
+            if let Some(kept) = self.take_back(channel, *id, true) {
+                self.bury(&kept.body, Reason::Rejected, desk);
+            }
+        }
+        self.revive(channel, desk);
+        self.checkout(desk);
+    }
+
+    fn requeue(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
+        if self.arguments.delivery_limit.is_some() {
+            for id in ids {
+                if let Some(kept) = self.take_back(channel, *id, true) {
+                    self.give_back(kept, desk);
+                }
+            }
+            self.revive(channel, desk);
+            self.checkout(desk);
+        } else {
+            // R-K3: without a delivery limit each goes to the back of the queue, as a command of its own.
+            for id in ids {
+                let Some(mut kept) = self.take_back(channel, *id, true) else { continue };
+                kept.returns += 1;
+                self.normal_again(kept);
+                self.revive(channel, desk);
+                self.checkout(desk);
+            }
+        }
+        self.limit(desk);
+    }
+
+    fn normal_again(&mut self, mut kept: Kept) {
+        kept.place = self.next_place;
+        self.next_place += 1;
+        self.ready_bytes += u64::from(kept.body.bytes);
+        self.normal.push_back(kept);
+    }
+
+    /// R-K3, R-U5: to the line of returns, unless it was returned too often.
+    fn give_back(&mut self, mut kept: Kept, desk: &mut Desk<'_>) {
+        kept.returns += 1;
+        if self.arguments.delivery_limit.is_some_and(|limit| kept.returns > limit) {
+            desk.mark(MarkKind::Change, "delivery-limit", vec![desk.name.to_string()], "R-U5");
+            return self.bury(&kept.body, Reason::DeliveryLimit, desk);
+        }
+        self.ready_bytes += u64::from(kept.body.bytes);
+        self.returns.push_back(kept);
+    }
+
+    fn get(&mut self, channel: ChannelId, no_ack: bool, desk: &mut Desk<'_>) {
+        self.idle_since = desk.now;
+        if self.arguments.single_active_consumer {
+            return desk.answer(channel, Answer::Failed { tag: None, code: 405 });
+        }
+        self.expire(desk);
+        let Some(kept) = self.take_next() else {
+            return desk.answer(channel, Answer::Got { handed: None, remaining: 0 });
+        };
+        let id = self.next_id;
+        self.next_id += 1;
+        let handed = handed(id, &kept, !no_ack);
+        if no_ack {
+            desk.settled(&kept.body);
+        } else {
+            self.checked_out.insert(id, CheckedOut { channel, tag: None, kept });
+        }
+        self.check_blocked();
+        desk.answer(channel, Answer::Got { handed: Some(handed), remaining: self.ready() });
+    }
+
+    fn channel_down(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
+        self.waiting.retain(|((other, _), _)| *other != channel);
+        self.return_all(|other| *other == channel, desk);
+        self.consumers.retain(|(other, _), _| *other != channel);
+        self.activate(desk);
+        self.left(desk);
+        self.checkout(desk);
+        self.limit(desk);
+    }
+
+    /// What these channels hold comes back, in the order in which it was given out, before all others (R-K3).
+    fn return_all(&mut self, whose: impl Fn(&ChannelId) -> bool, desk: &mut Desk<'_>) {
+        let held = self.checked_out.iter().filter(|(_, out)| whose(&out.channel));
+        let mut held: Vec<(ChannelId, Option<Rc<str>>, u64)> =
+            held.map(|(id, out)| (out.channel, out.tag.clone(), *id)).collect();
+        held.sort();
+        for (channel, _, id) in held {
+            if let Some(kept) = self.take_back(channel, id, true) {
+                self.give_back(kept, desk);
+            }
+        }
+    }
+
+    /// R-U4: when the node of consumers is not seen, what they hold comes back at once (until 4.2).
+    fn node_down(&mut self, node: NodeId, desk: &mut Desk<'_>) {
+        let affected = self.consumers.keys().any(|(channel, _)| channel.node == node);
+        self.return_all(|channel| channel.node == node, desk);
+        let mut demoted = Vec::new();
+        for (id, consumer) in &mut self.consumers {
+            if id.0.node == node && consumer.status != Status::Cancelled {
+                consumer.status = Status::SuspectedDown;
+                if self.arguments.single_active_consumer {
+                    demoted.push(id.clone());
+                }
+            }
+        }
+        for id in demoted {
+            if let Some(consumer) = self.consumers.remove(&id) {
+                self.waiting.push((id, consumer));
+            }
+        }
+        for (id, consumer) in &mut self.waiting {
+            if id.0.node == node {
+                consumer.status = Status::SuspectedDown;
+            }
+        }
+        if affected {
+            let values = vec![desk.name.to_string(), format!("node {}", node.0)];
+            desk.mark(MarkKind::Change, "consumers-returned", values, "R-U4");
+        }
+        self.activate(desk);
+        self.checkout(desk);
+    }
+
+    fn node_up(&mut self, node: NodeId, boot: u32, desk: &mut Desk<'_>) {
+        let dead = |channel: &ChannelId| channel.node == node && channel.boot() < boot;
+        self.waiting.retain(|((channel, _), _)| !dead(channel));
+        self.return_all(dead, desk);
+        self.consumers.retain(|(channel, _), _| !dead(channel));
+        let mut back = Vec::new();
+        for (id, consumer) in &mut self.consumers {
+            if id.0.node == node && consumer.status == Status::SuspectedDown {
+                consumer.status = Status::Up;
+                back.push(id.clone());
+            }
+        }
+        for (id, consumer) in &mut self.waiting {
+            if id.0.node == node && consumer.status == Status::SuspectedDown {
+                consumer.status = Status::Up;
+            }
+        }
+        back.iter().for_each(|id| self.stand_in_line(id));
+        self.activate(desk);
+        self.checkout(desk);
+    }
+
+    fn purge(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
+        let messages = self.ready();
+        while let Some(kept) = self.take_next() {
+            desk.life(&kept.body, Life::Dropped, "R-K1");
+        }
+        self.check_blocked();
+        desk.answer(channel, Answer::Stat { passive: false, messages, consumers: self.consumer_count() });
+    }
+
+    fn tick(&mut self, desk: &mut Desk<'_>) {
+        let unused = self.consumer_count() == 0;
+        if unused && self.arguments.expires.is_some_and(|expires| self.idle_since + expires <= desk.now) {
+            return desk.out.push(Out::DeleteMe);
+        }
+        self.checkout(desk);
+    }
+
+    fn is_over_limit(&self) -> bool {
+        self.arguments.max_length.is_some_and(|max| self.ready() > max)
+            || self.arguments.max_length_bytes.is_some_and(|max| self.ready_bytes > max)
+    }
+
+    /// R-U9, R-T3: over the limit the head goes, or publishers are told to hold back.
+    fn limit(&mut self, desk: &mut Desk<'_>) {
+        if self.arguments.overflow == Overflow::DropHead {
+            while self.is_over_limit()
+                && let Some(kept) = self.take_next()
+            {
+                self.bury(&kept.body, Reason::MaxLen, desk);
+            }
+        }
+        self.check_blocked();
+    }
+
+    fn check_blocked(&mut self) {
+        if self.arguments.overflow == Overflow::DropHead {
+            return;
+        }
+        // R-T3: they may go on once no more than four fifths are left.
+        let low = |max: Option<u64>, count: u64| max.is_none_or(|max| count <= max * 4 / 5);
+        let below =
+            low(self.arguments.max_length, self.ready()) && low(self.arguments.max_length_bytes, self.ready_bytes);
+        self.blocked = if self.blocked { !below } else { self.is_over_limit() };
+    }
+
+    fn bury(&self, body: &Body, reason: Reason, desk: &mut Desk<'_>) {
+        if self.arguments.dead_letter_exchange.is_some() {
+            desk.out.push(Out::Dead(body.clone(), reason));
+        } else {
+            desk.life(body, Life::Dropped, "R-T4");
+        }
+    }
+}
+
+fn handed(id: u64, kept: &Kept, needs_ack: bool) -> Handed {
+    Handed {
+        id,
+        body: kept.body.clone(),
+        redelivered: kept.returns > 0,
+        // R-U5: how often it was out before; nothing the first time.
+        delivery_count: (kept.returns > 0).then_some(kept.returns),
+        stream_offset: None,
+        needs_ack,
+    }
+}

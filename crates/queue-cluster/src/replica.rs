@@ -1,0 +1,180 @@
+//! A member of a replicated queue: its Raft log, its state, and its timers (R-U1, R-U2).
+
+use crate::arguments::QueueArguments;
+use crate::desk::{Answer, Ask, Desk, Out};
+use crate::quorum::Quorum;
+use crate::stream::Stream;
+use crate::view::QueueKind;
+use consensus::{Options, Raft, Role};
+use sim::{NodeId, Time};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A command to a replicated queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The node that gives it, in which boot; a leader's own have no number.
+    pub session: (NodeId, u32),
+    /// Counts from 1 in each session; 0 for a leader's own.
+    pub seq: u64,
+    /// When its sender gave it: the time that its effects are reckoned from, the same on every member.
+    pub at: Time,
+    pub ask: Ask,
+}
+
+/// What a replicated queue is, once commands are applied.
+#[derive(Clone, Debug)]
+pub enum Machine {
+    Quorum(Quorum),
+    Stream(Stream),
+}
+
+/// The state that a log leads to.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub machine: Machine,
+    /// The last command applied of each session: a command that comes again changes nothing (R-U3).
+    pub sessions: BTreeMap<(NodeId, u32), u64>,
+}
+
+impl State {
+    pub fn new(arguments: &Rc<QueueArguments>) -> State {
+        let machine = match arguments.kind {
+            QueueKind::Stream => Machine::Stream(Stream::new(arguments.clone())),
+            QueueKind::Classic | QueueKind::Quorum => Machine::Quorum(Quorum::new(arguments.clone(), Time::ZERO)),
+        };
+        State { machine, sessions: BTreeMap::new() }
+    }
+
+    /// Applies a command, once.
+    pub fn apply(&mut self, command: &Command, desk: &mut Desk<'_>) {
+        if command.seq > 0 {
+            let last = self.sessions.entry(command.session).or_insert(0);
+            if command.seq <= *last {
+                // R-U3: it came again because its answer was lost. The message is there already.
+                if let Ask::Publish { confirm: Some((channel, number)), .. } = &command.ask {
+                    desk.answer(*channel, Answer::Confirmed(*number));
+                }
+                return;
+            }
+            if command.seq != *last + 1 {
+                return;
+            }
+            *last = command.seq;
+        }
+        if let Ask::NodeUp { node, boot } = &command.ask {
+            self.sessions.retain(|(other, their), _| other != node || their >= boot);
+        }
+        match &mut self.machine {
+            Machine::Quorum(quorum) => quorum.handle(&command.ask, desk),
+            Machine::Stream(stream) => stream.handle(&command.ask, desk),
+        }
+    }
+
+    pub fn blocked(&self) -> bool {
+        matches!(&self.machine, Machine::Quorum(quorum) if quorum.blocked)
+    }
+}
+
+/// A member.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    pub raft: Raft<Rc<Command>, Rc<State>>,
+    pub state: Rc<State>,
+    /// Whether it leads and has applied everything from before its term: from then on it answers.
+    pub serving: bool,
+    /// Counts election timers; only the last one counts.
+    pub timer: u64,
+    pub armed: bool,
+    /// What its followers' clients were last told.
+    pub told_blocked: bool,
+    arguments: Rc<QueueArguments>,
+}
+
+impl Replica {
+    pub fn new(me: NodeId, members: &[NodeId], arguments: &Rc<QueueArguments>) -> Replica {
+        // R-U2: ra's pre-vote looks at the log only.
+        let options = Options { pre_vote_respects_leader: false, ..Options::default() };
+        Replica {
+            raft: Raft::new(me.0, members.iter().map(|member| member.0).collect(), options),
+            state: Rc::new(State::new(arguments)),
+            serving: false,
+            timer: 0,
+            armed: false,
+            told_blocked: false,
+            arguments: arguments.clone(),
+        }
+    }
+
+    pub fn is_leader(&self) -> bool {
+        self.raft.role() == Role::Leader
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.arguments.kind == QueueKind::Stream
+    }
+
+    /// The process ends: what is left is the log and its snapshot.
+    pub fn crash(&mut self, power_lost: bool) {
+        self.raft.crash(power_lost);
+        self.state = match self.raft.snapshot() {
+            Some(state) => state.clone(),
+            None => Rc::new(State::new(&self.arguments)),
+        };
+        self.serving = false;
+        self.armed = false;
+    }
+
+    /// Applies what is committed. What it leads to counts only on a leader that is done with the past.
+    pub fn apply(&mut self, desk: &mut Desk<'_>, applied: &mut BTreeMap<(NodeId, u32), u64>) -> bool {
+        let mut began = false;
+        while let Some((_, entry)) = self.raft.next_committed() {
+            let before = desk.out.len();
+            match &entry.command {
+                Some(command) => {
+                    let now = std::mem::replace(&mut desk.now, command.at);
+                    Rc::make_mut(&mut self.state).apply(command, desk);
+                    desk.now = now;
+                    if command.seq > 0 && self.serving {
+                        applied.insert(command.session, command.seq);
+                    }
+                }
+                None if self.is_leader() && entry.term == self.raft.term() => {
+                    self.serving = true;
+                    began = true;
+                    if let Machine::Quorum(quorum) = &self.state.machine {
+                        quorum.tell_again(desk);
+                    }
+                    continue;
+                }
+                None => {}
+            }
+            if !self.serving {
+                desk.out.truncate(before);
+            }
+        }
+        began
+    }
+
+    /// Replaces the log by the state when it has grown long.
+    pub fn compact(&mut self, every: u64) {
+        let length = self.raft.log_len();
+        if length > every && self.raft.commit().0 > 0 {
+            let upto = self.raft.commit();
+            self.raft.compact(upto, self.state.clone());
+        }
+    }
+}
+
+/// Bytes that a command takes in a log and on the wire.
+pub fn bytes_of(command: &Command, overhead: u32) -> u32 {
+    match &command.ask {
+        Ask::Publish { body, .. } => body.bytes + overhead,
+        _ => overhead,
+    }
+}
+
+/// Keeps only what a queue wants of its own time.
+pub fn wakes(out: &[Out]) -> impl Iterator<Item = Time> {
+    out.iter().filter_map(|out| if let Out::WakeAt(at) = out { Some(*at) } else { None })
+}

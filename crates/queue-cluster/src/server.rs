@@ -1,0 +1,295 @@
+//! A server node: its connections, its share of the queues, its disk.
+
+use crate::classic::Classic;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::desk::{Ask, ChannelId, Limiter, QueueId};
+use crate::frame::{Frame, Wake};
+use crate::replica::{Command, Replica};
+use crate::topology::Topology;
+use crate::{Fx, Proc};
+use sim::story::{FlightKind, Look};
+use sim::{Alarm, Crash, Event, Hangup, Nanos, NodeId, Time};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+/// The node's message store: what is written, what of it is on the disk, and who waits for that.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    /// Counts writes.
+    pub written: u64,
+    pub flushed: u64,
+    pub bytes: u64,
+    pub flushing: bool,
+    pub writeback: bool,
+    /// Confirms that wait for a flush, by the write that they wait for.
+    pub confirms: VecDeque<(u64, ChannelId, QueueId, u64)>,
+}
+
+/// The write-ahead log that all replicated queues of the node share (R-U1).
+#[derive(Clone, Debug, Default)]
+pub struct Wal {
+    pub bytes: u64,
+    /// Queues that wrote since the last flush began.
+    pub dirty: BTreeSet<QueueId>,
+    /// What the flush under way will have on the disk.
+    pub flushing: Option<Vec<(QueueId, u64)>>,
+}
+
+/// What a node knows of another.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub connected: bool,
+    pub heard: Time,
+    /// Silent for too long (aten, R-U2).
+    pub suspected: bool,
+    pub boot: u32,
+    /// Since when it tries to reach it.
+    pub reaching: Time,
+}
+
+/// A node's way to a replicated queue: what it asked for and was not answered yet.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    pub leader: Option<NodeId>,
+    pub next: u64,
+    pub pending: VecDeque<(Rc<Command>, Option<ChannelId>)>,
+    /// R-U9: the queue is too long and refuses.
+    pub blocked: bool,
+    /// When the oldest pending command was last sent.
+    pub sent: Time,
+}
+
+/// A server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub me: NodeId,
+    pub name: Rc<str>,
+    pub config: Rc<Config>,
+    pub topology: Rc<Topology>,
+    pub boot: u32,
+    pub next_channel: u32,
+    pub connections: BTreeMap<NodeId, Connection>,
+    pub classics: BTreeMap<QueueId, Classic>,
+    pub replicas: BTreeMap<QueueId, Replica>,
+    pub lines: BTreeMap<QueueId, Line>,
+    pub limiters: BTreeMap<ChannelId, Limiter>,
+    pub store: Store,
+    pub wal: Wal,
+    pub peers: BTreeMap<NodeId, Peer>,
+    /// The next time that each queue wants to be woken.
+    pub wakes: BTreeMap<QueueId, (Time, Alarm)>,
+    /// Channels with confirms to send at the end of this event.
+    pub confirming: Vec<ChannelId>,
+    pub clean: bool,
+    /// Whether its regular timers run.
+    ticking: bool,
+}
+
+impl Server {
+    pub fn new(me: NodeId, config: &Rc<Config>, topology: &Rc<Topology>) -> Server {
+        let others = (0..config.nodes).map(NodeId).filter(|node| *node != me);
+        let peer = Peer { connected: false, heard: Time::ZERO, suspected: false, boot: 0, reaching: Time::ZERO };
+        Server {
+            me,
+            name: format!("rabbit-{}", me.0 + 1).into(),
+            config: config.clone(),
+            topology: topology.clone(),
+            boot: 0,
+            next_channel: 0,
+            connections: BTreeMap::new(),
+            classics: BTreeMap::new(),
+            replicas: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            limiters: BTreeMap::new(),
+            store: Store::default(),
+            wal: Wal::default(),
+            peers: others.map(|node| (node, peer.clone())).collect(),
+            wakes: BTreeMap::new(),
+            confirming: Vec::new(),
+            clean: true,
+            ticking: false,
+        }
+    }
+
+    pub fn is_server(&self, node: NodeId) -> bool {
+        node.0 < self.config.nodes
+    }
+
+    pub fn on_event(&mut self, event: Event<Proc>, fx: &mut Fx<'_>) {
+        match event {
+            Event::Started => self.start(fx),
+            Event::StopRequested => self.stop(fx),
+            Event::Connected(peer) if self.is_server(peer) => self.peer_connected(peer, fx),
+            Event::Connected(client) => {
+                self.connections.insert(client, Connection::new(fx.now()));
+            }
+            Event::Disconnected(peer, why) if self.is_server(peer) => self.peer_gone(peer, why, fx),
+            Event::Disconnected(client, _) => self.connection_gone(client, fx),
+            Event::Received(peer, frame) if self.is_server(peer) => self.on_peer_frame(peer, frame, fx),
+            Event::Received(client, frame) => self.on_client_frame(client, frame, fx),
+            Event::Woke(wake) => self.on_wake(wake, fx),
+            Event::Ordered(_) => {}
+        }
+        self.send_confirms(fx);
+    }
+
+    fn on_wake(&mut self, wake: Wake, fx: &mut Fx<'_>) {
+        match wake {
+            Wake::Ask(queue, ask) => self.run_classic(queue, *ask, fx),
+            Wake::Propose(queue, command) => self.propose(queue, command, fx),
+            Wake::WalFlushed => self.wal_flushed(fx),
+            Wake::StoreFlushed(upto) => self.store_flushed(upto, fx),
+            Wake::Writeback => {
+                self.store.writeback = false;
+                self.flush_store(fx);
+            }
+            Wake::QueueTick(queue) => self.queue_tick(queue, fx),
+            Wake::Election(queue, count) => self.election_timer(queue, count, fx),
+            Wake::Reach(peer) => self.reach(peer, fx),
+            Wake::Poll => self.poll(fx),
+            Wake::Beat => self.beat(fx),
+            // Clients' own.
+            Wake::Due | Wake::Retry(_) | Wake::Done | Wake::Patience(_) | Wake::Again | Wake::Step => {}
+        }
+    }
+
+    /// Boots: queues that live here come up, the other nodes are looked for.
+    pub fn start(&mut self, fx: &mut Fx<'_>) {
+        self.boot += 1;
+        self.next_channel = 0;
+        self.drop_transient_queues(self.me, fx);
+        let mine: Vec<QueueId> = self.topology.queues.keys().copied().collect();
+        for queue in mine {
+            self.host(queue, self.boot == 1, fx);
+        }
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            if let Some(known) = self.peers.get_mut(&peer) {
+                known.reaching = fx.now();
+                known.heard = fx.now();
+            }
+            if self.boot > 1 || peer.0 > self.me.0 {
+                fx.connect(peer);
+            }
+            fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+        }
+        let ticking = std::mem::replace(&mut self.ticking, true);
+        if !ticking && !self.peers.is_empty() {
+            fx.wake_in(self.config.server.aten_poll, Wake::Poll);
+        }
+        if !ticking && self.config.server.heartbeat > Nanos::ZERO {
+            fx.wake_in(Nanos(self.config.server.heartbeat.0 / 2), Wake::Beat);
+        }
+        self.clean = false;
+    }
+
+    /// Brings up this node's part of a queue, if it has one.
+    pub fn host(&mut self, queue: QueueId, first_time: bool, fx: &mut Fx<'_>) {
+        let Some(record) = self.topology.queues.get(&queue).cloned() else { return };
+        if !record.members.contains(&self.me) {
+            return;
+        }
+        if record.is_classic() {
+            let classic = Classic::new(record.arguments.clone(), record.durable, record.auto_delete, fx.now());
+            self.classics.entry(queue).or_insert(classic);
+            self.with_classic(queue, fx, Classic::begin);
+            return;
+        }
+        let me = self.me;
+        let new = !self.replicas.contains_key(&queue);
+        self.replicas.entry(queue).or_insert_with(|| Replica::new(me, &record.members, &record.arguments));
+        if new && first_time && record.home() == me {
+            // The node that declares a queue leads it first.
+            self.raft(queue, consensus::Input::ElectionTimeout, fx);
+        } else {
+            let wait = self.long_wait(fx);
+            self.arm(queue, wait, fx);
+        }
+    }
+
+    /// A stop in good order: everything goes to the disk first.
+    fn stop(&mut self, fx: &mut Fx<'_>) {
+        self.settle_down(fx);
+        self.ticking = false;
+        fx.exit();
+    }
+
+    fn settle_down(&mut self, _fx: &mut Fx<'_>) {
+        self.store.flushed = self.store.written;
+        self.clean = true;
+        self.lose_memory(Crash::Kill);
+    }
+
+    /// The administrator stops and starts the broker: every connection is closed first.
+    pub fn restart(&mut self, fx: &mut Fx<'_>) {
+        let clients: Vec<NodeId> = self.connections.keys().copied().collect();
+        for client in clients {
+            self.connection_gone(client, fx);
+            fx.disconnect(client);
+        }
+        // What the queues were still to do for those connections is done before they stop.
+        self.settle_down(fx);
+        self.start(fx);
+    }
+
+    pub fn on_crash(&mut self, crash: Crash) {
+        self.ticking = false;
+        self.lose_memory(crash);
+    }
+
+    /// What is left of the node without its memory (R-Q1, R-Q2).
+    fn lose_memory(&mut self, crash: Crash) {
+        let (flushed, power_lost) = (self.store.flushed, crash == Crash::PowerLoss);
+        let unclean = !self.clean;
+        for classic in self.classics.values_mut() {
+            // R-Q2: what was written but not flushed outlives the process, not the machine.
+            classic.recover(|written| !power_lost || written <= flushed, unclean);
+        }
+        self.classics.retain(|_, classic| classic.is_durable());
+        self.replicas.values_mut().for_each(|replica| replica.crash(power_lost));
+        self.connections.clear();
+        self.lines.clear();
+        self.limiters.clear();
+        self.wal = Wal::default();
+        self.wakes.clear();
+        self.confirming.clear();
+        let written = self.store.written;
+        self.store = Store { written, flushed: if power_lost { flushed } else { written }, ..Store::default() };
+        for peer in self.peers.values_mut() {
+            peer.connected = false;
+            peer.suspected = false;
+        }
+    }
+
+    /// Sends to a client or another server. False if there is no connection.
+    pub fn send(&self, to: NodeId, frame: Frame, bytes: u32, look: Look, fx: &mut Fx<'_>) -> bool {
+        fx.send(to, frame, bytes + self.config.server.overhead_bytes, look)
+    }
+
+    pub fn send_control(&self, to: NodeId, frame: Frame, fx: &mut Fx<'_>) -> bool {
+        self.send(to, frame, 0, Look::plain(FlightKind::Control), fx)
+    }
+
+    pub fn lane(&self, queue: QueueId) -> u16 {
+        (queue.0 % 60_000) as u16
+    }
+
+    /// What an answer to an ask costs the queue's process.
+    pub fn cost(&self, ask: &Ask) -> Nanos {
+        match ask {
+            Ask::Publish { .. } | Ask::Get { .. } | Ask::Requeue { .. } => self.config.server.queue_cost,
+            _ => self.config.server.ack_cost,
+        }
+    }
+
+    fn peer_gone(&mut self, peer: NodeId, _why: Hangup, fx: &mut Fx<'_>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let was = std::mem::replace(&mut known.connected, false);
+        known.suspected = false;
+        fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+        if was {
+            self.peer_lost(peer, fx);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The state of a stream: a log that reading does not shorten (R-S1 to R-S4).
+
+use crate::arguments::QueueArguments;
+use crate::config::Rules;
+use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, ConsumerId, Desk, Handed};
+use crate::fifo::Fifo;
+use crate::message::Body;
+use crate::value::Value;
+use sim::story::Life;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Bytes of a segment (R-S3).
+const SEGMENT: u64 = 500_000_000;
+
+/// A reader of a stream.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub request: Rc<ConsumeRequest>,
+    next: u64,
+    credit: u32,
+}
+
+/// A stream.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    arguments: Rc<QueueArguments>,
+    first: u64,
+    log: Fifo<Body>,
+    /// Bytes of the whole segments before the last, oldest first, with the offset after each.
+    segments: Vec<(u64, u64)>,
+    segment_bytes: u64,
+    pub readers: BTreeMap<ConsumerId, Reader>,
+}
+
+impl Stream {
+    pub fn new(arguments: Rc<QueueArguments>) -> Stream {
+        Stream {
+            arguments,
+            first: 0,
+            log: Fifo::default(),
+            segments: Vec::new(),
+            segment_bytes: 0,
+            readers: BTreeMap::new(),
+        }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.log.len()
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = &Body> {
+        self.log.iter()
+    }
+
+    fn end(&self) -> u64 {
+        self.first + self.log.len()
+    }
+
+    /// Applies one command.
+    pub fn handle(&mut self, ask: &Ask, desk: &mut Desk<'_>) {
+        match ask {
+            Ask::Publish { confirm, body } => {
+                desk.life(body, Life::Stored, "R-S1");
+                self.append(body.clone());
+                if let Some((channel, number)) = confirm {
+                    desk.answer(*channel, Answer::Confirmed(*number));
+                }
+                self.serve(desk);
+            }
+            Ask::Consume { channel, request } => {
+                desk.answer(*channel, Answer::ConsumeOk { tag: request.tag.clone() });
+                let reader = Reader { request: request.clone(), next: self.start(request), credit: request.prefetch };
+                self.readers.insert((*channel, request.tag.clone()), reader);
+                self.serve(desk);
+            }
+            Ask::Cancel { channel, tag } => {
+                self.readers.remove(&(*channel, tag.clone()));
+            }
+            // R-S2: whatever a client says of a message, it only gives credit.
+            Ask::Ack { channel, ids } | Ask::Requeue { channel, ids } | Ask::Reject { channel, ids } => {
+                self.give_credit(*channel, ids.len() as u32);
+                self.serve(desk);
+            }
+            Ask::Get { channel, .. } => desk.answer(*channel, Answer::Failed { tag: None, code: 540 }),
+            Ask::Down { channel } => self.readers.retain(|(other, _), _| other != channel),
+            Ask::Purge { channel } => desk.answer(*channel, Answer::Failed { tag: None, code: 540 }),
+            Ask::Stat { channel, passive } => {
+                // The 3.10.8 recordings count one less than there are, and no consumers.
+                let short = u64::from(desk.rules < Rules::V4_2);
+                let messages = self.len().saturating_sub(short);
+                desk.answer(*channel, Answer::Stat { passive: *passive, messages, consumers: 0 });
+            }
+            Ask::NodeDown { node } => self.readers.retain(|(channel, _), _| channel.node != *node),
+            Ask::NodeUp { .. } | Ask::Tick | Ask::Resume { .. } | Ask::Limit { .. } => {}
+        }
+    }
+
+    fn append(&mut self, body: Body) {
+        self.segment_bytes += u64::from(body.bytes);
+        self.log.push_back(body);
+        if self.segment_bytes >= SEGMENT {
+            self.segments.push((self.segment_bytes, self.end()));
+            self.segment_bytes = 0;
+            self.retain();
+        }
+    }
+
+    /// R-S3: looked at when a segment closes; whole segments go, and one always stays.
+    fn retain(&mut self) {
+        let Some(max) = self.arguments.max_length_bytes else { return };
+        while self.segments.len() > 1 && self.segments.iter().map(|(bytes, _)| bytes).sum::<u64>() > max {
+            let (_, end) = self.segments.remove(0);
+            while self.first < end {
+                self.log.pop_front();
+                self.first += 1;
+            }
+        }
+    }
+
+    /// R-S1: where a consumer begins. A chunk here is one message.
+    fn start(&self, request: &ConsumeRequest) -> u64 {
+        match request.arguments.get("x-stream-offset") {
+            Some(Value::Int(n)) => (*n).max(0) as u64,
+            Some(Value::Text(text)) => match &**text {
+                "first" => self.first,
+                "last" => self.end().saturating_sub(1).max(self.first),
+                "next" => self.end(),
+                other => other.parse().unwrap_or(self.first),
+            },
+            _ => self.end(),
+        }
+        .max(self.first)
+    }
+
+    fn give_credit(&mut self, channel: ChannelId, count: u32) {
+        // Acknowledgements do not name their consumer: the channel's readers share them in turn of need.
+        let mut left = count;
+        for ((other, _), reader) in &mut self.readers {
+            if *other == channel {
+                let owed = reader.request.prefetch - reader.credit.min(reader.request.prefetch);
+                let given = owed.min(left);
+                reader.credit += given;
+                left -= given;
+            }
+        }
+    }
+
+    fn serve(&mut self, desk: &mut Desk<'_>) {
+        let end = self.end();
+        for ((channel, tag), reader) in &mut self.readers {
+            while reader.credit > 0 && reader.next < end {
+                let Some(body) = self.log.get(reader.next - self.first) else { break };
+                let handed = Handed {
+                    id: reader.next,
+                    body: body.clone(),
+                    redelivered: false,
+                    delivery_count: None,
+                    stream_offset: Some(reader.next),
+                    needs_ack: true,
+                };
+                reader.credit -= 1;
+                reader.next += 1;
+                desk.out.push(crate::desk::Out::Answer(*channel, Answer::Deliver { tag: tag.clone(), handed }));
+            }
+        }
+    }
+}
