@@ -386,7 +386,12 @@ impl Server {
         }
         let resumed = self.limiters.get_mut(&id).map(|limiter| limiter.acknowledged(counted)).unwrap_or_default();
         for queue in resumed {
-            self.ask(queue, Ask::Resume { channel: id }, None, fx);
+            // In turn: the first may take up the room that there is.
+            if self.classics.contains_key(&queue) {
+                self.run_classic(queue, Ask::Resume { channel: id }, fx);
+            } else {
+                self.ask(queue, Ask::Resume { channel: id }, None, fx);
+            }
         }
     }
 

@@ -414,8 +414,15 @@ impl Quorum {
     fn requeue(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
         if self.arguments.delivery_limit.is_some() {
             for id in ids {
-                if let Some(kept) = self.take_back(channel, *id, true) {
-                    self.give_back(kept, desk);
+                let holder = self.checked_out.get(id).and_then(|out| out.tag.clone());
+                let Some(kept) = self.take_back(channel, *id, true) else { continue };
+                let dead = self.give_back(kept, desk);
+                // R-U5: 3.10.8 gave a consumer credit twice for a message that reached the limit.
+                if dead
+                    && desk.rules < Rules::V4_2
+                    && let Some(consumer) = holder.and_then(|tag| self.consumers.get_mut(&(channel, tag)))
+                {
+                    consumer.credit += 1;
                 }
             }
             self.revive(channel, desk);
@@ -441,14 +448,17 @@ impl Quorum {
     }
 
     /// R-K3, R-U5: to the line of returns, unless it was returned too often.
-    fn give_back(&mut self, mut kept: Kept, desk: &mut Desk<'_>) {
+    /// Answers whether it was.
+    fn give_back(&mut self, mut kept: Kept, desk: &mut Desk<'_>) -> bool {
         kept.returns += 1;
         if self.arguments.delivery_limit.is_some_and(|limit| kept.returns > limit) {
             desk.mark(MarkKind::Change, "delivery-limit", vec![desk.name.to_string()], "R-U5");
-            return self.bury(&kept.body, Reason::DeliveryLimit, desk);
+            self.bury(&kept.body, Reason::DeliveryLimit, desk);
+            return true;
         }
         self.ready_bytes += u64::from(kept.body.bytes);
         self.returns.push_back(kept);
+        false
     }
 
     fn get(&mut self, channel: ChannelId, no_ack: bool, desk: &mut Desk<'_>) {
@@ -462,7 +472,11 @@ impl Quorum {
         };
         let id = self.next_id;
         self.next_id += 1;
-        let handed = handed(id, &kept, !no_ack);
+        let mut handed = handed(id, &kept, !no_ack);
+        // 3.10.8 tells the count to basic.get even when it is 0.
+        if desk.rules < Rules::V4_2 {
+            handed.delivery_count = Some(kept.returns);
+        }
         if no_ack {
             desk.settled(&kept.body);
         } else {
