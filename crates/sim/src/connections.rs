@@ -225,7 +225,8 @@ impl<P: Process> Kit<P> {
         let Some(pair) = self.net.find(me, peer) else { return false };
         let state = &mut self.net.pairs[pair as usize];
         let side = u8::from(state.ends[1] == me);
-        let peer_open = state.sides[usize::from(1 - side)].state == SideState::Open;
+        // A peer in the middle of the handshake will have finished it by the time this arrives.
+        let peer_open = state.sides[usize::from(1 - side)].state != SideState::Closed;
         let mine = &mut state.sides[usize::from(side)];
         if mine.state != SideState::Open {
             return false;

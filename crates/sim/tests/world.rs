@@ -11,6 +11,8 @@ use sim::{
 struct Chatter {
     peer: Option<NodeId>,
     greets: bool,
+    /// Says hello as soon as a connection is open.
+    hails: bool,
     said: u32,
     diary: Vec<String>,
     durable: u32,
@@ -64,6 +66,9 @@ impl Process for Chatter {
             }
             Event::Connected(peer) => {
                 self.diary.push(format!("{ms}: connected to {}", peer.0));
+                if self.hails {
+                    fx.send(peer, Hello(99), 100, Look::plain(FlightKind::Control));
+                }
                 if self.greets {
                     fx.wake_in(Nanos::millis(10), Wake::Greet);
                 }
@@ -252,4 +257,21 @@ fn a_clone_goes_on_as_the_original_does() {
     assert_eq!(diary(&world, A), diary(&copy, A));
     let closed = diary(&world, A).iter().any(|line| line.ends_with(&format!("{:?}", Hangup::Reset)));
     assert!(closed);
+}
+
+#[test]
+fn who_is_called_may_speak_at_once_and_is_heard_when_the_caller_knows_of_the_connection() {
+    let mut world = World::new(
+        1,
+        vec![
+            (Chatter { peer: Some(NodeId(1)), ..Chatter::default() }, MachineProfile::default()),
+            (Chatter { hails: true, ..Chatter::default() }, MachineProfile::default()),
+        ],
+        LinkProfile::default(),
+    );
+    world.start(NodeId(1));
+    world.start(NodeId(0));
+    world.run_until(at(100));
+    assert_eq!(diary(&world, NodeId(0)), ["0: started with 0", "1: connected to 1", "1: hello 99"]);
+    assert!(world.is_connected(NodeId(1), NodeId(0)));
 }
