@@ -71,7 +71,8 @@ impl Server {
             self.wal.dirty.insert(queue);
             self.flush_wal(fx);
         }
-        if restart && role != Role::Leader && leader.is_none() {
+        let idle = self.replicas.get(&queue).is_some_and(|replica| !replica.armed);
+        if (restart || idle) && role != Role::Leader && leader.is_none() {
             // R-U2: the medium wait between tries.
             let wait = Nanos::millis(100) + fx.dice().between(Nanos::ZERO, Nanos::millis(1000));
             self.arm(queue, wait, fx);
