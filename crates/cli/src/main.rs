@@ -154,7 +154,12 @@ fn print_words(report: &player::Report) {
         count("outstanding", cluster.outstanding);
         let shown = |ms: Option<f64>| ms.map_or("–".to_owned(), |ms| format!("{ms:.1} ms"));
         let latency = &cluster.latency_ms;
-        println!("  time to process: p50 {}, p99 {}, p99.9 {}", shown(latency.p50), shown(latency.p99), shown(latency.p999));
+        println!(
+            "  time to process: p50 {}, p99 {}, p99.9 {}",
+            shown(latency.p50),
+            shown(latency.p99),
+            shown(latency.p999)
+        );
         for mark in &cluster.marks {
             println!("  {:>10.3} s  {} ({}, {})", mark.at_ms / 1_000.0, mark.what, mark.node, mark.rule);
         }

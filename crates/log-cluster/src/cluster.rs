@@ -1,34 +1,24 @@
 //! The cluster as a whole: its nodes, its orders, and what there is to see of it.
 
 use crate::config::{Config, Controllers};
-use crate::view::View;
-use sim::story::MessageId;
-use sim::workload::{ClientOrder, NodeInfo, Role, Workload};
-use sim::{Crash, Effects, Event, Fingerprint, NodeId, Process, World};
-
-/// What nodes send each other.
-#[derive(Clone, Debug)]
-pub struct Message;
-/// What a node tells itself.
-#[derive(Clone, Debug)]
-pub struct Wake;
-
-impl Fingerprint for Message {
-    fn fingerprint(&self) -> u64 {
-        0
-    }
-}
-impl Fingerprint for Wake {
-    fn fingerprint(&self) -> u64 {
-        0
-    }
-}
+use crate::consumer::Consumer;
+use crate::layout::Layout;
+use crate::producer::Producer;
+use crate::rpc::{Message, Wake};
+use crate::server::Server;
+use sim::workload::{ClientOrder, NodeInfo, Role, Source, Workload};
+use sim::{Crash, Effects, Event, NodeId, Process, World};
+use std::rc::Rc;
 
 /// A process of the cluster.
 #[derive(Clone, Debug)]
 pub enum Node {
-    /// Not written yet.
-    Idle,
+    /// A broker, a controller, or both in one.
+    Server(Box<Server>),
+    /// A producing client.
+    Producer(Box<Producer>),
+    /// A consuming client.
+    Consumer(Box<Consumer>),
 }
 
 impl Process for Node {
@@ -36,9 +26,21 @@ impl Process for Node {
     type Wake = Wake;
     type Order = ClientOrder;
 
-    fn on_event(&mut self, _event: Event<Self>, _fx: &mut Effects<'_, Self>) {}
+    fn on_event(&mut self, event: Event<Self>, fx: &mut Effects<'_, Self>) {
+        match self {
+            Node::Server(server) => server.on_event(event, fx),
+            Node::Producer(producer) => producer.on_event(event, fx),
+            Node::Consumer(consumer) => consumer.on_event(event, fx),
+        }
+    }
 
-    fn on_crash(&mut self, _crash: Crash) {}
+    fn on_crash(&mut self, crash: Crash) {
+        match self {
+            Node::Server(server) => server.on_crash(crash),
+            Node::Producer(producer) => producer.crash(),
+            Node::Consumer(consumer) => consumer.crash(),
+        }
+    }
 }
 
 /// A cluster of logs at work.
@@ -46,9 +48,7 @@ impl Process for Node {
 pub struct LogCluster {
     world: World<Node>,
     nodes: Vec<NodeInfo>,
-    readers: Vec<String>,
-    clients: NodeId,
-    producers: u16,
+    pub(crate) layout: Rc<Layout>,
 }
 
 impl LogCluster {
@@ -56,19 +56,28 @@ impl LogCluster {
     #[must_use]
     pub fn new(seed: u64, workload: &Workload, config: &Config) -> LogCluster {
         let nodes = name_nodes(workload, config);
-        let server = |node: &NodeInfo| matches!(node.role, Role::Server | Role::Controller);
-        let profile = |node: &NodeInfo| if server(node) { &config.machine } else { &config.client_machine }.clone();
-        let processes = nodes.iter().map(|node| (Node::Idle, profile(node))).collect();
+        let layout = Rc::new(Layout::new(config, &nodes, name_readers(workload, config)));
+        let process = |node: &NodeInfo| match node.role {
+            Role::Server | Role::Controller => {
+                (Node::Server(Box::new(Server::new(&layout, node.id.0))), config.machine.clone())
+            }
+            Role::Producer(index) => {
+                let source = Source::new(seed, index, &workload.producers[usize::from(index)]);
+                let client = config.producer(usize::from(index));
+                let producer = Producer::new(layout.clone(), index, client, source);
+                (Node::Producer(Box::new(producer)), config.client_machine.clone())
+            }
+            Role::Consumer(index) => {
+                let spec = &workload.consumers[usize::from(index)];
+                let client = config.consumer(usize::from(index));
+                let consumer = Consumer::new(layout.clone(), index, client, spec.processing, spec.start);
+                (Node::Consumer(Box::new(consumer)), config.client_machine.clone())
+            }
+        };
+        let processes = nodes.iter().map(process).collect();
         let mut world = World::new(seed, processes, config.link);
         nodes.iter().for_each(|node| world.start(node.id));
-        let clients = NodeId(nodes.iter().filter(|node| server(node)).count() as u16);
-        LogCluster {
-            world,
-            readers: name_readers(workload, config),
-            nodes,
-            clients,
-            producers: workload.producers.len() as u16,
-        }
+        LogCluster { world, nodes, layout }
     }
 
     /// The world that drives it.
@@ -91,7 +100,7 @@ impl LogCluster {
     /// The groups' ids, by reader number.
     #[must_use]
     pub fn readers(&self) -> &[String] {
-        &self.readers
+        &self.layout.readers
     }
 
     /// Gives a client an order, now.
@@ -110,16 +119,6 @@ impl LogCluster {
         };
         self.world.order(node.id, order.clone());
         Ok(())
-    }
-
-    /// Visits every message that a reader can still come to process.
-    pub fn held(&self, _visit: &mut dyn FnMut(u8, MessageId)) {}
-
-    /// What there is to see now.
-    #[must_use]
-    pub fn view(&self) -> View {
-        let _ = (self.clients, self.producers);
-        View::default()
     }
 }
 

@@ -3,9 +3,37 @@
 //! It must never know what is watched, scored or painted, nor which other cluster runs beside it. Rules are cited by
 //! their ids in `rules/kafka.toml`. The stories in `tests/` hold it, and the recordings that the conform crate replays.
 
+mod accumulator;
+pub mod assignor;
+mod broker;
 mod check;
+mod client;
 mod cluster;
+mod cluster_changes;
 pub mod config;
+mod consumer;
+mod control_link;
+mod controller;
+mod coordinator;
+mod dialer;
+mod disk;
+pub mod election;
+mod error;
+mod fetch;
+mod group;
+mod image;
+mod layout;
+mod log;
+mod look;
+mod membership;
+pub mod partitioner;
+mod produce;
+mod producer;
+mod replica;
+mod replica_fetch;
+mod rpc;
+mod sequences;
+mod server;
 pub mod settings;
 pub mod view;
 mod words;

@@ -102,11 +102,7 @@ impl Consumer {
         match wake {
             Wake::Done => self.done(fx),
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
-            Wake::Beat => {
-                if self.uplink.beat(fx) {
-                    self.lost(fx);
-                }
-            }
+            Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => {
                 if self.open {
                     self.consume(fx);

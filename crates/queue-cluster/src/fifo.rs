@@ -39,14 +39,6 @@ impl<T: Clone> Fifo<T> {
         }
     }
 
-    pub fn push_front(&mut self, item: T) {
-        self.len += 1;
-        match self.chunks.front_mut() {
-            Some(chunk) if chunk.len() < CHUNK => Rc::make_mut(chunk).push_front(item),
-            _ => self.chunks.push_front(Rc::new(VecDeque::from([item]))),
-        }
-    }
-
     pub fn pop_front(&mut self) -> Option<T> {
         let chunk = self.chunks.front_mut()?;
         let item = Rc::make_mut(chunk).pop_front();
@@ -85,10 +77,6 @@ impl<T: Clone> Fifo<T> {
             index -= len;
         }
         None
-    }
-
-    pub fn clear(&mut self) {
-        *self = Fifo::default();
     }
 
     /// Keeps what `keep` says, and lets it change what it keeps.

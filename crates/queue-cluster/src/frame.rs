@@ -51,6 +51,7 @@ pub enum Reply {
 
 /// A message between two processes.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)] // The fields are what the sentences say.
 pub enum Frame {
     /// Client to server.
     Method(u16, Method),

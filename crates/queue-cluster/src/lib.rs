@@ -26,6 +26,7 @@ mod priority_line;
 mod publisher;
 mod queues;
 mod quorum;
+mod quorum_consumers;
 mod raft_driver;
 mod replica;
 mod routing;
@@ -129,7 +130,7 @@ impl QueueCluster {
             let mine = |(_, operation): &&(Time, Operation)| operation.connection() == Some(name.as_str());
             let steps: VecDeque<(Time, Rc<Operation>)> =
                 config.script.iter().filter(mine).map(|(at, op)| (*at, Rc::new(op.clone()))).collect();
-            let client = ScriptClient::new(&config, &name, steps);
+            let client = ScriptClient::new(&config, steps);
             builder.client(Kind::Script(Box::new(client)), &name, Role::Producer(u16::MAX));
         }
         let mut world = World::new(seed, builder.processes, config.link);

@@ -86,11 +86,7 @@ impl Publisher {
                 self.pump(fx);
             }
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
-            Wake::Beat => {
-                if self.uplink.beat(fx) {
-                    self.lost(fx);
-                }
-            }
+            Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => self.open_channel(fx),
             _ => {}
         }

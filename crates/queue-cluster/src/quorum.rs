@@ -13,22 +13,22 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// R-P2: a quorum queue takes no limit for this one.
-const NO_PREFETCH: u32 = 2000;
+pub const NO_PREFETCH: u32 = 2000;
 
 /// A message as a quorum queue holds it.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// The count of commands that put it where it is: its age.
-    place: u64,
+    pub place: u64,
     pub body: Body,
-    expiry: Option<Time>,
+    pub expiry: Option<Time>,
     /// How often it was returned.
-    returns: u32,
+    pub returns: u32,
 }
 
 /// How a consumer of a quorum queue is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Status {
+pub enum Status {
     Up,
     /// It gets nothing more, and keeps what it has (R-P7).
     Cancelled,
@@ -43,7 +43,7 @@ enum Status {
 pub struct Consumer {
     pub request: Rc<ConsumeRequest>,
     pub credit: u32,
-    status: Status,
+    pub status: Status,
     pub holds: u32,
 }
 
@@ -59,25 +59,25 @@ pub struct CheckedOut {
 /// The state of a quorum queue.
 #[derive(Clone, Debug)]
 pub struct Quorum {
-    arguments: Rc<QueueArguments>,
+    pub arguments: Rc<QueueArguments>,
     /// Served before all others (R-K3).
-    returns: Fifo<Kept>,
-    high: Fifo<Kept>,
-    normal: Fifo<Kept>,
+    pub returns: Fifo<Kept>,
+    pub high: Fifo<Kept>,
+    pub normal: Fifo<Kept>,
     /// How many were taken since a normal one was (R-U6).
-    dequeued: u32,
+    pub dequeued: u32,
     pub checked_out: BTreeMap<u64, CheckedOut>,
-    next_id: u64,
-    next_place: u64,
-    ready_bytes: u64,
+    pub next_id: u64,
+    pub next_place: u64,
+    pub ready_bytes: u64,
     pub consumers: BTreeMap<ConsumerId, Consumer>,
     /// Consumers that wait beside the single active one.
     pub waiting: Vec<(ConsumerId, Consumer)>,
     /// Consumers with credit, in the order in which they are served (R-P4).
-    service: PriorityLine<ConsumerId>,
+    pub service: PriorityLine<ConsumerId>,
     /// Publishers are told to hold back (R-U9).
     pub blocked: bool,
-    idle_since: Time,
+    pub idle_since: Time,
 }
 
 impl Quorum {
@@ -199,7 +199,7 @@ impl Quorum {
     }
 
     /// R-T1: the head is looked at before each delivery.
-    fn expire(&mut self, desk: &mut Desk<'_>) {
+    pub fn expire(&mut self, desk: &mut Desk<'_>) {
         while let Some(expiry) = self.next_line().and_then(|line| line.front()?.expiry)
             && expiry <= desk.now
         {
@@ -209,7 +209,7 @@ impl Quorum {
         }
     }
 
-    fn watch_time(&self, desk: &mut Desk<'_>) {
+    pub fn watch_time(&self, desk: &mut Desk<'_>) {
         let heads = [self.returns.front(), self.high.front(), self.normal.front()];
         if let Some(at) = heads.into_iter().flatten().filter_map(|kept| kept.expiry).min() {
             desk.out.push(Out::WakeAt(at.max(desk.now)));
@@ -220,7 +220,7 @@ impl Quorum {
     }
 
     /// R-P4: serves the consumers with credit in turn; one whose credit is spent is not in the line at all.
-    fn checkout(&mut self, desk: &mut Desk<'_>) {
+    pub fn checkout(&mut self, desk: &mut Desk<'_>) {
         loop {
             self.expire(desk);
             if self.ready() == 0 {
@@ -262,109 +262,8 @@ impl Quorum {
         desk.answer(id.0, answer);
     }
 
-    fn stand_in_line(&mut self, id: &ConsumerId) {
-        let Some(consumer) = self.consumers.get(id) else { return };
-        if consumer.credit > 0 && consumer.status == Status::Up && !self.service.contains(id) {
-            self.service.push(consumer.request.priority, id.clone());
-        }
-    }
-
-    fn consume(&mut self, channel: ChannelId, request: &Rc<ConsumeRequest>, desk: &mut Desk<'_>) {
-        self.idle_since = desk.now;
-        let id = (channel, request.tag.clone());
-        desk.answer(channel, Answer::ConsumeOk { tag: request.tag.clone() });
-        if self.consumers.contains_key(&id) || self.waiting.iter().any(|(other, _)| *other == id) {
-            return;
-        }
-        let credit = if request.prefetch == 0 { NO_PREFETCH } else { request.prefetch };
-        let consumer = Consumer { request: request.clone(), credit, status: Status::Up, holds: 0 };
-        let occupied = self.consumers.values().any(|other| other.status != Status::Cancelled);
-        if self.arguments.single_active_consumer && occupied {
-            self.wait(id, consumer, desk.rules);
-            self.activate(desk);
-        } else {
-            self.consumers.insert(id.clone(), consumer);
-            self.stand_in_line(&id);
-        }
-        self.checkout(desk);
-    }
-
-    /// R-P6: consumers that wait stand in the order of their registration; in 4.x the higher priority stands first.
-    fn wait(&mut self, id: ConsumerId, consumer: Consumer, rules: Rules) {
-        let priority = consumer.request.priority;
-        let at = if rules >= Rules::V4_2 {
-            self.waiting.iter().position(|(_, other)| other.request.priority < priority).unwrap_or(self.waiting.len())
-        } else {
-            self.waiting.len()
-        };
-        self.waiting.insert(at, (id, consumer));
-    }
-
-    /// Makes the next one that waits active, if nobody is, or if it stands higher than an active one without messages.
-    fn activate(&mut self, desk: &mut Desk<'_>) {
-        if !self.arguments.single_active_consumer {
-            return;
-        }
-        let Some(next) = self.waiting.iter().position(|(_, consumer)| consumer.status == Status::Up) else {
-            // Nobody waits: one that was to give way goes on.
-            for consumer in self.consumers.values_mut().filter(|consumer| consumer.status == Status::Quiescing) {
-                consumer.status = Status::Up;
-            }
-            return;
-        };
-        let alive = |consumer: &Consumer| matches!(consumer.status, Status::Up | Status::Quiescing);
-        let active = self.consumers.iter().find(|(_, consumer)| alive(consumer)).map(|(id, c)| (id.clone(), c.clone()));
-        if let Some((id, consumer)) = active {
-            let higher = self.waiting[next].1.request.priority > consumer.request.priority;
-            if desk.rules < Rules::V4_2 || !higher {
-                return;
-            }
-            if consumer.holds > 0 {
-                if let Some(consumer) = self.consumers.get_mut(&id) {
-                    consumer.status = Status::Quiescing;
-                }
-                return;
-            }
-            self.consumers.remove(&id);
-            let taken = self.waiting.remove(next);
-            self.wait(id, Consumer { status: Status::Up, ..consumer }, desk.rules);
-            return self.make_active(taken, desk);
-        }
-        let taken = self.waiting.remove(next);
-        self.make_active(taken, desk);
-    }
-
-    fn make_active(&mut self, (id, consumer): (ConsumerId, Consumer), desk: &mut Desk<'_>) {
-        let values = vec![desk.name.to_string(), id.1.to_string()];
-        desk.mark(MarkKind::Change, "active-consumer", values, "R-P6");
-        self.consumers.insert(id.clone(), consumer);
-        self.stand_in_line(&id);
-    }
-
-    fn cancel(&mut self, id: &ConsumerId, desk: &mut Desk<'_>) {
-        self.waiting.retain(|(other, _)| other != id);
-        if let Some(consumer) = self.consumers.get_mut(id) {
-            // R-P7: what it holds stays with its channel.
-            consumer.status = Status::Cancelled;
-            consumer.credit = 0;
-            if consumer.holds == 0 {
-                self.consumers.remove(id);
-            }
-            self.activate(desk);
-        }
-        self.left(desk);
-        self.checkout(desk);
-    }
-
-    fn left(&mut self, desk: &mut Desk<'_>) {
-        self.idle_since = desk.now;
-        if self.arguments.expires.is_some() {
-            self.watch_time(desk);
-        }
-    }
-
     /// Takes messages back from a consumer; its credit grows.
-    fn take_back(&mut self, channel: ChannelId, id: u64, credit: bool) -> Option<Kept> {
+    pub fn take_back(&mut self, channel: ChannelId, id: u64, credit: bool) -> Option<Kept> {
         if self.checked_out.get(&id)?.channel != channel {
             return None;
         }
@@ -449,7 +348,7 @@ impl Quorum {
 
     /// R-K3, R-U5: to the line of returns, unless it was returned too often.
     /// Answers whether it was.
-    fn give_back(&mut self, mut kept: Kept, desk: &mut Desk<'_>) -> bool {
+    pub fn give_back(&mut self, mut kept: Kept, desk: &mut Desk<'_>) -> bool {
         kept.returns += 1;
         if self.arguments.delivery_limit.is_some_and(|limit| kept.returns > limit) {
             desk.mark(MarkKind::Change, "delivery-limit", vec![desk.name.to_string()], "R-U5");
@@ -486,82 +385,6 @@ impl Quorum {
         desk.answer(channel, Answer::Got { handed: Some(handed), remaining: self.ready() });
     }
 
-    fn channel_down(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
-        self.waiting.retain(|((other, _), _)| *other != channel);
-        self.return_all(|other| *other == channel, desk);
-        self.consumers.retain(|(other, _), _| *other != channel);
-        self.activate(desk);
-        self.left(desk);
-        self.checkout(desk);
-        self.limit(desk);
-    }
-
-    /// What these channels hold comes back, in the order in which it was given out, before all others (R-K3).
-    fn return_all(&mut self, whose: impl Fn(&ChannelId) -> bool, desk: &mut Desk<'_>) {
-        let held = self.checked_out.iter().filter(|(_, out)| whose(&out.channel));
-        let mut held: Vec<(ChannelId, Option<Rc<str>>, u64)> =
-            held.map(|(id, out)| (out.channel, out.tag.clone(), *id)).collect();
-        held.sort();
-        for (channel, _, id) in held {
-            if let Some(kept) = self.take_back(channel, id, true) {
-                self.give_back(kept, desk);
-            }
-        }
-    }
-
-    /// R-U4: when the node of consumers is not seen, what they hold comes back at once (until 4.2).
-    fn node_down(&mut self, node: NodeId, desk: &mut Desk<'_>) {
-        let affected = self.consumers.keys().any(|(channel, _)| channel.node == node);
-        self.return_all(|channel| channel.node == node, desk);
-        let mut demoted = Vec::new();
-        for (id, consumer) in &mut self.consumers {
-            if id.0.node == node && consumer.status != Status::Cancelled {
-                consumer.status = Status::SuspectedDown;
-                if self.arguments.single_active_consumer {
-                    demoted.push(id.clone());
-                }
-            }
-        }
-        for id in demoted {
-            if let Some(consumer) = self.consumers.remove(&id) {
-                self.waiting.push((id, consumer));
-            }
-        }
-        for (id, consumer) in &mut self.waiting {
-            if id.0.node == node {
-                consumer.status = Status::SuspectedDown;
-            }
-        }
-        if affected {
-            let values = vec![desk.name.to_string(), format!("node {}", node.0)];
-            desk.mark(MarkKind::Change, "consumers-returned", values, "R-U4");
-        }
-        self.activate(desk);
-        self.checkout(desk);
-    }
-
-    fn node_up(&mut self, node: NodeId, boot: u32, desk: &mut Desk<'_>) {
-        let dead = |channel: &ChannelId| channel.node == node && channel.boot() < boot;
-        self.waiting.retain(|((channel, _), _)| !dead(channel));
-        self.return_all(dead, desk);
-        self.consumers.retain(|(channel, _), _| !dead(channel));
-        let mut back = Vec::new();
-        for (id, consumer) in &mut self.consumers {
-            if id.0.node == node && consumer.status == Status::SuspectedDown {
-                consumer.status = Status::Up;
-                back.push(id.clone());
-            }
-        }
-        for (id, consumer) in &mut self.waiting {
-            if id.0.node == node && consumer.status == Status::SuspectedDown {
-                consumer.status = Status::Up;
-            }
-        }
-        back.iter().for_each(|id| self.stand_in_line(id));
-        self.activate(desk);
-        self.checkout(desk);
-    }
-
     fn purge(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
         let messages = self.ready();
         while let Some(kept) = self.take_next() {
@@ -585,7 +408,7 @@ impl Quorum {
     }
 
     /// R-U9, R-T3: over the limit the head goes, or publishers are told to hold back.
-    fn limit(&mut self, desk: &mut Desk<'_>) {
+    pub fn limit(&mut self, desk: &mut Desk<'_>) {
         if self.arguments.overflow == Overflow::DropHead {
             while self.is_over_limit()
                 && let Some(kept) = self.take_next()

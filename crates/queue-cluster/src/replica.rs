@@ -1,7 +1,7 @@
 //! A member of a replicated queue: its Raft log, its state, and its timers (R-U1, R-U2).
 
 use crate::arguments::QueueArguments;
-use crate::desk::{Answer, Ask, Desk, Out};
+use crate::desk::{Answer, Ask, Desk};
 use crate::quorum::Quorum;
 use crate::stream::Stream;
 use crate::view::QueueKind;
@@ -172,9 +172,4 @@ pub fn bytes_of(command: &Command, overhead: u32) -> u32 {
         Ask::Publish { body, .. } => body.bytes + overhead,
         _ => overhead,
     }
-}
-
-/// Keeps only what a queue wants of its own time.
-pub fn wakes(out: &[Out]) -> impl Iterator<Item = Time> {
-    out.iter().filter_map(|out| if let Out::WakeAt(at) = out { Some(*at) } else { None })
 }

@@ -30,7 +30,6 @@ struct Channel {
 /// A scripted connection.
 #[derive(Clone, Debug)]
 pub struct ScriptClient {
-    pub name: Rc<str>,
     uplink: Uplink,
     channels: BTreeMap<Rc<str>, Channel>,
     /// Operations that wait for the connection.
@@ -42,9 +41,8 @@ pub struct ScriptClient {
 }
 
 impl ScriptClient {
-    pub fn new(config: &Rc<Config>, name: &str, steps: VecDeque<(Time, Rc<Operation>)>) -> ScriptClient {
+    pub fn new(config: &Rc<Config>, steps: VecDeque<(Time, Rc<Operation>)>) -> ScriptClient {
         ScriptClient {
-            name: name.into(),
             uplink: Uplink::new(config, 0),
             channels: BTreeMap::new(),
             waiting: VecDeque::new(),

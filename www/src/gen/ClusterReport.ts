@@ -9,51 +9,51 @@ export type ClusterReport = {
 /**
  * Messages handed over by applications.
  */
-produced: bigint, 
+produced: number, 
 /**
  * Acknowledged to their producers.
  */
-acknowledged: bigint, 
+acknowledged: number, 
 /**
  * Delivered at least once.
  */
-delivered: bigint, 
+delivered: number, 
 /**
  * Processed at least once.
  */
-processed: bigint, 
+processed: number, 
 /**
  * Acknowledged, not processed, and held nowhere any more.
  */
-lost: bigint, 
+lost: number, 
 /**
  * Processed more than once by one reader.
  */
-duplicated: bigint, 
+duplicated: number, 
 /**
  * Processed after a later message of the same key.
  */
-reordered: bigint, 
+reordered: number, 
 /**
  * On their way.
  */
-outstanding: bigint, 
+outstanding: number, 
 /**
  * Refused for good.
  */
-refused: bigint, 
+refused: number, 
 /**
  * Gone without a promise.
  */
-gone: bigint, 
+gone: number, 
 /**
  * Moved to a dead-letter target.
  */
-dead_lettered: bigint, 
+dead_lettered: number, 
 /**
  * Dropped by a rule.
  */
-dropped: bigint, 
+dropped: number, 
 /**
  * From produced to processed.
  */

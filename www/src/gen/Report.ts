@@ -12,7 +12,7 @@ digest: string,
 /**
  * Events played.
  */
-events: bigint, 
+events: number, 
 /**
  * The playhead, in milliseconds.
  */

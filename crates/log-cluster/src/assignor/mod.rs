@@ -1,0 +1,62 @@
+//! How partitions are shared out among the members of a group (K-S1 to K-S8).
+//!
+//! Topics are named by their places in a table that is sorted by name, so that their order is that of their names.
+//! Where Kafka's own order is that of a hash map, the order is an argument: the order of `members`.
+
+mod client;
+mod server;
+mod share;
+mod sticky;
+mod sticky_general;
+
+pub use client::{range, round_robin};
+pub use server::{server_range, server_uniform};
+pub use share::share_simple;
+pub use sticky::{cooperative_sticky, sticky};
+
+/// A partition: the topic's place, and the partition's number.
+pub type Part = (u32, u32);
+
+/// A member as an assignor sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its id; ties are broken by it.
+    pub id: String,
+    /// Topics that it subscribed to.
+    pub topics: Vec<u32>,
+    /// What it holds.
+    pub owned: Vec<Part>,
+    /// In which generation it got that; -1 for none.
+    pub generation: i32,
+}
+
+/// The group leader's choice, by strategy. `counts` are the partitions of each topic; answers shares in the order of
+/// `members`.
+#[must_use]
+pub fn assign(strategy: crate::config::Strategy, counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
+    use crate::config::Strategy;
+    match strategy {
+        Strategy::Range => range(counts, members),
+        Strategy::RoundRobin => round_robin(counts, members),
+        Strategy::Sticky => sticky(counts, members),
+        Strategy::CooperativeSticky => cooperative_sticky(counts, members),
+    }
+}
+
+/// Places of the members in the order of their ids.
+pub(crate) fn by_id(members: &[Candidate]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by(|a, b| members[*a].id.cmp(&members[*b].id));
+    order
+}
+
+/// Whether all members subscribed to the same topics.
+pub(crate) fn same_topics(members: &[Candidate]) -> bool {
+    let sorted = |member: &Candidate| {
+        let mut topics = member.topics.clone();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    };
+    members.windows(2).all(|pair| sorted(&pair[0]) == sorted(&pair[1]))
+}

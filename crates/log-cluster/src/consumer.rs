@@ -1,0 +1,565 @@
+//! A consumer: fetches, polls, works on one message at a time, and commits (K-C1 to K-C5, K-O1, K-O2).
+
+use crate::client::{Client, Fx, Waits};
+use crate::config::{ConsumerClient, ConsumerConfig, OffsetReset, millis};
+use crate::error::Code;
+use crate::layout::{Layout, Slot};
+use crate::log::Entry;
+use crate::membership::Membership;
+use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, GroupRequest, Message, Request, Response, Ticket, Wake};
+use crate::view::MemberState;
+use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
+use sim::workload::{ClientOrder, Duration};
+use sim::{Event, Nanos, Time};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+/// What a consumer remembers of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    Coordinator,
+    Join,
+    Sync,
+    Beat,
+    Leave,
+    Offsets,
+    Offset(Slot),
+    /// Whether it is the one that a join, a stop or the application waits for.
+    Commit(bool),
+    Fetch,
+}
+
+/// A partition that a consumer was given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assigned {
+    /// The offset that the next poll returns; `None` until it is known.
+    pub position: Option<u64>,
+    /// The offset that the next fetch asks for.
+    pub fetch_from: u64,
+    pub committed: Option<u64>,
+    /// The highest offset that a commit was sent for.
+    pub committing: u64,
+    pub high_watermark: u64,
+    /// Fetched and not polled.
+    pub buffered: VecDeque<Entry>,
+    /// Worked on and not known to be committed.
+    unsettled: VecDeque<(u64, MessageId)>,
+    /// Looking for its position.
+    seeking: bool,
+}
+
+/// A record in the application's hands.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct InHand {
+    pub slot: Slot,
+    pub offset: u64,
+    pub id: MessageId,
+}
+
+/// A consumer.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    pub(crate) client: Client<Asked>,
+    pub(crate) index: u16,
+    pub(crate) reader: u8,
+    pub(crate) config: ConsumerConfig,
+    pub(crate) group: Rc<str>,
+    pub(crate) topics: Vec<u32>,
+    processing: Duration,
+    start: Time,
+    pub(crate) poll_records: u32,
+    pub(crate) membership: Membership,
+    pub(crate) assigned: BTreeMap<Slot, Assigned>,
+    /// Polled and not worked on; the first is being worked on.
+    pub(crate) in_hand: VecDeque<InHand>,
+    pub(crate) working: bool,
+    works: u32,
+    pub(crate) last_poll: Time,
+    next_auto_commit: Time,
+    /// When an idle `poll()` looks again by itself.
+    wakes_at: Time,
+    /// The application waits for a commit.
+    pub(crate) waits_for_commit: bool,
+    polled_something: bool,
+    rotate: u32,
+    pub(crate) stopping: bool,
+    pub(crate) begun: bool,
+}
+
+impl Consumer {
+    pub(crate) fn new(
+        layout: Rc<Layout>,
+        index: u16,
+        client: ConsumerClient,
+        processing: Duration,
+        start: Time,
+    ) -> Consumer {
+        let config = client.config;
+        let waits = Waits {
+            request: millis(config.request_timeout_ms),
+            retry: millis(config.retry_backoff_ms),
+            retry_most: millis(config.retry_backoff_max_ms),
+            reconnect: millis(config.reconnect_backoff_ms),
+            reconnect_most: millis(config.reconnect_backoff_max_ms),
+            metadata_age: millis(config.metadata_max_age_ms),
+        };
+        let named = |name: &String| (0..).zip(&layout.topics).find(|(_, topic)| *topic.name == **name).map(|(i, _)| i);
+        let mut topics: Vec<u32> = client.topics.iter().filter_map(named).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        Consumer {
+            reader: layout.reader(&config.group_id),
+            group: config.group_id.as_str().into(),
+            client: Client::new(layout, waits),
+            index,
+            topics,
+            processing,
+            start,
+            poll_records: u32::try_from(config.max_poll_records).unwrap_or(500),
+            config,
+            membership: Membership::default(),
+            assigned: BTreeMap::new(),
+            in_hand: VecDeque::new(),
+            working: false,
+            works: 0,
+            last_poll: Time::ZERO,
+            next_auto_commit: Time::ZERO,
+            wakes_at: Time::ZERO,
+            waits_for_commit: false,
+            polled_something: false,
+            rotate: 0,
+            stopping: false,
+            begun: false,
+        }
+    }
+
+    pub(crate) fn crash(&mut self) {
+        self.client.renew();
+        self.membership = Membership { lives: self.membership.lives, ..Membership::default() };
+        self.assigned.clear();
+        self.in_hand.clear();
+        self.working = false;
+        self.waits_for_commit = false;
+        self.polled_something = false;
+        self.stopping = false;
+        self.begun = false;
+        self.wakes_at = Time::ZERO;
+    }
+
+    pub(crate) fn on_event(&mut self, event: Event<crate::cluster::Node>, fx: &mut Fx<'_>) {
+        match event {
+            Event::Started => {
+                self.crash();
+                fx.wake_at(self.start.max(fx.now()), Wake::Client(ClientWake::Begin));
+            }
+            Event::StopRequested => {
+                self.stopping = true;
+                if !self.working {
+                    self.poll(fx);
+                }
+            }
+            Event::Connected(broker) => {
+                self.client.connected(broker.0, fx);
+                self.go_on(fx);
+            }
+            Event::Disconnected(broker, _) => self.on_disconnected(broker.0, fx),
+            Event::Received(_, Message::Answer(ticket, response)) => self.on_answer(ticket, response, fx),
+            Event::Woke(Wake::Client(wake)) => self.on_wake(wake, fx),
+            Event::Ordered(ClientOrder::SetProcessing { processing, .. }) => self.processing = processing,
+            Event::Ordered(ClientOrder::SetPrefetch { count, .. }) => {
+                self.poll_records = if count == 0 { 500 } else { u32::from(count) };
+            }
+            Event::Ordered(_) | Event::Received(..) | Event::Woke(_) => {}
+        }
+    }
+
+    fn on_wake(&mut self, wake: ClientWake, fx: &mut Fx<'_>) {
+        match wake {
+            ClientWake::Begin => {
+                self.begun = true;
+                self.last_poll = fx.now();
+                self.next_auto_commit = fx.now() + millis(self.config.auto_commit_interval_ms);
+                self.client.refresh(fx);
+                self.start_life(fx);
+                self.poll(fx);
+            }
+            ClientWake::Connect(broker) => self.client.redial(broker, fx),
+            ClientWake::RequestExpires(broker, ticket) => {
+                if self.client.expired(broker, ticket, fx) {
+                    self.on_disconnected(broker, fx);
+                }
+            }
+            ClientWake::Metadata => self.client.metadata_woke(fx),
+            ClientWake::Heartbeat(life) => self.heartbeat_due(life, fx),
+            ClientWake::PollInterval(life) => self.check_poll_interval(life, fx),
+            ClientWake::Worked(number) if number == self.works => self.worked(fx),
+            ClientWake::Retry(_) | ClientWake::Poll => self.go_on(fx),
+            ClientWake::Worked(_)
+            | ClientWake::Source
+            | ClientWake::Pump
+            | ClientWake::ConnectExpires(..)
+            | ClientWake::Blocked => {}
+        }
+    }
+
+    /// Something changed: an application that waits in `poll()` looks again.
+    pub(crate) fn go_on(&mut self, fx: &mut Fx<'_>) {
+        if !self.begun {
+            return;
+        }
+        if self.working {
+            // The background thread goes on fetching nothing; the coordinator is kept up by heartbeats.
+            return;
+        }
+        self.poll(fx);
+    }
+
+    /// One `poll()`: keeps up the membership, commits, fetches, and hands records to the application.
+    pub(crate) fn poll(&mut self, fx: &mut Fx<'_>) {
+        if !self.begun || self.working {
+            return;
+        }
+        self.last_poll = fx.now();
+        if self.waits_for_commit {
+            return;
+        }
+        if self.stopping {
+            return self.close(fx);
+        }
+        if !self.config.enable_auto_commit && std::mem::take(&mut self.polled_something) && self.commit(true, fx) {
+            self.waits_for_commit = true;
+            return;
+        }
+        if !self.keep_membership(fx) {
+            return;
+        }
+        if self.config.enable_auto_commit && fx.now() >= self.next_auto_commit {
+            // K-O2: what earlier polls returned is committed now, and nobody waits for it.
+            self.next_auto_commit = fx.now() + millis(self.config.auto_commit_interval_ms);
+            self.commit(false, fx);
+        }
+        self.take_records();
+        self.fetch(fx);
+        if self.in_hand.is_empty() {
+            if self.config.enable_auto_commit && self.wakes_at != self.next_auto_commit {
+                self.wakes_at = self.next_auto_commit;
+                fx.wake_at(self.wakes_at, Wake::Client(ClientWake::Poll));
+            }
+        } else {
+            self.polled_something = true;
+            self.work(fx);
+        }
+    }
+
+    /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
+    fn take_records(&mut self) {
+        let most = self.poll_records as usize;
+        let slots: Vec<Slot> = self.assigned.keys().copied().collect();
+        for turn in 0..slots.len() {
+            let slot = slots[(self.rotate as usize + turn) % slots.len()];
+            let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
+            let Some(mut position) = assigned.position else { continue };
+            while self.in_hand.len() < most {
+                let Some(entry) = assigned.buffered.front() else { break };
+                let skip = position.saturating_sub(entry.base) as usize;
+                let room = most - self.in_hand.len();
+                let before = self.in_hand.len();
+                let records = (position.max(entry.base)..).zip(entry.batch.messages(skip)).take(room);
+                self.in_hand.extend(records.map(|(offset, (id, _))| InHand { slot, offset, id }));
+                position = position.max(entry.base) + (self.in_hand.len() - before) as u64;
+                if position >= entry.end() {
+                    assigned.buffered.pop_front();
+                }
+            }
+            assigned.position = Some(position);
+            if self.in_hand.len() >= most {
+                self.rotate = self.rotate.wrapping_add(turn as u32);
+                break;
+            }
+        }
+    }
+
+    /// The application works on the next record.
+    fn work(&mut self, fx: &mut Fx<'_>) {
+        loop {
+            let cost = self.processing.sample(fx.dice());
+            self.works = self.works.wrapping_add(1);
+            self.working = true;
+            if cost > Nanos::ZERO {
+                fx.work(0, cost, Wake::Client(ClientWake::Worked(self.works)));
+                return;
+            }
+            self.done(fx);
+            if self.in_hand.is_empty() {
+                break;
+            }
+        }
+        // Not at once: an application without work of its own would never let go.
+        fx.work(0, Nanos::micros(1), Wake::Client(ClientWake::Worked(self.works)));
+    }
+
+    fn worked(&mut self, fx: &mut Fx<'_>) {
+        self.done(fx);
+        if self.in_hand.is_empty() {
+            self.working = false;
+            self.poll(fx);
+        } else {
+            self.work(fx);
+        }
+    }
+
+    fn done(&mut self, fx: &mut Fx<'_>) {
+        let Some(record) = self.in_hand.pop_front() else { return };
+        let life = Life::Processed { reader: self.reader, consumer: self.index };
+        fx.note(Note::Life(record.id, life, Rule("K-O2")));
+        if let Some(assigned) = self.assigned.get_mut(&record.slot) {
+            assigned.unsettled.push_back((record.offset, record.id));
+        }
+    }
+
+    /// Sends the positions to be committed. False if there is nothing to commit, or nobody to send it to.
+    pub(crate) fn commit(&mut self, awaited: bool, fx: &mut Fx<'_>) -> bool {
+        let Some(coordinator) = self.membership.coordinator else { return false };
+        let mut offsets = Vec::new();
+        for (slot, assigned) in &self.assigned {
+            if let Some(position) = assigned.position.filter(|at| Some(*at) != assigned.committed)
+                && (awaited || position > assigned.committing)
+            {
+                offsets.push((*slot, position));
+            }
+        }
+        if offsets.is_empty() || self.membership.generation < 0 {
+            return false;
+        }
+        let member = self.membership.id.clone();
+        let request = GroupRequest::OffsetCommit(member, self.membership.generation, offsets.clone());
+        let look = Look::plain(FlightKind::Commit);
+        let request = Request::Group(self.group.clone(), request);
+        if self.client.ask(coordinator, request, Asked::Commit(awaited), 120, look, fx).is_none() {
+            return false;
+        }
+        for (slot, offset) in offsets {
+            if let Some(assigned) = self.assigned.get_mut(&slot) {
+                assigned.committing = offset;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn settle_commit(&mut self, result: Result<(), Code>, offsets: &[(Slot, u64)], fx: &mut Fx<'_>) {
+        for (slot, offset) in offsets {
+            let Some(assigned) = self.assigned.get_mut(slot) else { continue };
+            if result.is_err() {
+                assigned.committing = assigned.committed.unwrap_or(0);
+                continue;
+            }
+            assigned.committed = Some(assigned.committed.map_or(*offset, |known| known.max(*offset)));
+            while let Some((_, id)) = assigned.unsettled.pop_front_before(*offset) {
+                fx.note(Note::Life(id, Life::Settled { reader: self.reader }, Rule("K-O1")));
+            }
+        }
+    }
+
+    /// K-C2: one fetch to each broker at a time, and none while something of it is buffered.
+    fn fetch(&mut self, fx: &mut Fx<'_>) {
+        if self.stopping {
+            return;
+        }
+        let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
+        let mut busy: BTreeSet<u16> = BTreeSet::new();
+        let mut stale = false;
+        for (slot, assigned) in &self.assigned {
+            let Some((leader, leader_epoch)) = self.client.leader(*slot) else {
+                stale = true;
+                continue;
+            };
+            if !assigned.buffered.is_empty() {
+                busy.insert(leader);
+            } else if assigned.position.is_some() {
+                let part = FetchPart { slot: *slot, offset: assigned.fetch_from, leader_epoch, last_epoch: None };
+                wanted.entry(leader).or_default().push(part);
+            }
+        }
+        for (leader, parts) in wanted {
+            let under_way = self.client.waiting(leader).any(|asked| matches!(asked, Asked::Fetch));
+            if busy.contains(&leader) || under_way {
+                continue;
+            }
+            let fetch = Fetch {
+                replica: None,
+                max_wait: millis(self.config.fetch_max_wait_ms),
+                min_bytes: self.config.fetch_min_bytes.unsigned_abs(),
+                max_bytes: self.config.fetch_max_bytes.unsigned_abs(),
+                partition_bytes: self.config.max_partition_fetch_bytes.unsigned_abs(),
+                parts,
+            };
+            let look = Look::plain(FlightKind::Fetch);
+            self.client.ask(leader, Request::Fetch(Box::new(fetch)), Asked::Fetch, 100, look, fx);
+        }
+        if stale {
+            self.client.refresh(fx);
+        }
+        self.seek(fx);
+    }
+
+    /// Looks for the positions of partitions that have none: the committed ones, else by `auto.offset.reset`.
+    fn seek(&mut self, fx: &mut Fx<'_>) {
+        if self.membership.offsets_wanted {
+            self.ask_for_offsets(fx);
+        }
+        let unknown: Vec<Slot> = self
+            .assigned
+            .iter()
+            .filter(|(_, assigned)| assigned.position.is_none() && assigned.seeking)
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in unknown {
+            let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
+            if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
+                let request = Request::ListOffset(slot, self.config.auto_offset_reset);
+                let look = Look::plain(FlightKind::Control);
+                self.client.ask(leader, request, Asked::Offset(slot), 60, look, fx);
+            }
+        }
+    }
+
+    fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
+        match response {
+            Response::Metadata(image) => drop(self.client.learn(ticket, image, fx)),
+            Response::Fetched(parts) => {
+                if let Some(Asked::Fetch) = self.client.answered(ticket, fx) {
+                    for part in parts {
+                        self.take_fetched(part, fx);
+                    }
+                }
+            }
+            Response::Offset(slot, result) => {
+                self.client.answered(ticket, fx);
+                match result {
+                    Ok(offset) => self.reset_to(slot, offset, fx),
+                    Err(_) => self.try_later(fx),
+                }
+            }
+            Response::Coordinator(result) => {
+                self.client.answered(ticket, fx);
+                self.found_coordinator(result, fx);
+            }
+            Response::Group(response) => {
+                if let Some(asked) = self.client.answered(ticket, fx) {
+                    self.on_group(&asked, response, fx);
+                }
+            }
+            Response::Producer(_) | Response::Produced(_) => {}
+        }
+        self.go_on(fx);
+    }
+
+    pub(crate) fn try_later(&mut self, fx: &mut Fx<'_>) {
+        self.client.refresh(fx);
+        let wait = self.client.waits.retry;
+        fx.wake_in(wait, Wake::Client(ClientWake::Retry(0)));
+    }
+
+    /// K-C5: a position by `auto.offset.reset`.
+    fn reset_to(&mut self, slot: Slot, offset: u64, fx: &mut Fx<'_>) {
+        let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
+            return;
+        };
+        assigned.position = Some(offset);
+        assigned.fetch_from = offset;
+        assigned.seeking = false;
+        let skipped = self.config.auto_offset_reset == OffsetReset::Latest && offset > 0;
+        if skipped || assigned.committed.is_some() {
+            let layout = &self.client.layout;
+            let values = vec![layout.label(slot), layout.name(fx.me().0), offset.to_string()];
+            fx.mark(MarkKind::Change, "offset-reset", values, Rule("K-C5"));
+        }
+    }
+
+    /// Takes up committed offsets; what has none is looked for.
+    pub(crate) fn take_offsets(&mut self, offsets: Vec<(Slot, Option<u64>)>) {
+        for (slot, offset) in offsets {
+            let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
+                continue;
+            };
+            assigned.committed = offset;
+            assigned.position = offset;
+            assigned.fetch_from = offset.unwrap_or(0);
+            assigned.committing = offset.unwrap_or(0);
+            assigned.seeking = offset.is_none();
+        }
+    }
+
+    fn take_fetched(&mut self, part: Fetched, fx: &mut Fx<'_>) {
+        let Some(assigned) = self.assigned.get_mut(&part.slot).filter(|assigned| assigned.position.is_some()) else {
+            return;
+        };
+        match part.error {
+            Some(Code::OffsetOutOfRange) => {
+                assigned.position = None;
+                assigned.seeking = true;
+                assigned.buffered.clear();
+                return;
+            }
+            Some(_) => return self.try_later(fx),
+            None => {}
+        }
+        assigned.high_watermark = assigned.high_watermark.max(part.high_watermark);
+        for entry in part.entries {
+            if entry.end() <= assigned.fetch_from || entry.base > assigned.fetch_from {
+                continue; // Asked for before the position was changed.
+            }
+            let skip = (assigned.fetch_from - entry.base) as usize;
+            let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
+            for (id, _) in entry.batch.messages(skip) {
+                fx.note(Note::Life(id, life, Rule("K-C1")));
+            }
+            assigned.fetch_from = entry.end();
+            assigned.buffered.push_back(entry);
+        }
+    }
+
+    fn on_disconnected(&mut self, broker: u16, fx: &mut Fx<'_>) {
+        for asked in self.client.disconnected(broker, fx) {
+            self.asked_in_vain(&asked, fx);
+        }
+        if self.membership.coordinator == Some(broker) {
+            self.membership.coordinator = None;
+        }
+        self.go_on(fx);
+    }
+
+    /// Its state in its group.
+    pub(crate) fn state(&self) -> MemberState {
+        self.membership.state
+    }
+
+    /// Records fetched or polled, and not worked on.
+    pub(crate) fn buffered(&self) -> u32 {
+        let ahead = self.assigned.values().map(|assigned| {
+            assigned.fetch_from - assigned.position.unwrap_or(assigned.fetch_from).min(assigned.fetch_from)
+        });
+        ahead.sum::<u64>() as u32 + self.in_hand.len() as u32
+    }
+
+    /// Visits the messages in its hands that it has not worked on.
+    pub(crate) fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
+        self.in_hand.iter().for_each(|record| visit(self.reader, record.id));
+        for assigned in self.assigned.values() {
+            for entry in &assigned.buffered {
+                let skip = assigned.position.unwrap_or(entry.base).saturating_sub(entry.base) as usize;
+                entry.batch.messages(skip).for_each(|(id, _)| visit(self.reader, id));
+            }
+        }
+    }
+}
+
+trait PopBefore {
+    fn pop_front_before(&mut self, offset: u64) -> Option<(u64, MessageId)>;
+}
+
+impl PopBefore for VecDeque<(u64, MessageId)> {
+    fn pop_front_before(&mut self, offset: u64) -> Option<(u64, MessageId)> {
+        if self.front()?.0 < offset { self.pop_front() } else { None }
+    }
+}

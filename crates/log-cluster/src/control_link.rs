@@ -1,0 +1,355 @@
+//! A broker's dealings with the active controller: registration, signs of life, metadata, in-sync sets (K-Q4, K-R5).
+
+use crate::broker::{Broker, Fx};
+use crate::config::millis;
+use crate::dialer::backoff;
+use crate::error::Code;
+use crate::image::Image;
+use crate::layout::{Layout, Slot};
+use crate::replica::Proposal;
+use crate::rpc::{BrokerWake, ControlRequest, ControlResponse, Message, Response, Ticket, Wake};
+use crate::server::post;
+use sim::story::{FlightKind, Look};
+use sim::{Alarm, Nanos, NodeId};
+use std::rc::Rc;
+
+/// How long an answer of the controller may take (Kafka: controller.quorum.request.timeout.ms, 2 s).
+const SILENCE: Nanos = Nanos::secs(2);
+/// The wait before another controller is asked (Kafka: controller.quorum.retry.backoff.ms, 20 ms).
+const ASK_NEXT: Nanos = Nanos::millis(20);
+/// How soon a leaving broker asks again whether it may stop (Kafka: 50 ms).
+const MAY_I_STOP: Nanos = Nanos::millis(50);
+/// The wait before a refused registration is tried again; it doubles up to the session timeout.
+const REGISTER_AGAIN: Nanos = Nanos::millis(100);
+
+/// What a broker knows of the controllers, and waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlLink {
+    /// Who may be the active one.
+    pub candidate: Option<u16>,
+    turn: usize,
+    /// The epoch of the registration of this life.
+    pub epoch: Option<u64>,
+    /// The epoch of the last life, if that one ended in good order.
+    pub previous: Option<u64>,
+    registering: Option<Ticket>,
+    refusals: u32,
+    register_wait: bool,
+    reading: Option<Ticket>,
+    beating: Option<Ticket>,
+    beat_due: bool,
+    beats: u32,
+    fenced: bool,
+    alarms: Vec<(Ticket, Alarm)>,
+    producer_asks: Vec<(u16, Ticket, Option<Ticket>)>,
+}
+
+impl ControlLink {
+    pub fn new(layout: &Layout, me: u16) -> ControlLink {
+        ControlLink {
+            candidate: None,
+            turn: layout.voters.iter().position(|voter| *voter == me).unwrap_or(0),
+            epoch: None,
+            previous: None,
+            registering: None,
+            refusals: 0,
+            register_wait: false,
+            reading: None,
+            beating: None,
+            beat_due: false,
+            beats: 0,
+            fenced: true,
+            alarms: Vec::new(),
+            producer_asks: Vec::new(),
+        }
+    }
+}
+
+impl Broker {
+    /// Turns to the next controller.
+    pub(crate) fn seek_controller(&mut self, fx: &mut Fx<'_>) {
+        if self.control.candidate.is_some() {
+            return;
+        }
+        let voters = &self.layout.voters;
+        let Some(next) = voters.get(self.control.turn % voters.len().max(1)).copied() else { return };
+        self.control.turn += 1;
+        self.turn_to(next, fx);
+    }
+
+    fn turn_to(&mut self, controller: u16, fx: &mut Fx<'_>) {
+        self.control.candidate = Some(controller);
+        if controller == self.me || fx.is_connected(NodeId(controller)) {
+            return self.pump_control(fx);
+        }
+        self.dialer.want(controller, fx);
+        // A controller that cannot be reached is given up after a while.
+        let ticket = self.next_ticket();
+        let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
+        self.control.alarms.push((ticket, alarm));
+    }
+
+    /// The controller is gone, silent, or not the active one: looks for another.
+    pub(crate) fn lose_controller(&mut self, hint: Option<u16>, fx: &mut Fx<'_>) {
+        let control = &mut self.control;
+        for (_, alarm) in control.alarms.drain(..) {
+            fx.cancel(alarm);
+        }
+        (control.registering, control.reading) = (None, None);
+        control.beat_due |= control.beating.take().is_some();
+        control.producer_asks.iter_mut().for_each(|ask| ask.2 = None);
+        let was = control.candidate.take();
+        for replica in self.replicas.values_mut() {
+            if let Some(Proposal { ticket, .. }) = replica.leads_mut().and_then(|lead| lead.proposal.as_mut()) {
+                *ticket = None;
+            }
+        }
+        let voters = &self.layout.voters;
+        if let Some(place) = hint.and_then(|hint| voters.iter().position(|voter| *voter == hint)) {
+            self.control.turn = place;
+        } else if was.is_some_and(|was| voters.get(self.control.turn % voters.len()) == Some(&was)) {
+            self.control.turn += 1;
+        }
+        fx.wake_in(ASK_NEXT, Wake::Broker(BrokerWake::FindController(0)));
+    }
+
+    pub(crate) fn controller_silent(&mut self, ticket: Ticket, fx: &mut Fx<'_>) {
+        if !self.control.alarms.iter().any(|(waits, _)| *waits == ticket) {
+            return;
+        }
+        if let Some(silent) = self.control.candidate
+            && silent != self.me
+            && !self.fetchers.contains_key(&silent)
+        {
+            self.dialer.forget(silent, fx);
+        }
+        self.lose_controller(None, fx);
+    }
+
+    fn ask_controller(&mut self, request: ControlRequest, fx: &mut Fx<'_>) -> Option<Ticket> {
+        let to = self.control.candidate?;
+        let ticket = self.next_ticket();
+        let kind = match request {
+            ControlRequest::Heartbeat(..) => FlightKind::Heartbeat,
+            _ => FlightKind::Control,
+        };
+        let message = Message::AskController(ticket, request);
+        if !post(fx, self.me, to, message, 100, Look::plain(kind)) {
+            return None;
+        }
+        let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
+        self.control.alarms.push((ticket, alarm));
+        Some(ticket)
+    }
+
+    /// Asks all that is to be asked, if there is a controller to ask.
+    pub(crate) fn pump_control(&mut self, fx: &mut Fx<'_>) {
+        let Some(to) = self.control.candidate else { return };
+        if to != self.me && !fx.is_connected(NodeId(to)) {
+            return;
+        }
+        if self.control.reading.is_none() {
+            self.control.reading = self.ask_controller(ControlRequest::Metadata(self.image.offset), fx);
+        }
+        if self.control.epoch.is_none() && self.control.registering.is_none() && !self.control.register_wait {
+            let incarnation = self.lives << 16 | u64::from(self.me);
+            let request = ControlRequest::Register(incarnation, self.control.previous);
+            self.control.registering = self.ask_controller(request, fx);
+        }
+        if self.control.beat_due && self.control.beating.is_none() {
+            self.beat(fx);
+        }
+        let epoch = self.control.epoch.unwrap_or(0);
+        let mut waiting: Vec<(Slot, i32, i32, Vec<u16>)> = Vec::new();
+        for (slot, replica) in &self.replicas {
+            if let Some(Proposal { isr, ticket: None }) = replica.leads().and_then(|lead| lead.proposal.as_ref()) {
+                waiting.push((*slot, replica.leader_epoch, replica.partition_epoch, isr.clone()));
+            }
+        }
+        for (slot, leader_epoch, partition_epoch, isr) in waiting {
+            let request = ControlRequest::AlterIsr(epoch, slot, leader_epoch, partition_epoch, isr);
+            let sent = self.ask_controller(request, fx);
+            let lead = self.replicas.get_mut(&slot).and_then(|replica| replica.leads_mut());
+            if let Some(proposal) = lead.and_then(|lead| lead.proposal.as_mut()) {
+                proposal.ticket = sent;
+            }
+        }
+        for place in 0..self.control.producer_asks.len() {
+            if self.control.producer_asks[place].2.is_none() {
+                self.control.producer_asks[place].2 = self.ask_controller(ControlRequest::ProducerId, fx);
+            }
+        }
+    }
+
+    pub(crate) fn want_producer_id(&mut self, from: u16, ticket: Ticket, fx: &mut Fx<'_>) {
+        self.control.producer_asks.push((from, ticket, None));
+        self.pump_control(fx);
+    }
+
+    /// K-R5: asks the controller for another in-sync set.
+    pub(crate) fn propose_isr(&mut self, slot: Slot, isr: Vec<u16>, fx: &mut Fx<'_>) {
+        if let Some(lead) = self.replicas.get_mut(&slot).and_then(|replica| replica.leads_mut()) {
+            lead.proposal = Some(Proposal { isr, ticket: None });
+            self.pump_control(fx);
+        }
+    }
+
+    /// K-Q4: a sign of life, every `broker.heartbeat.interval.ms`.
+    pub(crate) fn heartbeat_due(&mut self, life: u32, fx: &mut Fx<'_>) {
+        if life == self.control.beats {
+            self.control.beat_due = true;
+            self.pump_control(fx);
+        }
+    }
+
+    pub(crate) fn beat(&mut self, fx: &mut Fx<'_>) {
+        let Some(epoch) = self.control.epoch else { return };
+        self.control.beat_due = true;
+        if self.control.beating.is_some() {
+            return;
+        }
+        let request = ControlRequest::Heartbeat(epoch, self.image.offset, self.stopping);
+        if let Some(ticket) = self.ask_controller(request, fx) {
+            self.control.beating = Some(ticket);
+            self.control.beat_due = false;
+        }
+    }
+
+    fn beat_in(&mut self, wait: Nanos, fx: &mut Fx<'_>) {
+        self.control.beats += 1;
+        fx.wake_in(wait, Wake::Broker(BrokerWake::Heartbeat(self.control.beats)));
+    }
+
+    pub(crate) fn on_controller(&mut self, from: u16, ticket: Ticket, response: ControlResponse, fx: &mut Fx<'_>) {
+        let place = self.control.alarms.iter().position(|(waits, _)| *waits == ticket);
+        let Some(place) = place.filter(|_| self.control.candidate == Some(from)) else { return };
+        let (_, alarm) = self.control.alarms.swap_remove(place);
+        fx.cancel(alarm);
+        // Being answered by it at all, the search is over.
+        let connected: Vec<(Ticket, Alarm)> = self.control.alarms.clone();
+        for (other, alarm) in connected {
+            if !self.waits_for(other) {
+                fx.cancel(alarm);
+                self.control.alarms.retain(|(waits, _)| *waits != other);
+            }
+        }
+        match response {
+            ControlResponse::NotController(hint) => self.lose_controller(hint, fx),
+            ControlResponse::Registered(result) => self.registered(result, fx),
+            ControlResponse::Beat(result) => self.beaten(result, fx),
+            ControlResponse::Records(records, upto) => {
+                self.control.reading = None;
+                let mut image = self.image.clone();
+                for (offset, records) in records.iter().filter(|(offset, _)| offset.0 > self.image.offset) {
+                    Rc::make_mut(&mut image).apply(offset.0, records);
+                }
+                if upto > image.offset {
+                    Rc::make_mut(&mut image).offset = upto;
+                }
+                self.read(image, fx);
+            }
+            ControlResponse::Snapshot(image) => {
+                self.control.reading = None;
+                if image.offset >= self.image.offset {
+                    self.read(image, fx);
+                } else {
+                    self.pump_control(fx);
+                }
+            }
+            ControlResponse::IsrAltered(slot, result) => self.isr_altered(slot, ticket, result, fx),
+            ControlResponse::ProducerId(id) => {
+                if let Some(place) = self.control.producer_asks.iter().position(|ask| ask.2 == Some(ticket)) {
+                    let (to, asked, _) = self.control.producer_asks.remove(place);
+                    let look = Look::plain(FlightKind::Control);
+                    self.answer(to, asked, Response::Producer(Ok(id)), 60, look, fx);
+                }
+            }
+        }
+    }
+
+    fn waits_for(&self, ticket: Ticket) -> bool {
+        let some = Some(ticket);
+        let control = &self.control;
+        let proposed = |replica: &crate::replica::Replica| {
+            replica.leads().and_then(|lead| lead.proposal.as_ref()).is_some_and(|proposal| proposal.ticket == some)
+        };
+        [control.registering, control.reading, control.beating].contains(&some)
+            || control.producer_asks.iter().any(|ask| ask.2 == some)
+            || self.replicas.values().any(proposed)
+    }
+
+    fn read(&mut self, image: Rc<Image>, fx: &mut Fx<'_>) {
+        self.take_up(image, fx);
+        // K-Q4: a fenced broker that has caught up says so at once.
+        let caught_up = self.control.epoch.is_some_and(|epoch| self.image.offset >= epoch);
+        if (self.control.fenced && caught_up) || self.stopping {
+            self.beat(fx);
+        }
+        self.pump_control(fx);
+    }
+
+    fn registered(&mut self, result: Result<u64, Code>, fx: &mut Fx<'_>) {
+        self.control.registering = None;
+        match result {
+            Ok(epoch) => {
+                self.control.epoch = Some(epoch);
+                self.control.refusals = 0;
+                self.control.fenced = true;
+                if self.image.offset >= epoch {
+                    self.beat(fx);
+                }
+                self.pump_control(fx);
+            }
+            Err(_) => {
+                let most = millis(self.layout.broker.broker_session_timeout_ms);
+                let wait = backoff(REGISTER_AGAIN, most, self.control.refusals, fx);
+                self.control.refusals += 1;
+                self.control.register_wait = true;
+                fx.wake_in(wait, Wake::Broker(BrokerWake::Register(0)));
+            }
+        }
+    }
+
+    pub(crate) fn register_again(&mut self, fx: &mut Fx<'_>) {
+        self.control.register_wait = false;
+        self.pump_control(fx);
+    }
+
+    fn beaten(&mut self, result: Result<(bool, bool), Code>, fx: &mut Fx<'_>) {
+        self.control.beating = None;
+        let interval = millis(self.layout.broker.broker_heartbeat_interval_ms);
+        match result {
+            Ok((_, true)) if self.stopping => return self.farewell(fx),
+            Ok((fenced, _)) => {
+                self.control.fenced = fenced;
+                self.serving |= !fenced;
+                let wait = if self.stopping { MAY_I_STOP } else { interval };
+                self.beat_in(wait, fx);
+            }
+            Err(_) => self.beat_in(interval, fx),
+        }
+        if self.control.beat_due {
+            self.beat(fx);
+        }
+    }
+
+    fn isr_altered(&mut self, slot: Slot, ticket: Ticket, result: Result<(i32, Vec<u16>), Code>, fx: &mut Fx<'_>) {
+        let Some(replica) = self.replicas.get_mut(&slot) else { return };
+        let partition_epoch = replica.partition_epoch;
+        let Some(lead) = replica.leads_mut() else { return };
+        if lead.proposal.as_ref().is_none_or(|proposal| proposal.ticket != Some(ticket)) {
+            return;
+        }
+        lead.proposal = None;
+        match result {
+            Ok((epoch, isr)) if epoch >= partition_epoch => {
+                lead.isr = isr;
+                lead.recovering = false;
+                replica.partition_epoch = epoch;
+                self.settle_partition(slot, fx);
+            }
+            // The metadata will tell what holds; a follower that is not eligible yet is looked at on its next fetch.
+            Ok(_) | Err(_) => self.settle_partition(slot, fx),
+        }
+    }
+}

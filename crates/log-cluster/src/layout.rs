@@ -1,0 +1,165 @@
+//! What never changes in a run: which nodes and topics there are, and the settings in force for each.
+
+use crate::config::{BrokerConfig, Config, Controllers, Costs, millis};
+use sim::workload::{NodeInfo, Role};
+use sim::{Nanos, NodeId};
+use std::rc::Rc;
+
+/// A partition's place among all partitions of all topics.
+pub(crate) type Slot = u32;
+
+/// The brokers' own topic of committed offsets.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// A topic with the settings that are in force for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Topic {
+    pub name: Rc<str>,
+    pub first: Slot,
+    pub partitions: u32,
+    pub factor: u16,
+    pub assignment: Vec<Vec<u16>>,
+    pub internal: bool,
+    /// `min.insync.replicas`, no more than there are replicas (K-A2).
+    pub min_isr: usize,
+    pub unclean: bool,
+    pub max_batch: i64,
+    pub segment_bytes: u64,
+    pub segment_age: Nanos,
+    pub retention: Option<Nanos>,
+    pub retention_bytes: Option<u64>,
+    pub flush_messages: u64,
+    pub flush_after: Option<Nanos>,
+}
+
+/// All nodes, topics and settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub names: Vec<String>,
+    pub brokers: u16,
+    pub voters: Vec<u16>,
+    pub topics: Vec<Topic>,
+    /// The topic of each slot.
+    pub slots: Vec<u32>,
+    pub broker: BrokerConfig,
+    pub costs: Costs,
+    /// Groups by reader number.
+    pub readers: Vec<String>,
+}
+
+impl Layout {
+    pub fn new(config: &Config, nodes: &[NodeInfo], readers: Vec<String>) -> Layout {
+        let voters: Vec<u16> = match config.controllers {
+            Controllers::Combined(count) => (0..count.min(config.brokers)).collect(),
+            Controllers::Dedicated(_) => {
+                nodes.iter().filter(|node| node.role == Role::Controller).map(|node| node.id.0).collect()
+            }
+        };
+        let mut topics: Vec<Topic> = Vec::new();
+        let mut slots = Vec::new();
+        let b = &config.broker;
+        for spec in &config.topics {
+            let own = &spec.config;
+            let positive = |n: i64| u64::try_from(n).ok();
+            topics.push(Topic {
+                name: spec.name.as_str().into(),
+                first: slots.len() as Slot,
+                partitions: spec.partitions,
+                factor: spec.replication_factor,
+                assignment: spec.replica_assignment.clone(),
+                internal: false,
+                min_isr: min_isr(own.min_insync_replicas.unwrap_or(b.min_insync_replicas), spec.replication_factor),
+                unclean: own.unclean_leader_election_enable.unwrap_or(b.unclean_leader_election_enable),
+                max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
+                segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
+                segment_age: millis(own.segment_ms.unwrap_or(b.log_roll_ms)),
+                retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).map(Nanos::millis),
+                retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)),
+                flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
+                flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
+            });
+            slots.extend((0..spec.partitions).map(|_| topics.len() as u32 - 1));
+        }
+        if !readers.is_empty() {
+            topics.push(offsets_topic(config, slots.len() as Slot));
+            slots.extend((0..b.offsets_topic_num_partitions).map(|_| topics.len() as u32 - 1));
+        }
+        Layout {
+            names: nodes.iter().map(|node| node.name.clone()).collect(),
+            brokers: config.brokers,
+            voters,
+            topics,
+            slots,
+            broker: config.broker.clone(),
+            costs: config.costs.clone(),
+            readers,
+        }
+    }
+
+    pub fn topic(&self, slot: Slot) -> &Topic {
+        &self.topics[self.slots[slot as usize] as usize]
+    }
+
+    pub fn topic_named(&self, name: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| &*topic.name == name)
+    }
+
+    /// `orders-0`: how Kafka writes a partition.
+    pub fn label(&self, slot: Slot) -> String {
+        let topic = self.topic(slot);
+        format!("{}-{}", topic.name, slot - topic.first)
+    }
+
+    pub fn name(&self, node: u16) -> String {
+        self.names.get(usize::from(node)).cloned().unwrap_or_default()
+    }
+
+    pub fn names_of(&self, nodes: &[u16]) -> String {
+        nodes.iter().map(|node| self.name(*node)).collect::<Vec<_>>().join(", ")
+    }
+
+    pub fn broker_nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.brokers).map(NodeId)
+    }
+
+    /// K-G1: the partition of committed offsets that keeps a group; its leader is the group's coordinator.
+    pub fn group_slot(&self, group: &str) -> Option<Slot> {
+        let topic = self.topics.iter().find(|topic| topic.internal)?;
+        Some(topic.first + java_hash(group).unsigned_abs() % topic.partitions)
+    }
+
+    pub fn reader(&self, group: &str) -> u8 {
+        self.readers.iter().position(|reader| reader == group).unwrap_or(0).min(255) as u8
+    }
+}
+
+fn min_isr(setting: i64, factor: u16) -> usize {
+    setting.clamp(1, i64::from(factor.max(1))) as usize
+}
+
+fn offsets_topic(config: &Config, first: Slot) -> Topic {
+    let b = &config.broker;
+    let factor = b.offsets_topic_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
+    Topic {
+        name: OFFSETS_TOPIC.into(),
+        first,
+        partitions: b.offsets_topic_num_partitions.clamp(1, 1_000) as u32,
+        factor,
+        assignment: Vec::new(),
+        internal: true,
+        min_isr: min_isr(b.min_insync_replicas, factor),
+        unclean: b.unclean_leader_election_enable,
+        max_batch: b.message_max_bytes,
+        segment_bytes: 104_857_600,
+        segment_age: millis(b.log_roll_ms),
+        retention: None,
+        retention_bytes: None,
+        flush_messages: b.log_flush_interval_messages.unsigned_abs(),
+        flush_after: b.log_flush_interval_ms.map(millis),
+    }
+}
+
+/// Java's `String.hashCode`, which Kafka uses to place groups (K-G1).
+pub(crate) fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}

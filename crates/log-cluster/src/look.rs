@@ -1,0 +1,246 @@
+//! What there is to see of a cluster, and what can still be processed of what it holds.
+
+use crate::broker::Broker;
+use crate::cluster::{LogCluster, Node};
+use crate::config::OffsetReset;
+use crate::consumer::Consumer;
+use crate::controller::Controller;
+use crate::image::Image;
+use crate::layout::Slot;
+use crate::producer::Producer;
+use crate::replica::Replica;
+use crate::view::{
+    AssignedView, BrokerView, ConsumerView, ControllerView, GroupView, PartitionView, ProducerView, Registration,
+    ReplicaView, ServerView, TopicView, View,
+};
+use sim::NodeId;
+use sim::story::MessageId;
+use std::rc::Rc;
+
+impl LogCluster {
+    fn brokers(&self) -> impl Iterator<Item = &Broker> {
+        self.world().processes().iter().filter_map(|node| match node {
+            Node::Server(server) => server.broker.as_ref(),
+            Node::Producer(_) | Node::Consumer(_) => None,
+        })
+    }
+
+    fn controllers(&self) -> impl Iterator<Item = &Controller> {
+        self.world().processes().iter().filter_map(|node| match node {
+            Node::Server(server) => server.controller.as_ref(),
+            Node::Producer(_) | Node::Consumer(_) => None,
+        })
+    }
+
+    fn consumers(&self) -> impl Iterator<Item = &Consumer> {
+        self.world().processes().iter().filter_map(|node| match node {
+            Node::Consumer(consumer) => Some(&**consumer),
+            Node::Producer(_) | Node::Server(_) => None,
+        })
+    }
+
+    /// The newest metadata that any controller or broker has.
+    fn image(&self) -> Rc<Image> {
+        let images = self.controllers().map(|controller| &controller.committed);
+        let images = images.chain(self.brokers().map(|broker| &broker.image));
+        images.max_by_key(|image| image.offset).cloned().unwrap_or_default()
+    }
+
+    fn replica(&self, broker: u16, slot: Slot) -> Option<&Replica> {
+        self.brokers().find(|known| known.me == broker)?.replicas.get(&slot)
+    }
+
+    /// Whose logs a partition's records can still be read from: its leader's, or, while it has none, those that may
+    /// come to lead (K-E1, K-E2).
+    fn sources(&self, image: &Image, slot: Slot) -> Vec<&Replica> {
+        let Some(state) = image.partition(slot) else { return Vec::new() };
+        let mut brokers: Vec<u16> = match state.leader {
+            Some(leader) => vec![leader],
+            None => state.isr.iter().chain(&state.elr).chain(&state.last_known_elr).copied().collect(),
+        };
+        brokers.sort_unstable();
+        brokers.dedup();
+        brokers.into_iter().filter_map(|broker| self.replica(broker, slot)).collect()
+    }
+
+    /// What a group has committed, as its coordinator knows or as the log of commits has it.
+    fn committed(&self, image: &Image, group: &str, slot: Slot) -> Option<u64> {
+        let commits = self.layout.group_slot(group)?;
+        let keeper = self.brokers().find_map(|broker| broker.group(group));
+        if let Some(group) = keeper {
+            return group.offsets.get(&slot).copied();
+        }
+        let mut found = None;
+        for replica in self.sources(image, commits) {
+            for entry in replica.log.read(replica.log.start()) {
+                if let crate::log::Payload::Commit(of, offsets) = &entry.batch.payload
+                    && **of == *group
+                {
+                    found = offsets.iter().find(|(known, _)| *known == slot).map(|(_, offset)| *offset).or(found);
+                }
+            }
+        }
+        found
+    }
+
+    /// Visits every message that a reader can still come to process: what a partition holds from the group's
+    /// committed offset on, and what is in a consumer's hands. A message may be visited more than once.
+    pub fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
+        let image = self.image();
+        for (reader, group) in (0u8..).zip(&self.layout.readers) {
+            let members: Vec<&Consumer> = self.consumers().filter(|consumer| consumer.reader == reader).collect();
+            let topics: Vec<u32> = members.iter().flat_map(|consumer| consumer.topics.iter().copied()).collect();
+            let reset = members.first().map_or(OffsetReset::Latest, |consumer| consumer.config.auto_offset_reset);
+            for (slot, _) in image.all().filter(|(slot, _)| topics.contains(&self.layout.slots[*slot as usize])) {
+                let position =
+                    || members.iter().filter_map(|member| member.assigned.get(&slot).and_then(|a| a.position)).min();
+                let from = self.committed(&image, group, slot).or_else(position);
+                for replica in self.sources(&image, slot) {
+                    let from = from.unwrap_or(match reset {
+                        OffsetReset::Earliest => replica.log.start(),
+                        OffsetReset::Latest => replica.log.end(),
+                    });
+                    for entry in replica.log.read(from.max(replica.log.start())) {
+                        let skip = from.saturating_sub(entry.base) as usize;
+                        entry.batch.messages(skip).for_each(|(id, _)| visit(reader, id));
+                    }
+                }
+            }
+            members.iter().for_each(|member| member.held(visit));
+        }
+    }
+
+    /// What there is to see now.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let image = self.image();
+        let mut view = View { topics: self.topic_views(&image), ..View::default() };
+        for (id, node) in (0u16..).zip(self.world().processes()) {
+            match node {
+                Node::Server(server) => view.servers.push(ServerView {
+                    node: NodeId(id),
+                    broker: server.broker.as_ref().map(|broker| self.broker_view(broker, &image)),
+                    controller: server.controller.as_ref().map(controller_view),
+                }),
+                Node::Producer(producer) => view.producers.push(producer_view(NodeId(id), producer)),
+                Node::Consumer(consumer) => view.consumers.push(self.consumer_view(NodeId(id), consumer)),
+            }
+        }
+        view.groups = self.layout.readers.iter().map(|group| self.group_view(group)).collect();
+        view
+    }
+
+    fn topic_views(&self, image: &Image) -> Vec<TopicView> {
+        let nodes = |ids: &[u16]| ids.iter().copied().map(NodeId).collect();
+        let partition = |partition: u32, slot: Slot| {
+            let state = image.partition(slot)?;
+            Some(PartitionView {
+                partition,
+                leader: state.leader.map(NodeId),
+                leader_epoch: state.leader_epoch,
+                replicas: nodes(&state.replicas),
+                isr: nodes(&state.isr),
+                elr: nodes(&state.elr),
+            })
+        };
+        let topic = |topic: &crate::layout::Topic| TopicView {
+            name: topic.name.to_string(),
+            internal: topic.internal,
+            min_isr: topic.min_isr as u32,
+            partitions: (0..topic.partitions).filter_map(|number| partition(number, topic.first + number)).collect(),
+        };
+        self.layout.topics.iter().map(topic).collect()
+    }
+
+    fn broker_view(&self, broker: &Broker, image: &Image) -> BrokerView {
+        let registered = image.brokers.get(&broker.me);
+        let replica = |(slot, replica): (&Slot, &Replica)| {
+            let topic = self.layout.slots[*slot as usize];
+            if self.layout.topics[topic as usize].internal && replica.log.end() == 0 {
+                return None;
+            }
+            Some(ReplicaView {
+                topic,
+                partition: slot - self.layout.topics[topic as usize].first,
+                is_leader: replica.leads().is_some(),
+                in_sync: image.partition(*slot).is_some_and(|state| state.isr.contains(&broker.me)),
+                leader_epoch: replica.leader_epoch,
+                log_start: replica.log.start(),
+                log_end: replica.log.end(),
+                high_watermark: replica.high_watermark,
+                flushed: replica.log.flushed(),
+            })
+        };
+        BrokerView {
+            registration: match registered {
+                None => Registration::Unregistered,
+                Some(known) if known.fenced => Registration::Fenced,
+                Some(known) if known.leaving => Registration::ControlledShutdown,
+                Some(_) => Registration::Active,
+            },
+            epoch: registered.map_or(0, |known| known.epoch),
+            metadata_offset: broker.image.offset,
+            replicas: broker.replicas.iter().filter_map(replica).collect(),
+            waiting_produces: broker.produces.len() as u32,
+            waiting_fetches: broker.fetches.len() as u32,
+        }
+    }
+
+    fn consumer_view(&self, node: NodeId, consumer: &Consumer) -> ConsumerView {
+        let assigned = consumer.assigned.iter().map(|(slot, assigned)| {
+            let topic = self.layout.slots[*slot as usize];
+            let position = assigned.position.unwrap_or(0);
+            let in_hand = consumer.in_hand.iter().filter(|record| record.slot == *slot).count() as u64;
+            AssignedView {
+                topic,
+                partition: slot - self.layout.topics[topic as usize].first,
+                position,
+                committed: assigned.committed,
+                lag: assigned.high_watermark.saturating_sub(position) + in_hand,
+            }
+        });
+        ConsumerView {
+            node,
+            state: consumer.state(),
+            generation: consumer.membership.generation,
+            assigned: assigned.collect(),
+            buffered: consumer.buffered(),
+            working: consumer.working,
+            coordinator: consumer.membership.coordinator.map(NodeId),
+        }
+    }
+
+    fn group_view(&self, name: &str) -> GroupView {
+        let keeper = self.brokers().find_map(|broker| broker.group(name).map(|group| (broker.me, group)));
+        GroupView {
+            name: name.to_owned(),
+            coordinator: keeper.map(|(broker, _)| NodeId(broker)),
+            state: keeper.map_or("Unknown", |(_, group)| group.state_name()),
+            generation: keeper.map_or(0, |(_, group)| group.generation),
+            members: keeper.map_or_else(Vec::new, |(_, group)| group.nodes().into_iter().map(NodeId).collect()),
+        }
+    }
+}
+
+fn controller_view(controller: &Controller) -> ControllerView {
+    ControllerView {
+        is_active: controller.active,
+        leader: controller.raft.leader().map(NodeId),
+        epoch: controller.raft.term().0,
+        log_end: controller.raft.last_index().0,
+        committed: controller.raft.commit().0,
+    }
+}
+
+fn producer_view(node: NodeId, producer: &Producer) -> ProducerView {
+    let waiting = producer.gathered.queues.iter().flatten();
+    ProducerView {
+        node,
+        buffered: waiting.map(crate::accumulator::Bundle::count).sum(),
+        buffered_bytes: producer.gathered.used,
+        in_flight: producer.under_way(),
+        blocked: producer.blocked.len() as u32,
+        sticky_partition: producer.sticky.partition,
+        producer_id: producer.ids.identity(),
+    }
+}

@@ -1,0 +1,387 @@
+//! A consumer as a member of its group: the coordinator, joining, signs of life, leaving (K-G1 to K-G6, K-C4).
+
+use crate::assignor::{Candidate, Part, assign};
+use crate::client::Fx;
+use crate::config::{Strategy, millis};
+use crate::consumer::{Asked, Assigned, Consumer};
+use crate::error::Code;
+use crate::group::Subscription;
+use crate::layout::Slot;
+use crate::rpc::{ClientWake, GroupRequest, GroupResponse, Join, Joined, Request, Wake};
+use crate::view::MemberState;
+use sim::story::{FlightKind, Look};
+use sim::{NodeId, Time};
+use std::rc::Rc;
+
+/// What a consumer knows of its group.
+#[derive(Clone, Debug)]
+pub(crate) struct Membership {
+    pub state: MemberState,
+    pub coordinator: Option<u16>,
+    pub id: Rc<str>,
+    pub generation: i32,
+    /// Counts the ids that it had.
+    pub lives: u32,
+    /// Tells the timers of one life from the next.
+    pub life: u32,
+    /// It has to join, or to join again.
+    pub rejoin: bool,
+    /// The commit before joining was sent, or there was none to send.
+    pub prepared: bool,
+    /// Committed offsets are to be asked for.
+    pub offsets_wanted: bool,
+    /// What it was given last, for assignors that stick to it.
+    pub last_share: Vec<Slot>,
+    pub last_generation: i32,
+    pub last_beat: Time,
+    pub left: bool,
+}
+
+impl Default for Membership {
+    fn default() -> Self {
+        Membership {
+            state: MemberState::Unjoined,
+            coordinator: None,
+            id: "".into(),
+            generation: -1,
+            lives: 0,
+            life: 0,
+            rejoin: true,
+            prepared: false,
+            offsets_wanted: false,
+            last_share: Vec::new(),
+            last_generation: -1,
+            last_beat: Time::ZERO,
+            left: false,
+        }
+    }
+}
+
+impl Consumer {
+    /// A new member id, and the timers that go with it.
+    pub(crate) fn start_life(&mut self, fx: &mut Fx<'_>) {
+        let m = &mut self.membership;
+        m.lives += 1;
+        m.life = m.lives;
+        m.id = format!("{}-{}", self.client.layout.name(fx.me().0), m.lives).into();
+        m.last_beat = fx.now();
+        let life = m.life;
+        fx.wake_in(millis(self.config.heartbeat_interval_ms), Wake::Client(ClientWake::Heartbeat(life)));
+        fx.wake_in(millis(self.config.max_poll_interval_ms), Wake::Client(ClientWake::PollInterval(life)));
+    }
+
+    fn ask_group(&mut self, request: GroupRequest, asked: Asked, fx: &mut Fx<'_>) -> bool {
+        let Some(coordinator) = self.membership.coordinator else { return false };
+        let kind = match request {
+            GroupRequest::Heartbeat(..) => FlightKind::Heartbeat,
+            _ => FlightKind::Control,
+        };
+        let request = Request::Group(self.group.clone(), request);
+        self.client.ask(coordinator, request, asked, 120, Look::plain(kind), fx).is_some()
+    }
+
+    fn is_waiting(&self, what: fn(&Asked) -> bool) -> bool {
+        self.client.all_waiting().any(what)
+    }
+
+    /// What `poll()` does for the membership first. False if it has to wait.
+    pub(crate) fn keep_membership(&mut self, fx: &mut Fx<'_>) -> bool {
+        let Some(coordinator) = self.membership.coordinator else {
+            self.seek_coordinator(fx);
+            // Without a coordinator a member goes on with what it has.
+            return self.membership.state == MemberState::Stable && !self.membership.rejoin;
+        };
+        if !self.client.is_reachable(coordinator, fx) {
+            self.client.want(coordinator, fx);
+            return self.membership.state == MemberState::Stable && !self.membership.rejoin;
+        }
+        match self.membership.state {
+            MemberState::Joining | MemberState::Syncing => false,
+            MemberState::Stable if !self.membership.rejoin => true,
+            MemberState::Stable | MemberState::Unjoined => {
+                self.join(fx);
+                false
+            }
+        }
+    }
+
+    fn seek_coordinator(&mut self, fx: &mut Fx<'_>) {
+        if self.is_waiting(|asked| matches!(asked, Asked::Coordinator)) {
+            return;
+        }
+        let layout = self.client.layout.clone();
+        let start = fx.dice().below(u64::from(layout.brokers)) as usize;
+        let mut brokers: Vec<NodeId> = layout.broker_nodes().collect();
+        brokers.rotate_left(start);
+        if let Some(broker) = brokers.into_iter().find(|broker| self.client.is_reachable(broker.0, fx)) {
+            let request = Request::FindCoordinator(self.group.clone());
+            self.client.ask(broker.0, request, Asked::Coordinator, 60, Look::plain(FlightKind::Control), fx);
+        } else {
+            self.client.refresh(fx);
+        }
+    }
+
+    pub(crate) fn found_coordinator(&mut self, result: Result<u16, Code>, fx: &mut Fx<'_>) {
+        match result {
+            Ok(broker) => {
+                self.membership.coordinator = Some(broker);
+                self.client.want(broker, fx);
+            }
+            Err(_) => self.try_later(fx),
+        }
+    }
+
+    fn is_cooperative(&self) -> bool {
+        self.config.partition_assignment_strategy == Strategy::CooperativeSticky
+    }
+
+    /// K-G3: joins. Before that it commits; without a cooperative assignor it gives up all it has.
+    fn join(&mut self, fx: &mut Fx<'_>) {
+        if !self.membership.prepared {
+            self.membership.prepared = true;
+            if self.commit(true, fx) {
+                self.waits_for_commit = true;
+                return;
+            }
+        }
+        if !self.is_cooperative() {
+            self.assigned.clear();
+        }
+        let strategy = self.config.partition_assignment_strategy;
+        let sticky = matches!(strategy, Strategy::Sticky | Strategy::CooperativeSticky);
+        let m = &self.membership;
+        let (owned, generation) = if sticky { (m.last_share.clone(), m.last_generation) } else { (Vec::new(), -1) };
+        let subscription = Subscription { strategy, topics: self.topics.clone(), owned, generation };
+        let join = Join {
+            member: m.id.clone(),
+            session: millis(self.config.session_timeout_ms),
+            rebalance: millis(self.config.max_poll_interval_ms),
+            subscription,
+        };
+        if self.ask_group(GroupRequest::Join(Box::new(join)), Asked::Join, fx) {
+            self.membership.state = MemberState::Joining;
+            self.membership.rejoin = false;
+            self.membership.prepared = false;
+        }
+    }
+
+    pub(crate) fn on_group(&mut self, asked: &Asked, response: GroupResponse, fx: &mut Fx<'_>) {
+        match response {
+            GroupResponse::Joined(Ok(joined)) => self.joined(*joined, fx),
+            GroupResponse::Joined(Err(code)) | GroupResponse::Synced(Err(code)) => {
+                self.membership.state = MemberState::Unjoined;
+                self.refused(code, fx);
+            }
+            GroupResponse::Synced(Ok(share)) => self.take_share(share),
+            GroupResponse::Beat(Ok(())) => self.membership.last_beat = fx.now(),
+            GroupResponse::Beat(Err(code)) => {
+                if code == Code::RebalanceInProgress {
+                    self.membership.last_beat = fx.now();
+                }
+                self.refused(code, fx);
+            }
+            GroupResponse::Left => {
+                if self.stopping {
+                    fx.exit();
+                }
+            }
+            GroupResponse::Offsets(Ok(offsets)) => self.take_offsets(offsets),
+            GroupResponse::Offsets(Err(code)) => {
+                self.membership.offsets_wanted = true;
+                self.refused(code, fx);
+            }
+            GroupResponse::Committed(result, offsets) => {
+                if matches!(asked, Asked::Commit(true)) {
+                    self.waits_for_commit = false;
+                }
+                self.after_commit(result, &offsets, fx);
+            }
+        }
+    }
+
+    fn after_commit(&mut self, result: Result<(), Code>, offsets: &[(Slot, u64)], fx: &mut Fx<'_>) {
+        self.settle_commit(result, offsets, fx);
+        match result {
+            Err(code @ (Code::UnknownMemberId | Code::IllegalGeneration | Code::NotCoordinator)) => {
+                self.refused(code, fx);
+            }
+            Err(Code::RebalanceInProgress) => self.membership.rejoin = true,
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// The coordinator said no.
+    fn refused(&mut self, code: Code, fx: &mut Fx<'_>) {
+        match code {
+            Code::RebalanceInProgress => self.membership.rejoin = true,
+            Code::UnknownMemberId | Code::IllegalGeneration => self.lose_membership(fx),
+            Code::NotCoordinator | Code::CoordinatorNotAvailable => {
+                self.membership.coordinator = None;
+                self.try_later(fx);
+            }
+            _ => self.try_later(fx),
+        }
+    }
+
+    /// The group went on without this member: what it had is someone else's, and it begins again.
+    fn lose_membership(&mut self, fx: &mut Fx<'_>) {
+        self.assigned.clear();
+        let m = &mut self.membership;
+        m.state = MemberState::Unjoined;
+        m.generation = -1;
+        m.rejoin = true;
+        m.prepared = true;
+        m.last_share.clear();
+        m.last_generation = -1;
+        self.start_life(fx);
+    }
+
+    /// K-G4: a generation begins; its leader shares the partitions out.
+    fn joined(&mut self, joined: Joined, fx: &mut Fx<'_>) {
+        self.membership.generation = joined.generation;
+        self.membership.last_beat = fx.now();
+        self.membership.state = MemberState::Syncing;
+        let shares = if joined.leads { self.share_out(&joined) } else { Vec::new() };
+        let request = GroupRequest::Sync(self.membership.id.clone(), joined.generation, shares);
+        if !self.ask_group(request, Asked::Sync, fx) {
+            self.membership.state = MemberState::Unjoined;
+        }
+    }
+
+    /// Runs the assignor over what the members said (K-S1 to K-S5).
+    fn share_out(&self, joined: &Joined) -> Vec<(Rc<str>, Vec<Slot>)> {
+        let layout = &self.client.layout;
+        // Assignors name topics by their places in the order of the names.
+        let mut order: Vec<u32> = (0..layout.topics.len() as u32).collect();
+        order.sort_by(|a, b| layout.topics[*a as usize].name.cmp(&layout.topics[*b as usize].name));
+        let place = |topic: u32| order.iter().position(|known| *known == topic).unwrap_or(0) as u32;
+        let counts: Vec<u32> = order.iter().map(|topic| layout.topics[*topic as usize].partitions).collect();
+        let part = |slot: &Slot| -> Part {
+            let topic = layout.slots[*slot as usize];
+            (place(topic), slot - layout.topics[topic as usize].first)
+        };
+        let candidates: Vec<Candidate> = joined
+            .members
+            .iter()
+            .map(|(id, subscription)| Candidate {
+                id: id.to_string(),
+                topics: subscription.topics.iter().map(|topic| place(*topic)).collect(),
+                owned: subscription.owned.iter().map(part).collect(),
+                generation: subscription.generation,
+            })
+            .collect();
+        let shares = assign(self.config.partition_assignment_strategy, &counts, &candidates);
+        let slot = |(topic, partition): &Part| layout.topics[order[*topic as usize] as usize].first + partition;
+        let ids = joined.members.iter().map(|(id, _)| id.clone());
+        ids.zip(shares.iter().map(|share| share.iter().map(slot).collect())).collect()
+    }
+
+    /// Takes up the share. What a cooperative member has to give up makes it join again (K-G3).
+    fn take_share(&mut self, share: Vec<Slot>) {
+        let before = self.assigned.len();
+        self.assigned.retain(|slot, _| share.contains(slot));
+        let gave_up = self.assigned.len() < before;
+        for slot in &share {
+            self.assigned.entry(*slot).or_insert_with(Assigned::default);
+        }
+        let m = &mut self.membership;
+        m.last_generation = m.generation;
+        m.last_share = share;
+        m.state = MemberState::Stable;
+        m.offsets_wanted = true;
+        m.rejoin |= gave_up;
+    }
+
+    pub(crate) fn ask_for_offsets(&mut self, fx: &mut Fx<'_>) {
+        let unknown: Vec<Slot> =
+            self.assigned.iter().filter(|(_, assigned)| assigned.position.is_none()).map(|(slot, _)| *slot).collect();
+        if unknown.is_empty() {
+            self.membership.offsets_wanted = false;
+        } else if !self.is_waiting(|asked| matches!(asked, Asked::Offsets))
+            && self.ask_group(GroupRequest::OffsetFetch(unknown), Asked::Offsets, fx)
+        {
+            self.membership.offsets_wanted = false;
+        }
+    }
+
+    /// K-G3: a sign of life every `heartbeat.interval.ms`, from a thread of its own.
+    pub(crate) fn heartbeat_due(&mut self, life: u32, fx: &mut Fx<'_>) {
+        if life != self.membership.life || self.stopping {
+            return;
+        }
+        fx.wake_in(millis(self.config.heartbeat_interval_ms), Wake::Client(ClientWake::Heartbeat(life)));
+        let within = matches!(self.membership.state, MemberState::Stable | MemberState::Syncing);
+        if !within || self.membership.left {
+            return;
+        }
+        if fx.now().since(self.membership.last_beat) > millis(self.config.session_timeout_ms) {
+            // Its session is over without its knowing: the coordinator is looked for anew.
+            self.membership.coordinator = None;
+            self.membership.last_beat = fx.now();
+            return self.go_on(fx);
+        }
+        if self.membership.coordinator.is_none() {
+            return self.seek_coordinator(fx);
+        }
+        if !self.is_waiting(|asked| matches!(asked, Asked::Beat)) {
+            let request = GroupRequest::Heartbeat(self.membership.id.clone(), self.membership.generation);
+            self.ask_group(request, Asked::Beat, fx);
+        }
+    }
+
+    /// K-C4: an application that does not poll is taken for stuck; its client leaves the group.
+    pub(crate) fn check_poll_interval(&mut self, life: u32, fx: &mut Fx<'_>) {
+        if life != self.membership.life {
+            return;
+        }
+        let limit = millis(self.config.max_poll_interval_ms);
+        let due = self.last_poll + limit;
+        if due > fx.now() || !self.working {
+            let next = due.max(fx.now() + sim::Nanos::millis(100));
+            fx.wake_at(next, Wake::Client(ClientWake::PollInterval(life)));
+            return;
+        }
+        self.ask_group(GroupRequest::Leave(self.membership.id.clone()), Asked::Leave, fx);
+        self.lose_membership(fx);
+    }
+
+    /// A request came to nothing because its connection broke.
+    pub(crate) fn asked_in_vain(&mut self, asked: &Asked, fx: &mut Fx<'_>) {
+        match asked {
+            Asked::Join | Asked::Sync => {
+                self.membership.state = MemberState::Unjoined;
+                self.membership.rejoin = true;
+            }
+            Asked::Commit(awaited) => {
+                if *awaited {
+                    self.waits_for_commit = false;
+                }
+                for assigned in self.assigned.values_mut() {
+                    assigned.committing = assigned.committed.unwrap_or(0);
+                }
+            }
+            Asked::Offsets => self.membership.offsets_wanted = true,
+            Asked::Leave if self.stopping => fx.exit(),
+            Asked::Coordinator | Asked::Beat | Asked::Leave | Asked::Offset(_) | Asked::Fetch => {}
+        }
+    }
+
+    /// A stop in good order: commits, leaves the group, and ends (K-G6).
+    pub(crate) fn close(&mut self, fx: &mut Fx<'_>) {
+        if self.membership.left {
+            return;
+        }
+        if !self.membership.prepared {
+            self.membership.prepared = true;
+            if self.commit(true, fx) {
+                self.waits_for_commit = true;
+                return;
+            }
+        }
+        self.membership.left = true;
+        let request = GroupRequest::Leave(self.membership.id.clone());
+        if !self.ask_group(request, Asked::Leave, fx) {
+            fx.exit();
+        }
+    }
+}

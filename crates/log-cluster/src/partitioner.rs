@@ -1,0 +1,137 @@
+//! Which partition a record goes to (K-T1 to K-T5).
+
+use sim::Dice;
+
+/// Kafka's murmur2 of a key's bytes (K-T1).
+#[must_use]
+pub fn murmur2(bytes: &[u8]) -> i32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash: u32 = 0x9747_b28c ^ bytes.len() as u32;
+    let words = bytes.chunks_exact(4);
+    let tail = words.remainder();
+    for word in words {
+        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
+        k = (k ^ (k >> 24)).wrapping_mul(M);
+        hash = hash.wrapping_mul(M) ^ k;
+    }
+    if !tail.is_empty() {
+        for (place, byte) in tail.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * place);
+        }
+        hash = hash.wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    (hash ^ (hash >> 15)) as i32
+}
+
+/// K-T1: a key's partition among all partitions, those without a leader too.
+#[must_use]
+pub fn partition_for_key(key: &[u8], partitions: u32) -> u32 {
+    (murmur2(key) & 0x7FFF_FFFF) as u32 % partitions.max(1)
+}
+
+/// How busy partitions are: what makes the next sticky one a matter of weight (K-T4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadStats {
+    /// Running sums of the weights.
+    sums: Vec<u32>,
+    /// The partitions that the sums are of.
+    partitions: Vec<u32>,
+}
+
+impl LoadStats {
+    /// From the batches that wait for each of `partitions`. `None` if they say nothing: fewer than two partitions, or
+    /// all alike while none is left out.
+    #[must_use]
+    pub fn new(queues: &[u32], partitions: &[u32], all: usize) -> Option<LoadStats> {
+        let length = queues.len().min(partitions.len());
+        let queues = &queues[..length];
+        let most = queues.iter().copied().max()?;
+        let alike = queues.iter().all(|queue| *queue == queues[0]);
+        if length < 1 || all < 2 || (alike && length == all) {
+            return None;
+        }
+        let mut sum = 0;
+        let mut add = |queue: &u32| {
+            sum += most + 1 - queue;
+            sum
+        };
+        let sums = queues.iter().map(&mut add).collect();
+        Some(LoadStats { sums, partitions: partitions[..length].to_vec() })
+    }
+
+    /// The sum of all weights: a draw is below it.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.sums.last().copied().unwrap_or(0)
+    }
+
+    /// The partition for a draw: the first whose running sum is above it.
+    #[must_use]
+    pub fn pick(&self, draw: u32) -> u32 {
+        let place = self.sums.partition_point(|sum| *sum <= draw).min(self.sums.len().saturating_sub(1));
+        self.partitions.get(place).copied().unwrap_or(0)
+    }
+}
+
+/// K-T4: the next sticky partition: by weight if there are statistics, else at random among those with a leader.
+pub(crate) fn next_sticky(stats: Option<&LoadStats>, available: &[u32], partitions: u32, dice: &mut Dice) -> u32 {
+    match stats {
+        Some(stats) if stats.total() > 0 => stats.pick(dice.below(u64::from(stats.total())) as u32),
+        _ if available.is_empty() => dice.below(u64::from(partitions)) as u32,
+        _ => available[dice.below(available.len() as u64) as usize],
+    }
+}
+
+/// The sticky partition of records without a key (K-T3).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sticky {
+    pub partition: Option<u32>,
+    produced: u64,
+}
+
+impl Sticky {
+    /// Bytes went to the sticky partition; whether it is time for another one.
+    pub fn produced(&mut self, bytes: u64, batch_size: u64, all_full: bool) {
+        self.produced += bytes;
+        if (self.produced >= batch_size && all_full) || self.produced >= 2 * batch_size {
+            *self = Sticky::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_t1_murmur2_gives_kafkas_values() {
+        let values = [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("abc", 479_470_107),
+        ];
+        values.iter().for_each(|(key, hash)| assert_eq!(murmur2(key.as_bytes()), *hash, "{key}"));
+    }
+
+    #[test]
+    fn k_t4_a_busy_partition_is_drawn_less_often() {
+        let stats = LoadStats::new(&[0, 3, 1], &[0, 1, 2], 3).unwrap();
+        let drawn: Vec<u32> = (0..stats.total()).map(|draw| stats.pick(draw)).collect();
+        assert_eq!(drawn, [0, 0, 0, 0, 1, 2, 2, 2]);
+        assert_eq!(LoadStats::new(&[2, 2], &[0, 1], 2), None, "all alike: nothing to go by");
+    }
+
+    #[test]
+    fn k_t3_the_sticky_partition_changes_after_a_batch_of_bytes() {
+        let mut sticky = Sticky { partition: Some(2), produced: 0 };
+        sticky.produced(900, 1_000, true);
+        assert_eq!(sticky.partition, Some(2));
+        sticky.produced(200, 1_000, false);
+        assert_eq!(sticky.partition, Some(2), "a batch is half full: it is filled first");
+        sticky.produced(900, 1_000, false);
+        assert_eq!(sticky.partition, None, "twice the size: it changes whatever is half full");
+    }
+}

@@ -1,0 +1,654 @@
+//! A producer: gathers records, sends them in batches, and tries again what failed (K-P1 to K-P6, K-I1 to K-I5).
+
+use crate::accumulator::{Accumulator, Bundle, Readiness, record_bytes};
+use crate::client::{Client, Fx, Waits};
+use crate::config::{Acks, PartitionerClass, ProducerClient, ProducerConfig, millis};
+use crate::error::Code;
+use crate::layout::{Layout, Slot};
+use crate::log::Row;
+use crate::partitioner::{LoadStats, Sticky, next_sticky, partition_for_key};
+use crate::rpc::{ClientWake, Message, Produce, Request, Response, Ticket, Wake};
+use crate::sequences::Sequences;
+use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
+use sim::workload::{ClientOrder, Fresh, Source};
+use sim::{Alarm, Event, Nanos, Time};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+/// Arrivals are looked at no more often than this: they keep their order and come at most so much late.
+const QUANTUM: Nanos = Nanos::micros(50);
+
+/// What a producer remembers of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    ProducerId,
+    Batches(Vec<Bundle>),
+}
+
+/// A producer.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    pub(crate) client: Client<Asked>,
+    pub(crate) index: u16,
+    pub(crate) config: ProducerConfig,
+    source: Source,
+    first: Slot,
+    partitions: u32,
+    pub(crate) gathered: Accumulator,
+    pub(crate) sticky: Sticky,
+    stats: Option<LoadStats>,
+    turn: u32,
+    /// Records whose `send()` blocks, and since when the first one does.
+    pub(crate) blocked: VecDeque<Fresh>,
+    blocked_since: Time,
+    blocked_told: bool,
+    pub(crate) ids: Sequences,
+    drain_from: BTreeMap<u16, u32>,
+    /// Partitions with a batch under way, when only one request may be.
+    muted: BTreeSet<u32>,
+    pump_alarm: Option<(Time, Alarm)>,
+    source_alarm: Option<Alarm>,
+    closing: bool,
+    born: bool,
+    retry_told: Option<Code>,
+}
+
+impl Producer {
+    pub(crate) fn new(layout: Rc<Layout>, index: u16, client: ProducerClient, source: Source) -> Producer {
+        let (first, partitions) =
+            layout.topic_named(&client.topic).map_or((0, 0), |topic| (topic.first, topic.partitions));
+        let config = client.config;
+        let waits = Waits {
+            request: millis(config.request_timeout_ms),
+            retry: millis(config.retry_backoff_ms),
+            retry_most: millis(config.retry_backoff_max_ms),
+            reconnect: millis(config.reconnect_backoff_ms),
+            reconnect_most: millis(config.reconnect_backoff_max_ms),
+            metadata_age: millis(config.metadata_max_age_ms),
+        };
+        Producer {
+            client: Client::new(layout, waits),
+            index,
+            ids: Sequences::new(config.is_idempotent(), partitions),
+            config,
+            source,
+            first,
+            partitions,
+            gathered: Accumulator::new(partitions),
+            sticky: Sticky::default(),
+            stats: None,
+            turn: 0,
+            blocked: VecDeque::new(),
+            blocked_since: Time::ZERO,
+            blocked_told: false,
+            drain_from: BTreeMap::new(),
+            muted: BTreeSet::new(),
+            pump_alarm: None,
+            source_alarm: None,
+            closing: false,
+            born: false,
+            retry_told: None,
+        }
+    }
+
+    pub(crate) fn crash(&mut self) {
+        self.client.renew();
+        self.gathered = Accumulator::new(self.partitions);
+        self.ids = Sequences::new(self.config.is_idempotent(), self.partitions);
+        self.sticky = Sticky::default();
+        self.stats = None;
+        self.blocked.clear();
+        self.blocked_told = false;
+        self.muted.clear();
+        (self.pump_alarm, self.source_alarm) = (None, None);
+        self.closing = false;
+        self.retry_told = None;
+    }
+
+    pub(crate) fn on_event(&mut self, event: Event<crate::cluster::Node>, fx: &mut Fx<'_>) {
+        match event {
+            Event::Started => {
+                if std::mem::replace(&mut self.born, true) {
+                    // K-I5: a new process is a new producer; what was due while it was down is not made up for.
+                    self.crash();
+                    self.source.set_rate(fx.now(), self.source.spec().rate_milli);
+                }
+                self.client.refresh(fx);
+                self.arm_source(fx);
+            }
+            Event::StopRequested => {
+                self.closing = true;
+                if let Some(alarm) = self.source_alarm.take() {
+                    fx.cancel(alarm);
+                }
+                self.pump(fx);
+            }
+            Event::Connected(broker) => {
+                self.client.connected(broker.0, fx);
+                self.pump(fx);
+            }
+            Event::Disconnected(broker, _) => self.on_disconnected(broker.0, fx),
+            Event::Received(_, Message::Answer(ticket, response)) => self.on_answer(ticket, response, fx),
+            Event::Woke(Wake::Client(wake)) => self.on_wake(wake, fx),
+            Event::Ordered(order) => self.on_order(&order, fx),
+            Event::Received(..) | Event::Woke(_) => {}
+        }
+    }
+
+    fn on_order(&mut self, order: &ClientOrder, fx: &mut Fx<'_>) {
+        match order {
+            ClientOrder::SetRate { rate_milli, .. } => {
+                self.source.set_rate(fx.now(), *rate_milli);
+                self.arm_source(fx);
+            }
+            ClientOrder::PublishOne { .. } => {
+                let fresh = self.source.make_one();
+                self.produce(fresh, fx);
+                self.pump(fx);
+            }
+            ClientOrder::SetProcessing { .. } | ClientOrder::SetPrefetch { .. } => {}
+        }
+    }
+
+    fn on_wake(&mut self, wake: ClientWake, fx: &mut Fx<'_>) {
+        match wake {
+            ClientWake::Source => {
+                self.source_alarm = None;
+                let mut ready = false;
+                while let Some(fresh) = self.source.take_due(fx.now()) {
+                    ready |= self.produce(fresh, fx);
+                }
+                self.arm_source(fx);
+                if ready {
+                    self.pump(fx);
+                }
+            }
+            ClientWake::Pump => {
+                self.pump_alarm = None;
+                self.pump(fx);
+            }
+            ClientWake::Connect(broker) => self.client.redial(broker, fx),
+            ClientWake::RequestExpires(broker, ticket) => {
+                if self.client.expired(broker, ticket, fx) {
+                    self.on_disconnected(broker, fx);
+                }
+            }
+            ClientWake::Metadata => self.client.metadata_woke(fx),
+            ClientWake::Blocked => self.unblock(fx),
+            ClientWake::ConnectExpires(..)
+            | ClientWake::Heartbeat(_)
+            | ClientWake::Poll
+            | ClientWake::Worked(_)
+            | ClientWake::Retry(_)
+            | ClientWake::PollInterval(_)
+            | ClientWake::Begin => {}
+        }
+    }
+
+    fn arm_source(&mut self, fx: &mut Fx<'_>) {
+        if let Some(alarm) = self.source_alarm.take() {
+            fx.cancel(alarm);
+        }
+        if let Some(due) = self.source.due().filter(|_| !self.closing) {
+            let busy = self.source.spec().rate_milli > 20_000_000;
+            let at = if busy { due.max(fx.now() + QUANTUM) } else { due.max(fx.now()) };
+            self.source_alarm = Some(fx.wake_at(at, Wake::Client(ClientWake::Source)));
+        }
+    }
+
+    /// The application hands over a record. True if something may be ready to go.
+    fn produce(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
+        let key = fresh.key.unwrap_or(u32::MAX);
+        fx.note(Note::Life(fresh.id, Life::Produced { key }, Rule("K-P1")));
+        if !self.blocked.is_empty() {
+            self.blocked.push_back(fresh);
+            return false;
+        }
+        match self.gather(fresh, fx) {
+            Some(ready) => ready,
+            None => {
+                self.blocked.push_back(fresh);
+                self.block(fx);
+                true
+            }
+        }
+    }
+
+    /// K-P1: `send()` blocks, for memory or for metadata, up to `max.block.ms`.
+    fn block(&mut self, fx: &mut Fx<'_>) {
+        self.blocked_since = fx.now();
+        fx.wake_in(millis(self.config.max_block_ms), Wake::Client(ClientWake::Blocked));
+        if !self.blocked_told && !self.client.image.partitions.is_empty() {
+            self.blocked_told = true;
+            let values = vec![self.client.layout.name(fx.me().0)];
+            fx.mark(MarkKind::Change, "producer-blocked", values, Rule("K-P1"));
+        }
+    }
+
+    fn unblock(&mut self, fx: &mut Fx<'_>) {
+        let limit = millis(self.config.max_block_ms);
+        let mut moved = false;
+        while let Some(fresh) = self.blocked.front().copied() {
+            if let Some(ready) = self.gather(fresh, fx) {
+                moved |= ready;
+                self.blocked.pop_front();
+                self.blocked_since = fx.now();
+            } else if fx.now().since(self.blocked_since) >= limit {
+                self.blocked.pop_front();
+                fx.note(Note::Life(fresh.id, Life::Refused, Rule("K-P1")));
+                if self.blocked.is_empty() {
+                    break;
+                }
+                self.block(fx);
+            } else {
+                break;
+            }
+        }
+        if self.blocked.is_empty() {
+            self.blocked_told = false;
+        }
+        if moved {
+            self.arm_pump(fx.now(), fx);
+        }
+    }
+
+    /// Appends a record to its partition's queue; `None` if that is not possible now.
+    fn gather(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> Option<bool> {
+        if self.partitions == 0 || self.client.image.partition(self.first).is_none() {
+            return None;
+        }
+        let key = fresh.key.filter(|_| !self.config.partitioner_ignore_keys);
+        let round_robin = self.config.partitioner_class == PartitionerClass::RoundRobin;
+        let partition = match key {
+            _ if round_robin => {
+                self.turn = (self.turn + 1) % self.partitions;
+                self.turn
+            }
+            // K-T1
+            Some(key) => partition_for_key(format!("key-{key}").as_bytes(), self.partitions),
+            None => self.sticky_partition(fx),
+        };
+        let bytes = record_bytes(fresh.key, fresh.bytes);
+        let row = Row { sequence: fresh.id.sequence, key: fresh.key.unwrap_or(u32::MAX) };
+        let batch_size = u32::try_from(self.config.batch_size).unwrap_or(0);
+        let memory = self.config.buffer_memory.unsigned_abs();
+        let (begun, full) = self.gathered.append(partition, row, bytes, batch_size, memory, fx.now())?;
+        if key.is_none() && !round_robin {
+            let all_full = self.gathered.all_full(partition);
+            self.sticky.produced(u64::from(bytes), u64::from(batch_size), all_full);
+        }
+        Some(begun || full)
+    }
+
+    /// K-T3, K-T4
+    fn sticky_partition(&mut self, fx: &mut Fx<'_>) -> u32 {
+        if let Some(partition) = self.sticky.partition {
+            return partition;
+        }
+        let led = |partition: &u32| self.client.leader(self.first + partition).is_some();
+        let available: Vec<u32> = (0..self.partitions).filter(led).collect();
+        let stats = self.stats.as_ref().filter(|_| self.config.partitioner_adaptive_partitioning_enable);
+        let next = next_sticky(stats, &available, self.partitions, fx.dice());
+        self.sticky.partition = Some(next);
+        next
+    }
+
+    pub(crate) fn arm_pump(&mut self, at: Time, fx: &mut Fx<'_>) {
+        if at == Time::NEVER || self.pump_alarm.is_some_and(|(armed, _)| armed <= at) {
+            return;
+        }
+        let alarm = fx.wake_at(at, Wake::Client(ClientWake::Pump));
+        if let Some((_, old)) = self.pump_alarm.replace((at, alarm)) {
+            fx.cancel(old);
+        }
+    }
+
+    /// Sends what is ready (K-P2, K-P3), and gives up what is too old (K-P4).
+    pub(crate) fn pump(&mut self, fx: &mut Fx<'_>) {
+        self.expire(fx);
+        for partition in 0..self.partitions {
+            if self.ids.is_broken(partition) {
+                self.raise_epoch(partition, None, fx);
+            }
+        }
+        if !self.blocked.is_empty() {
+            self.unblock(fx);
+        }
+        if self.ids.wants_id() && !self.gathered.is_empty() {
+            self.ask_for_id(fx);
+        }
+        let now = fx.now();
+        let mut next = Time::NEVER;
+        let mut ready: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+        let mut leaderless = false;
+        for partition in 0..self.partitions {
+            if self.gathered.queues[partition as usize].is_empty() {
+                continue;
+            }
+            let Some((leader, epoch)) = self.client.leader(self.first + partition) else {
+                leaderless = true;
+                continue;
+            };
+            if self.muted.contains(&partition) {
+                continue;
+            }
+            let queue = &self.gathered.queues[partition as usize];
+            let failures = queue.front().map_or(0, |head| head.attempts.saturating_sub(1));
+            let readiness = Readiness {
+                linger: millis(self.config.linger_ms),
+                backoff: Nanos(
+                    millis(self.config.retry_backoff_ms)
+                        .0
+                        .saturating_mul(1 << failures.min(16))
+                        .min(millis(self.config.retry_backoff_max_ms).0),
+                ),
+                now,
+                hurry: self.closing || !self.blocked.is_empty(),
+                leader_epoch: epoch,
+            };
+            match readiness.of(queue) {
+                Ok(()) => ready.entry(leader).or_default().push(partition),
+                Err(at) => next = next.min(at),
+            }
+        }
+        for (leader, partitions) in ready {
+            self.drain(leader, &partitions, fx);
+        }
+        self.weigh();
+        if leaderless {
+            self.client.refresh(fx);
+        }
+        if let Some(deadline) = self.next_expiry() {
+            next = next.min(deadline);
+        }
+        self.arm_pump(next, fx);
+        if self.closing && self.is_done() {
+            fx.exit();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let under_way = self.client.all_waiting().any(|asked| matches!(asked, Asked::Batches(_)));
+        self.gathered.is_empty() && self.blocked.is_empty() && !under_way
+    }
+
+    /// K-T4: how busy the partitions with a leader are.
+    fn weigh(&mut self) {
+        if !self.config.partitioner_adaptive_partitioning_enable || self.partitions < 2 {
+            return;
+        }
+        let led: Vec<u32> =
+            (0..self.partitions).filter(|partition| self.client.leader(self.first + partition).is_some()).collect();
+        let queues: Vec<u32> = led.iter().map(|p| self.gathered.queues[*p as usize].len() as u32).collect();
+        self.stats = LoadStats::new(&queues, &led, self.partitions as usize);
+    }
+
+    /// K-P3: one request to a broker, with at most one batch of each of its partitions, as long as it may have more
+    /// unanswered ones.
+    fn drain(&mut self, leader: u16, ready: &[u32], fx: &mut Fx<'_>) {
+        if !self.client.is_reachable(leader, fx) {
+            return self.client.want(leader, fx);
+        }
+        let limit = self.config.max_in_flight_requests_per_connection.unsigned_abs() as usize;
+        let mut again = true;
+        while again {
+            let under_way = self.client.waiting(leader).filter(|asked| matches!(asked, Asked::Batches(_))).count();
+            if under_way >= limit || self.ids.wants_id() {
+                return;
+            }
+            let bundles = self.collect(leader, ready);
+            if bundles.is_empty() {
+                return;
+            }
+            self.send(leader, bundles, fx);
+            // More requests at once only while whole batches wait.
+            again = ready
+                .iter()
+                .any(|partition| self.gathered.queues[*partition as usize].front().is_some_and(Bundle::is_full));
+        }
+    }
+
+    fn collect(&mut self, leader: u16, ready: &[u32]) -> Vec<Bundle> {
+        let start = self.drain_from.get(&leader).copied().unwrap_or(0);
+        let most = u64::try_from(self.config.max_request_size).unwrap_or(0);
+        let one_at_a_time = self.config.max_in_flight_requests_per_connection == 1;
+        let mut bytes = 0;
+        let mut bundles: Vec<Bundle> = Vec::new();
+        for turn in 0..ready.len() {
+            let partition = ready[(start as usize + turn) % ready.len()];
+            if self.muted.contains(&partition) {
+                continue;
+            }
+            let Some(head) = self.gathered.queues[partition as usize].front() else { continue };
+            if !bundles.is_empty() && bytes + u64::from(head.bytes) > most {
+                self.drain_from.insert(leader, (start + turn as u32) % ready.len() as u32);
+                break;
+            }
+            if !self.ids.may_send(partition, head.stamp()) {
+                continue;
+            }
+            let Some(mut bundle) = self.gathered.queues[partition as usize].pop_front() else { continue };
+            bytes += u64::from(bundle.bytes);
+            if bundle.sealed.is_none() {
+                let stamp = self.ids.stamp(partition, bundle.count());
+                bundle.seal(self.index, stamp);
+            }
+            if one_at_a_time {
+                self.muted.insert(partition);
+            }
+            bundles.push(bundle);
+        }
+        bundles
+    }
+
+    fn send(&mut self, leader: u16, mut bundles: Vec<Bundle>, fx: &mut Fx<'_>) {
+        let now = fx.now();
+        let (mut bytes, mut count, mut attempt) = (60, 0, 0);
+        let mut batches = Vec::with_capacity(bundles.len());
+        for bundle in &mut bundles {
+            attempt = attempt.max(bundle.attempts.min(255) as u8);
+            bundle.attempts += 1;
+            bundle.last_try = now;
+            bundle.tried_epoch = self.client.leader(self.first + bundle.partition).map_or(-1, |(_, epoch)| epoch);
+            bytes += bundle.bytes;
+            count += bundle.count() as usize;
+            if let Some(batch) = &bundle.sealed {
+                batches.push((self.first + bundle.partition, batch.clone()));
+            }
+        }
+        let hue = match &batches[..] {
+            [(_, batch)] if count == 1 => batch.messages(0).next().map_or(255, |(_, key)| key_hue(key)),
+            _ => 255,
+        };
+        let look = Look { attempt, ..Look::of(FlightKind::Produce, hue, count) };
+        let acks = self.config.acks;
+        let produce = Produce { acks, timeout: millis(self.config.request_timeout_ms), batches };
+        let request = Request::Produce(Rc::new(produce));
+        if acks == Acks::None {
+            // K-A1: nobody will answer; as far as this producer knows all is well.
+            self.client.tell(leader, request, bytes, look, fx);
+            for bundle in bundles {
+                self.finish(&bundle);
+            }
+            return;
+        }
+        self.client.ask(leader, request, Asked::Batches(bundles), bytes, look, fx);
+    }
+
+    fn ask_for_id(&mut self, fx: &mut Fx<'_>) {
+        if self.client.all_waiting().any(|asked| matches!(asked, Asked::ProducerId)) {
+            return;
+        }
+        let layout = self.client.layout.clone();
+        if let Some(broker) = layout.broker_nodes().find(|broker| self.client.is_reachable(broker.0, fx)) {
+            let look = Look::plain(FlightKind::Control);
+            self.client.ask(broker.0, Request::InitProducer, Asked::ProducerId, 60, look, fx);
+        }
+    }
+
+    fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
+        match response {
+            Response::Metadata(image) => {
+                if self.client.learn(ticket, image, fx) {
+                    self.unblock(fx);
+                }
+            }
+            Response::Producer(result) => {
+                self.client.answered(ticket, fx);
+                if let Ok(id) = result {
+                    self.ids.begin(id);
+                }
+            }
+            Response::Produced(results) => {
+                if let Some(Asked::Batches(bundles)) = self.client.answered(ticket, fx) {
+                    for bundle in bundles {
+                        let slot = self.first + bundle.partition;
+                        let result = results.iter().find(|(of, _)| *of == slot).map(|(_, result)| *result);
+                        self.settle(bundle, result.unwrap_or(Err(Code::NetworkException)), fx);
+                    }
+                }
+            }
+            Response::Fetched(_) | Response::Offset(..) | Response::Coordinator(_) | Response::Group(_) => return,
+        }
+        self.pump(fx);
+    }
+
+    fn on_disconnected(&mut self, broker: u16, fx: &mut Fx<'_>) {
+        for asked in self.client.disconnected(broker, fx) {
+            if let Asked::Batches(bundles) = asked {
+                for bundle in bundles {
+                    self.settle(bundle, Err(Code::NetworkException), fx);
+                }
+            }
+        }
+        self.pump(fx);
+    }
+
+    fn finish(&mut self, bundle: &Bundle) {
+        self.muted.remove(&bundle.partition);
+        self.gathered.release(bundle);
+    }
+
+    /// A batch was answered, or its connection was lost (K-P4).
+    fn settle(&mut self, mut bundle: Bundle, result: Result<u64, Code>, fx: &mut Fx<'_>) {
+        self.muted.remove(&bundle.partition);
+        let code = match result {
+            Ok(_) => {
+                self.retry_told = None;
+                self.ids.acknowledged(bundle.partition, bundle.stamp(), bundle.count());
+                for id in bundle.messages(self.index) {
+                    fx.note(Note::Life(id, Life::Acknowledged, Rule("K-A1")));
+                }
+                return self.finish(&bundle);
+            }
+            Err(code) => code,
+        };
+        if matches!(code, Code::NotLeaderOrFollower | Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch) {
+            self.client.refresh(fx);
+        }
+        if code == Code::MessageTooLarge && bundle.count() > 1 {
+            self.ids.split(bundle.partition, bundle.stamp(), bundle.count());
+            for half in bundle.split().into_iter().rev() {
+                self.gathered.put_back(half);
+            }
+            return;
+        }
+        let now = fx.now();
+        let too_old = now.since(bundle.created) >= millis(self.config.delivery_timeout_ms);
+        let tries_left = i64::from(bundle.attempts) <= self.config.retries;
+        let retriable = !matches!(code, Code::MessageTooLarge | Code::InvalidProducerEpoch);
+        if too_old || !tries_left || !retriable {
+            return self.give_up(bundle, if too_old { Code::Timeout } else { code }, fx);
+        }
+        if code == Code::OutOfOrderSequence {
+            if self.ids.is_hopeless(bundle.partition, bundle.stamp(), bundle.renumbered) {
+                self.raise_epoch(bundle.partition, Some(&mut bundle), fx);
+            }
+        } else if self.retry_told != Some(code) {
+            self.retry_told = Some(code);
+            let values = vec![self.client.layout.name(fx.me().0), code.name().to_owned()];
+            fx.mark(MarkKind::Refusal, "producer-retries", values, Rule("K-P4"));
+        }
+        bundle.last_try = now;
+        self.gathered.put_back(bundle);
+    }
+
+    /// K-I4: the sequences of a partition begin anew, under a higher epoch.
+    fn raise_epoch(&mut self, partition: u32, other: Option<&mut Bundle>, fx: &mut Fx<'_>) {
+        let epoch = self.ids.raise(partition);
+        let mut all: Vec<&mut Bundle> = Vec::new();
+        for asked in self.client.all_waiting_mut() {
+            if let Asked::Batches(bundles) = asked {
+                all.extend(bundles.iter_mut().filter(|bundle| bundle.partition == partition));
+            }
+        }
+        all.extend(self.gathered.queues[partition as usize].iter_mut().filter(|bundle| bundle.sealed.is_some()));
+        all.extend(other);
+        all.sort_by_key(|bundle| bundle.stamp().map(|stamp| stamp.first));
+        for bundle in all {
+            let stamp = self.ids.stamp(partition, bundle.count());
+            bundle.restamp(stamp);
+        }
+        let values = vec![self.client.layout.name(fx.me().0), epoch.to_string()];
+        fx.mark(MarkKind::Change, "producer-epoch", values, Rule("K-I4"));
+    }
+
+    fn give_up(&mut self, bundle: Bundle, code: Code, fx: &mut Fx<'_>) {
+        self.ids.given_up(bundle.partition, bundle.stamp());
+        for id in bundle.messages(self.index) {
+            fx.note(Note::Life(id, Life::Refused, Rule("K-P4")));
+        }
+        let name = self.client.layout.name(fx.me().0);
+        let values = vec![name, bundle.count().to_string(), code.name().to_owned()];
+        fx.mark(MarkKind::Refusal, "producer-gives-up", values, Rule("K-P4"));
+        self.finish(&bundle);
+    }
+
+    fn next_expiry(&self) -> Option<Time> {
+        let limit = millis(self.config.delivery_timeout_ms);
+        let under_way = self.client.all_waiting().filter_map(|asked| match asked {
+            Asked::Batches(bundles) => bundles.iter().map(|bundle| bundle.created).min(),
+            Asked::ProducerId => None,
+        });
+        let heads = self.gathered.queues.iter().filter_map(|queue| queue.front().map(|head| head.created));
+        heads.chain(under_way).min().map(|created| created + limit)
+    }
+
+    /// K-P4: what is older than `delivery.timeout.ms` is given up, under way or not.
+    fn expire(&mut self, fx: &mut Fx<'_>) {
+        let now = fx.now();
+        if self.next_expiry().is_none_or(|at| at > now) {
+            return;
+        }
+        let limit = millis(self.config.delivery_timeout_ms);
+        let old = |bundle: &Bundle| now.since(bundle.created) >= limit;
+        let mut expired = Vec::new();
+        for queue in &mut self.gathered.queues {
+            while queue.front().is_some_and(old) {
+                expired.extend(queue.pop_front());
+            }
+        }
+        for asked in self.client.all_waiting_mut() {
+            if let Asked::Batches(bundles) = asked {
+                expired.extend(bundles.extract_if(.., |bundle| old(bundle)));
+            }
+        }
+        for bundle in expired {
+            self.give_up(bundle, Code::Timeout, fx);
+        }
+    }
+
+    /// Records sent and not answered.
+    pub(crate) fn under_way(&self) -> u32 {
+        let batches = self.client.all_waiting().map(|asked| match asked {
+            Asked::Batches(bundles) => bundles.iter().map(Bundle::count).sum(),
+            Asked::ProducerId => 0,
+        });
+        batches.sum()
+    }
+}
+
+/// A key's hue.
+pub(crate) fn key_hue(key: u32) -> u8 {
+    if key == u32::MAX { 255 } else { (key % 8) as u8 }
+}

@@ -1,0 +1,515 @@
+//! What nodes send each other, and what they tell themselves.
+
+use crate::error::Code;
+use crate::image::{Image, Record};
+use crate::layout::Slot;
+use crate::log::{Batch, Entry};
+use consensus::Index;
+use sim::Fingerprint;
+use std::rc::Rc;
+
+/// The controllers' Raft speaks of records, and keeps images.
+pub type RaftMessage = consensus::Message<Rc<[Record]>, Rc<Image>>;
+
+/// Pairs a question with its answer.
+pub type Ticket = u32;
+
+/// A request and its ticket, or the answer to one.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// To a broker, from a client or a follower.
+    Ask(Ticket, Request),
+    /// From a broker.
+    Answer(Ticket, Response),
+    /// To the active controller, from a broker.
+    AskController(Ticket, ControlRequest),
+    /// From a controller.
+    ControllerAnswers(Ticket, ControlResponse),
+    /// Between controllers.
+    Raft(Box<RaftMessage>),
+}
+
+/// What a broker is asked.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// For brokers, leaders and epochs.
+    Metadata,
+    /// For an id for an idempotent producer (K-I1).
+    InitProducer,
+    /// To append batches.
+    Produce(Rc<Produce>),
+    /// For records.
+    Fetch(Box<Fetch>),
+    /// For the first or the next offset of a partition.
+    ListOffset(Slot, crate::config::OffsetReset),
+    /// For a group's coordinator (K-G1).
+    FindCoordinator(Rc<str>),
+    /// Of a group's coordinator.
+    Group(Rc<str>, GroupRequest),
+}
+
+/// What a group's coordinator is asked. Members are named by their ids.
+#[derive(Clone, Debug)]
+pub enum GroupRequest {
+    /// To become a member, or to stay one in the next generation.
+    Join(Box<Join>),
+    /// For the share; the group's leader brings all shares.
+    Sync(Rc<str>, i32, Vec<(Rc<str>, Vec<Slot>)>),
+    /// A sign of life.
+    Heartbeat(Rc<str>, i32),
+    /// Farewell.
+    Leave(Rc<str>),
+    /// For committed offsets.
+    OffsetFetch(Vec<Slot>),
+    /// To record progress (K-O1).
+    OffsetCommit(Rc<str>, i32, Vec<(Slot, u64)>),
+}
+
+/// A member's wish to join.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// The member's id.
+    pub member: Rc<str>,
+    /// `session.timeout.ms`.
+    pub session: sim::Nanos,
+    /// `max.poll.interval.ms`.
+    pub rebalance: sim::Nanos,
+    /// What it knows for the assignor.
+    pub subscription: crate::group::Subscription,
+}
+
+/// Batches for partitions of one broker.
+#[derive(Clone, Debug)]
+pub struct Produce {
+    /// What the answer waits for.
+    pub acks: crate::config::Acks,
+    /// How long the broker may wait.
+    pub timeout: sim::Nanos,
+    /// One batch a partition (K-P3).
+    pub batches: Vec<(Slot, Rc<Batch>)>,
+}
+
+/// What a fetch asks of a partition.
+#[derive(Copy, Clone, Debug)]
+pub struct FetchPart {
+    /// The partition.
+    pub slot: Slot,
+    /// From which offset on.
+    pub offset: u64,
+    /// The leader epoch that the asker knows (K-L2).
+    pub leader_epoch: i32,
+    /// The epoch of the asker's last record (K-L3); followers only.
+    pub last_epoch: Option<i32>,
+}
+
+/// A fetch, of a follower or of a consumer.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// A follower's epoch of registration; `None` for a consumer.
+    pub replica: Option<u64>,
+    /// How long to wait for data.
+    pub max_wait: sim::Nanos,
+    /// How many bytes to wait for.
+    pub min_bytes: u64,
+    /// Bytes in the answer.
+    pub max_bytes: u64,
+    /// Bytes of one partition.
+    pub partition_bytes: u64,
+    /// The partitions.
+    pub parts: Vec<FetchPart>,
+}
+
+/// What a fetch got of a partition.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The partition.
+    pub slot: Slot,
+    /// What went wrong, if anything.
+    pub error: Option<Code>,
+    /// The high watermark.
+    pub high_watermark: u64,
+    /// The first and the next offset of the leader's log.
+    pub span: (u64, u64),
+    /// K-L3: where the asker's log parts from the leader's.
+    pub diverging: Option<(i32, u64)>,
+    /// Batches; the first may begin before the offset asked for.
+    pub entries: Vec<Entry>,
+}
+
+/// What a broker answers.
+#[derive(Clone, Debug)]
+pub enum Response {
+    /// The metadata as this broker has it.
+    Metadata(Rc<Image>),
+    /// A producer's id.
+    Producer(Result<u64, Code>),
+    /// For each batch its first offset.
+    Produced(Vec<(Slot, Result<u64, Code>)>),
+    /// For each partition what there was.
+    Fetched(Vec<Fetched>),
+    /// An offset.
+    Offset(Slot, Result<u64, Code>),
+    /// A group's coordinator.
+    Coordinator(Result<u16, Code>),
+    /// From a group's coordinator.
+    Group(GroupResponse),
+}
+
+/// What a group's coordinator answers.
+#[derive(Clone, Debug)]
+pub enum GroupResponse {
+    /// The generation has begun; the leader gets what all members know.
+    Joined(Result<Box<Joined>, Code>),
+    /// The share.
+    Synced(Result<Vec<Slot>, Code>),
+    /// Alive.
+    Beat(Result<(), Code>),
+    /// Gone.
+    Left,
+    /// Committed offsets.
+    Offsets(Result<Vec<(Slot, Option<u64>)>, Code>),
+    /// Progress is recorded.
+    Committed(Result<(), Code>, Vec<(Slot, u64)>),
+}
+
+/// A generation, as a member learns of it.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// Its number.
+    pub generation: i32,
+    /// All members, for the leader; empty for the others.
+    pub members: Vec<(Rc<str>, crate::group::Subscription)>,
+    /// Whether the member leads.
+    pub leads: bool,
+}
+
+/// What a controller is asked by a broker.
+#[derive(Clone, Debug)]
+pub enum ControlRequest {
+    /// To register: this life of the process, and the epoch of the last life if that one ended in good order.
+    Register(u64, Option<u64>),
+    /// A sign of life (K-Q4): the epoch, how far the metadata is read, and whether it wants to stop.
+    Heartbeat(u64, u64, bool),
+    /// For metadata after an offset.
+    Metadata(u64),
+    /// K-R5: a leader proposes an in-sync set, by broker epoch, partition, leader epoch and partition epoch.
+    AlterIsr(u64, Slot, i32, i32, Vec<u16>),
+    /// For an id for a producer.
+    ProducerId,
+}
+
+/// What a controller answers.
+#[derive(Clone, Debug)]
+pub enum ControlResponse {
+    /// It is not the active one; perhaps it knows who is.
+    NotController(Option<u16>),
+    /// The epoch of the registration.
+    Registered(Result<u64, Code>),
+    /// Whether the broker is fenced, and whether it shall stop now.
+    Beat(Result<(bool, bool), Code>),
+    /// Records after the offset asked for, each set with its offset.
+    Records(Vec<(Index, Rc<[Record]>)>, u64),
+    /// All of the metadata.
+    Snapshot(Rc<Image>),
+    /// The partition epoch and the in-sync set that hold now.
+    IsrAltered(Slot, Result<(i32, Vec<u16>), Code>),
+    /// An id for a producer.
+    ProducerId(u64),
+}
+
+/// What a node tells itself.
+#[derive(Clone, Debug)]
+pub enum Wake {
+    /// To itself, over no network.
+    Loopback(Box<Message>),
+    /// A broker has the processor for this request.
+    Serve(u16, Ticket, Box<Request>),
+    /// A broker's timers.
+    Broker(BrokerWake),
+    /// A controller's timers.
+    Controller(ControllerWake),
+    /// A client's timers.
+    Client(ClientWake),
+}
+
+/// A broker's timers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum BrokerWake {
+    /// The next sign of life is due.
+    Heartbeat(u32),
+    /// Register again.
+    Register(u32),
+    /// Look for the active controller again.
+    FindController(u32),
+    /// A request to the controller was not answered in time.
+    ControllerSilent(Ticket),
+    /// A produce request has waited long enough.
+    ProduceExpires(u16, Ticket),
+    /// A fetch has waited long enough.
+    FetchExpires(u16, Ticket),
+    /// A follower may fetch from this leader again.
+    FetchAgain(u16),
+    /// A fetch from this leader was not answered in time.
+    FetchSilent(u16, Ticket),
+    /// Look for followers that fell behind.
+    IsrCheck,
+    /// Write the high watermarks down.
+    Checkpoint,
+    /// The operating system writes old pages back.
+    Writeback,
+    /// A flush came through: the replica's log is on the disk up to here.
+    Flushed(Slot, u64, i32),
+    /// Flush by time.
+    FlushTick(Slot),
+    /// Look for what may be deleted.
+    Retention,
+    /// A group's timer, by its number.
+    Group(u32),
+    /// A write of the coordinator has waited long enough.
+    CommitExpires(u32),
+    /// Call this peer again.
+    Connect(u16),
+    /// The coordinator proposes to alter an in-sync set again.
+    AlterAgain(Slot),
+    /// The farewell flush is done.
+    Farewell,
+}
+
+/// A controller's timers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ControllerWake {
+    /// Election or fetch timeout.
+    Election(u32),
+    /// A sign of life to the other controllers.
+    Beat(u32),
+    /// Look whether a majority answers.
+    CheckQuorum(u32),
+    /// The log is on the disk up to this change.
+    Flushed(u64),
+    /// Look for silent brokers.
+    FenceScan(u32),
+    /// A broker's question for metadata has waited long enough.
+    MetadataExpires(u16, Ticket),
+    /// Give leadership back to the preferred replicas.
+    Preferred(u32),
+    /// Look for partitions that an unclean election would help.
+    Unclean(u32),
+    /// Create topics.
+    Create(u32),
+    /// Connect to another controller again.
+    Connect(u16),
+}
+
+/// A client's timers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ClientWake {
+    /// The next message of the source is due.
+    Source,
+    /// Look whether something can be sent.
+    Pump,
+    /// Connect to this broker again.
+    Connect(u16),
+    /// A connection attempt took too long.
+    ConnectExpires(u16, u32),
+    /// A request was not answered in time.
+    RequestExpires(u16, Ticket),
+    /// Ask for metadata.
+    Metadata,
+    /// What the application holds has waited long enough.
+    Blocked,
+    /// A member's sign of life is due.
+    Heartbeat(u32),
+    /// Poll again.
+    Poll,
+    /// The application finished its work on a message.
+    Worked(u32),
+    /// Try what failed again.
+    Retry(u32),
+    /// Look whether the application still polls.
+    PollInterval(u32),
+    /// Begin.
+    Begin,
+}
+
+fn mix(parts: &[u64]) -> u64 {
+    parts.iter().fold(0x51_7C_C1_B7, |sum, part| (sum ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29))
+}
+
+impl Fingerprint for Message {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Message::Ask(ticket, request) => mix(&[1, u64::from(*ticket), request.fingerprint()]),
+            Message::Answer(ticket, response) => mix(&[2, u64::from(*ticket), response.fingerprint()]),
+            Message::AskController(ticket, request) => mix(&[3, u64::from(*ticket), request.fingerprint()]),
+            Message::ControllerAnswers(ticket, response) => mix(&[4, u64::from(*ticket), response.fingerprint()]),
+            Message::Raft(message) => mix(&[5, message.fingerprint()]),
+        }
+    }
+}
+
+impl Fingerprint for Request {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Request::Metadata => 1,
+            Request::InitProducer => 2,
+            Request::Produce(produce) => produce.batches.iter().fold(3, |sum, (slot, batch)| {
+                mix(&[sum, u64::from(*slot), u64::from(batch.bytes), batch.count(), batch.created.0])
+            }),
+            Request::Fetch(fetch) => {
+                let parts = fetch.parts.iter();
+                parts.fold(4, |sum, part| mix(&[sum, u64::from(part.slot), part.offset, part.leader_epoch as u64]))
+            }
+            Request::ListOffset(slot, _) => mix(&[5, u64::from(*slot)]),
+            Request::FindCoordinator(_) => 6,
+            Request::Group(_, request) => match request {
+                GroupRequest::Join(_) => 7,
+                GroupRequest::Sync(_, generation, shares) => mix(&[8, *generation as u64, shares.len() as u64]),
+                GroupRequest::Heartbeat(_, generation) => mix(&[9, *generation as u64]),
+                GroupRequest::Leave(_) => 10,
+                GroupRequest::OffsetFetch(slots) => mix(&[11, slots.len() as u64]),
+                GroupRequest::OffsetCommit(_, generation, offsets) => offsets
+                    .iter()
+                    .fold(mix(&[12, *generation as u64]), |sum, (slot, o)| mix(&[sum, u64::from(*slot), *o])),
+            },
+        }
+    }
+}
+
+impl Fingerprint for Response {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Response::Metadata(image) => mix(&[1, image.offset]),
+            Response::Producer(id) => mix(&[2, id.unwrap_or(u64::MAX)]),
+            Response::Produced(results) => results.iter().fold(3, |sum, (slot, result)| {
+                mix(&[sum, u64::from(*slot), result.map_or_else(|code| u64::MAX - code as u64, |base| base)])
+            }),
+            Response::Fetched(parts) => parts.iter().fold(4, |sum, part| {
+                let end = part.entries.last().map_or(0, Entry::end);
+                mix(&[
+                    sum,
+                    u64::from(part.slot),
+                    part.high_watermark,
+                    end,
+                    part.error.map_or(0, |code| code as u64 + 1),
+                ])
+            }),
+            Response::Offset(slot, offset) => mix(&[5, u64::from(*slot), offset.unwrap_or(u64::MAX)]),
+            Response::Coordinator(broker) => mix(&[6, broker.map_or(u64::MAX, u64::from)]),
+            Response::Group(response) => match response {
+                GroupResponse::Joined(joined) => {
+                    mix(&[7, joined.as_ref().map_or(0, |joined| joined.generation as u64)])
+                }
+                GroupResponse::Synced(slots) => mix(&[8, slots.as_ref().map_or(u64::MAX, |slots| slots.len() as u64)]),
+                GroupResponse::Beat(result) => mix(&[9, u64::from(result.is_ok())]),
+                GroupResponse::Left => 10,
+                GroupResponse::Offsets(offsets) => mix(&[11, u64::from(offsets.is_ok())]),
+                GroupResponse::Committed(result, _) => mix(&[12, u64::from(result.is_ok())]),
+            },
+        }
+    }
+}
+
+impl Fingerprint for ControlRequest {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            ControlRequest::Register(incarnation, _) => mix(&[1, *incarnation]),
+            ControlRequest::Heartbeat(epoch, offset, stop) => mix(&[2, *epoch, *offset, u64::from(*stop)]),
+            ControlRequest::Metadata(offset) => mix(&[3, *offset]),
+            ControlRequest::AlterIsr(_, slot, leader, partition, isr) => {
+                mix(&[4, u64::from(*slot), *leader as u64, *partition as u64, isr.len() as u64])
+            }
+            ControlRequest::ProducerId => 5,
+        }
+    }
+}
+
+impl Fingerprint for ControlResponse {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            ControlResponse::NotController(hint) => mix(&[1, hint.map_or(u64::MAX, u64::from)]),
+            ControlResponse::Registered(epoch) => mix(&[2, epoch.unwrap_or(u64::MAX)]),
+            ControlResponse::Beat(result) => mix(&[3, result.map_or(9, |(a, b)| u64::from(a) | u64::from(b) << 1)]),
+            ControlResponse::Records(records, upto) => mix(&[4, records.len() as u64, *upto]),
+            ControlResponse::Snapshot(image) => mix(&[5, image.offset]),
+            ControlResponse::IsrAltered(slot, result) => mix(&[6, u64::from(*slot), u64::from(result.is_ok())]),
+            ControlResponse::ProducerId(id) => mix(&[7, *id]),
+        }
+    }
+}
+
+impl Fingerprint for Wake {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Wake::Loopback(message) => mix(&[1, message.fingerprint()]),
+            Wake::Serve(from, ticket, request) => {
+                mix(&[2, u64::from(*from), u64::from(*ticket), request.fingerprint()])
+            }
+            Wake::Broker(wake) => mix(&[3, wake.fingerprint()]),
+            Wake::Controller(wake) => mix(&[4, wake.fingerprint()]),
+            Wake::Client(wake) => mix(&[5, wake.fingerprint()]),
+        }
+    }
+}
+
+impl Fingerprint for BrokerWake {
+    fn fingerprint(&self) -> u64 {
+        match *self {
+            BrokerWake::Heartbeat(n) => mix(&[1, u64::from(n)]),
+            BrokerWake::Register(n) => mix(&[2, u64::from(n)]),
+            BrokerWake::FindController(n) => mix(&[3, u64::from(n)]),
+            BrokerWake::ControllerSilent(n) => mix(&[4, u64::from(n)]),
+            BrokerWake::ProduceExpires(from, n) => mix(&[5, u64::from(from), u64::from(n)]),
+            BrokerWake::FetchExpires(from, n) => mix(&[6, u64::from(from), u64::from(n)]),
+            BrokerWake::FetchAgain(leader) => mix(&[7, u64::from(leader)]),
+            BrokerWake::FetchSilent(leader, n) => mix(&[8, u64::from(leader), u64::from(n)]),
+            BrokerWake::IsrCheck => 9,
+            BrokerWake::Checkpoint => 10,
+            BrokerWake::Writeback => 11,
+            BrokerWake::Flushed(slot, upto, epoch) => mix(&[12, u64::from(slot), upto, epoch as u64]),
+            BrokerWake::FlushTick(slot) => mix(&[13, u64::from(slot)]),
+            BrokerWake::Retention => 14,
+            BrokerWake::Group(n) => mix(&[15, u64::from(n)]),
+            BrokerWake::CommitExpires(n) => mix(&[16, u64::from(n)]),
+            BrokerWake::AlterAgain(slot) => mix(&[17, u64::from(slot)]),
+            BrokerWake::Farewell => 18,
+            BrokerWake::Connect(peer) => mix(&[19, u64::from(peer)]),
+        }
+    }
+}
+
+impl Fingerprint for ControllerWake {
+    fn fingerprint(&self) -> u64 {
+        match *self {
+            ControllerWake::Election(n) => mix(&[1, u64::from(n)]),
+            ControllerWake::Beat(n) => mix(&[2, u64::from(n)]),
+            ControllerWake::CheckQuorum(n) => mix(&[3, u64::from(n)]),
+            ControllerWake::Flushed(n) => mix(&[4, n]),
+            ControllerWake::FenceScan(n) => mix(&[5, u64::from(n)]),
+            ControllerWake::MetadataExpires(from, n) => mix(&[6, u64::from(from), u64::from(n)]),
+            ControllerWake::Preferred(n) => mix(&[7, u64::from(n)]),
+            ControllerWake::Unclean(n) => mix(&[8, u64::from(n)]),
+            ControllerWake::Create(n) => mix(&[9, u64::from(n)]),
+            ControllerWake::Connect(n) => mix(&[10, u64::from(n)]),
+        }
+    }
+}
+
+impl Fingerprint for ClientWake {
+    fn fingerprint(&self) -> u64 {
+        match *self {
+            ClientWake::Source => 1,
+            ClientWake::Pump => 2,
+            ClientWake::Connect(broker) => mix(&[3, u64::from(broker)]),
+            ClientWake::ConnectExpires(broker, n) => mix(&[4, u64::from(broker), u64::from(n)]),
+            ClientWake::RequestExpires(broker, n) => mix(&[5, u64::from(broker), u64::from(n)]),
+            ClientWake::Metadata => 6,
+            ClientWake::Blocked => 7,
+            ClientWake::Heartbeat(n) => mix(&[8, u64::from(n)]),
+            ClientWake::Poll => 9,
+            ClientWake::Worked(n) => mix(&[10, u64::from(n)]),
+            ClientWake::Retry(n) => mix(&[11, u64::from(n)]),
+            ClientWake::PollInterval(n) => mix(&[12, u64::from(n)]),
+            ClientWake::Begin => 13,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// The embed: the same run with little around it, made for an iframe.
+import { html, LitElement } from 'lit';
+import { opening } from '../lab/gallery';
+import { applyTheme, open } from '../opening';
+import '../panels/verdict';
+import type { Session } from '../session';
+import '../stage/stage';
+import '../transport/bar';
+import { words } from '../words';
+
+export class BlEmbed extends LitElement {
+  static override properties = { session: { state: true }, trouble: { state: true } };
+  declare session: Session | undefined;
+  declare trouble: string | undefined;
+  private sides: { log: boolean; queue: boolean } = { log: false, queue: false };
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override connectedCallback() {
+    super.connectedCallback();
+    const theme = new URLSearchParams(location.search).get('theme');
+    applyTheme(theme === 'dark' || theme === 'light' ? theme : null);
+    void this.openAddress();
+    window.addEventListener('hashchange', () => void this.openAddress());
+    new IntersectionObserver(([entry]) => this.session?.setVisible(entry?.isIntersecting ?? true)).observe(this);
+  }
+
+  private async openAddress() {
+    this.session?.close();
+    this.session = undefined;
+    try {
+      const session = await open(location.hash, opening().text);
+      const { log, queue } = JSON.parse(session.run.document()) as { log?: object; queue?: object };
+      this.sides = { log: log !== undefined, queue: queue !== undefined };
+      this.session = session;
+    } catch (error) {
+      this.trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  override render() {
+    if (this.trouble !== undefined) {
+      return html`<div class="center"><strong>${words.linkBroken}</strong><pre>${this.trouble}</pre></div>`;
+    }
+    const { session } = this;
+    if (!session) return html`<p class="center quiet">${words.loading}</p>`;
+    const both = this.sides.log && this.sides.queue;
+    return html`<main class="stages ${both ? '' : 'one'}">
+        ${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
+        ${this.sides.queue ? html`<div class="side queue-side"><header><h2>${words.queue}</h2></header><bl-stage .side=${1} .session=${session}></bl-stage></div>` : ''}
+      </main>
+      <bl-transport minimal .session=${session}></bl-transport>
+      <div class="foot"><bl-verdict minimal .session=${session}></bl-verdict>
+        <a href=${`./index.html${location.hash}`} target="_blank" rel="noopener">${words.openInLab} ↗</a></div>`;
+  }
+}
+
+customElements.define('bl-embed', BlEmbed);

@@ -1,0 +1,83 @@
+// Loads the WebAssembly package and owns the handle; the only importer of it.
+import type { MarkOut } from '../gen/MarkOut';
+import type { Opened } from '../gen/Opened';
+import type { Picture } from '../gen/Picture';
+import type { ProgressOut } from '../gen/ProgressOut';
+import type { Report } from '../gen/Report';
+import init, { Lab, readLink, readTranscript } from './pkg/brokerlab.js';
+
+export type { MarkOut, Opened, Picture, ProgressOut, Report };
+
+/** Which cluster: 0 the log, 1 the queues. */
+export type Side = 0 | 1;
+
+/** An order as the tape has it, without its time. */
+export interface Order {
+  order: string;
+  cluster?: 'log' | 'queue';
+  node?: string;
+  from?: string[];
+  to?: string[];
+  one_way?: boolean;
+  percent?: number;
+  rate?: string;
+  processing?: string;
+  count?: number;
+}
+
+/** A run in the page. Times are in nanoseconds of the run. After a thrown error the handle is dead. */
+export interface Run {
+  readonly at: number;
+  readonly end: number;
+  readonly known: number;
+  document(): string;
+  digest(): string;
+  endDigest(): string | undefined;
+  advance(to: number, eventsMax: number): ProgressOut;
+  step(): ProgressOut;
+  seek(to: number, eventsMax: number): ProgressOut;
+  lookAhead(eventsMax: number): boolean;
+  /** Takes the order's JSON; see {@link give}. */
+  order(order: string): void;
+  undo(): boolean;
+  link(): string;
+  marks(): MarkOut[];
+  report(): Report;
+  series(side: Side): Float64Array;
+  layout(side: Side, width: number, height: number): boolean;
+  picture(side: Side): Picture | null;
+  figure(width: number, height: number, dark: boolean): string;
+  attach(side: Side, canvas: HTMLCanvasElement): string;
+  detach(side: Side): void;
+  paint(side: Side, scale: number, dark: boolean, wrecks: number): number;
+  free(): void;
+}
+
+let ready: Promise<unknown> | undefined;
+
+/** Loads the engines, once. */
+export async function load(): Promise<void> {
+  ready ??= init();
+  await ready;
+}
+
+/** Opens a document's text. Throws with a sentence for each thing that is wrong with it. */
+export function openDocument(text: string): Run {
+  // The generated declarations know `any` only; what crosses is typed by what Rust generated into gen/.
+  return new Lab(text) as unknown as Run;
+}
+
+/** Carries out an order at the playhead. Throws with a sentence if it is refused. */
+export function give(run: Run, order: Order): void {
+  run.order(JSON.stringify(order));
+}
+
+/** Reads a link's fragment. Throws with a sentence if it is damaged. */
+export function openLink(fragment: string): Opened {
+  return readLink(fragment) as Opened;
+}
+
+/** The document of a real broker's transcript, or undefined if the text is none. */
+export function openTranscript(text: string): string | undefined {
+  return readTranscript(text);
+}

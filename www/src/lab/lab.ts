@@ -1,0 +1,279 @@
+// The lab: both clusters side by side, the transport, the verdict.
+import { html, LitElement } from 'lit';
+import { openTranscript, type Side } from '../engine/engine';
+import type { Card } from '../gen/Card';
+import { applyTheme, begin, open } from '../opening';
+import '../panels/events';
+import '../panels/verdict';
+import type { Session } from '../session';
+import type { NodeChosen } from '../stage/stage';
+import '../stage/stage';
+import '../transport/bar';
+import { words } from '../words';
+import { gallery, opening } from './gallery';
+import './node-menu';
+
+type Tab = 'verdict' | 'events';
+
+interface Captions {
+  title: string;
+  about: string;
+  log: boolean;
+  queue: boolean;
+}
+
+export class BlLab extends LitElement {
+  static override properties = {
+    session: { state: true },
+    trouble: { state: true },
+    menu: { state: true },
+    tab: { state: true },
+    notice: { state: true },
+  };
+  declare session: Session | undefined;
+  declare trouble: { title: string; what: string } | undefined;
+  declare menu: { side: Side; card: Card; x: number; y: number } | undefined;
+  declare tab: Tab;
+  declare notice: string | undefined;
+  private captions: Captions = { title: '', about: '', log: false, queue: false };
+  private own = '';
+  private spoken = '';
+
+  constructor() {
+    super();
+    this.tab = 'verdict';
+  }
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override connectedCallback() {
+    super.connectedCallback();
+    applyTheme();
+    void this.openAddress();
+    window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
+    window.addEventListener('keydown', (event) => this.onKey(event));
+    this.addEventListener('dragover', (event) => event.preventDefault());
+    this.addEventListener('drop', (event) => {
+      event.preventDefault();
+      void this.openFile(event.dataTransfer?.files[0]);
+    });
+  }
+
+  private async openAddress() {
+    try {
+      this.watch(await open(location.hash, opening().text));
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      this.session?.close();
+      this.session = undefined;
+      this.trouble = { title: location.hash.length > 1 ? words.linkBroken : words.scenarioRefused, what };
+    }
+  }
+
+  /** Opens a document's text, from the gallery or a file. */
+  private openText(text: string) {
+    try {
+      this.watch(begin(text, undefined));
+      this.own = '';
+      history.replaceState(null, '', location.pathname + location.search);
+    } catch (error) {
+      this.trouble = { title: words.scenarioRefused, what: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private async openFile(file: File | undefined) {
+    if (!file) return;
+    const text = file.size > 4 << 20 ? 'x'.repeat((1 << 20) + 1) : await file.text();
+    try {
+      this.openText(openTranscript(text) ?? text);
+    } catch (error) {
+      this.trouble = { title: words.scenarioRefused, what: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private watch(session: Session) {
+    this.session?.close();
+    this.session = session;
+    this.trouble = undefined;
+    this.menu = undefined;
+    const document = JSON.parse(session.run.document()) as { title?: string; about?: string; log?: object; queue?: object };
+    const { title = '', about = '', log, queue } = document;
+    this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
+    if (title) window.document.title = `${title} · Brokerlab`;
+    session.listen(({ tape, moved }) => {
+      if (tape) this.requestUpdate();
+      if (moved) this.speak();
+    });
+  }
+
+  /** An account in words for a screen reader, at a reading pace: the last mark that the playhead passed. */
+  private speak() {
+    const { session } = this;
+    if (!session) return;
+    const last = session.marks.findLast((mark) => mark.at <= session.transport.at && mark.kind !== 'change');
+    const said = last ? `${(last.at / 1e9).toFixed(1)} s: ${last.what}` : '';
+    if (said === this.spoken) return;
+    this.spoken = said;
+    const live = this.querySelector('.live');
+    if (live) live.textContent = said;
+  }
+
+  private onKey(event: KeyboardEvent) {
+    const { session } = this;
+    const typing = event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox';
+    if (!session || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Escape') this.menu = undefined;
+    else if (event.key === ' ') {
+      if (event.target instanceof HTMLButtonElement) return;
+      event.preventDefault();
+      session.act({ do: 'toggle' });
+    } else if (event.target instanceof HTMLInputElement) return;
+    else if (event.key === 'ArrowRight') session.step();
+    else if (event.key === 'ArrowLeft') session.act({ do: 'seek', to: session.transport.at - 0.25e9 });
+    else if (event.key === 'b') this.breakIt();
+    else if (event.key === 'z') session.undo();
+  }
+
+  /** The obvious way to break it: the machine that leads in each cluster loses power. */
+  private breakIt() {
+    const { session } = this;
+    if (!session) return;
+    for (const side of [0, 1] as const) {
+      const node = session.leader(side);
+      if (node) session.order({ order: 'power-off', node, cluster: side === 0 ? 'log' : 'queue' });
+    }
+    session.act({ do: 'play' });
+  }
+
+  private async share() {
+    const { session } = this;
+    if (!session) return;
+    this.own = session.link();
+    history.replaceState(null, '', this.own);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.say(words.copied);
+    } catch {
+      this.say(words.copyFailed);
+    }
+  }
+
+  private say(notice: string) {
+    this.notice = notice;
+    setTimeout(() => {
+      this.notice = undefined;
+    }, 4000);
+  }
+
+  private saveFigure() {
+    const { session } = this;
+    if (!session) return;
+    const text = session.run.figure(1440, 680, document.documentElement.classList.contains('dark'));
+    const anchor = document.createElement('a');
+    anchor.href = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
+    anchor.download = 'brokerlab.svg';
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+  }
+
+  private switchTheme() {
+    const theme = document.documentElement.classList.contains('dark') ? 'light' : 'dark';
+    localStorage.setItem('theme', theme);
+    applyTheme(theme);
+    this.session?.act({ do: 'reached', at: this.session.transport.at });
+  }
+
+  private readonly onChosen = (event: Event) => {
+    const { side, card } = (event as NodeChosen).detail;
+    const stage = event.target instanceof Element ? event.target.getBoundingClientRect() : new DOMRect();
+    const stages = this.querySelector('.stages')?.getBoundingClientRect() ?? new DOMRect();
+    const width = 300;
+    const right = stage.x - stages.x + card.place.x + card.place.w + 8;
+    const x = right + width < stages.width ? right : Math.max(4, stage.x - stages.x + card.place.x - width);
+    const y = Math.max(4, Math.min(stage.y - stages.y + card.place.y, stages.height - 330));
+    this.menu = { side, card, x, y };
+  };
+
+  protected override updated() {
+    const menu = this.querySelector<HTMLElement>('.menu');
+    if (!menu || !this.menu) return;
+    menu.style.left = `${this.menu.x}px`;
+    menu.style.top = `${this.menu.y}px`;
+  }
+
+  private top(session: Session) {
+    const known = gallery.find((example) => example.title === this.captions.title);
+    return html`<div class="top">
+      <h1>${words.name}</h1>
+      <select aria-label="Scenario" @change=${(event: Event) => {
+        const chosen = gallery.find((example) => event.target instanceof HTMLSelectElement && example.name === event.target.value);
+        if (chosen) this.openText(chosen.text);
+      }}>${known ? '' : html`<option selected>${this.captions.title || 'Untitled'}</option>`}
+        ${gallery.map((example) => html`<option value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
+      <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
+      <div class="actions">
+        ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
+        <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
+        <button class="optional" title="Z" @click=${() => session.undo()}>${words.undo}</button>
+        <button class="optional" @click=${() => this.saveFigure()}>${words.figure}</button>
+        <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
+          if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);
+        }} /><span>${words.open}</span></label>
+        <button aria-label=${words.theme} title=${words.theme} @click=${() => this.switchTheme()}>◐</button>
+        <button class="filled" @click=${() => void this.share()}>${words.share}</button>
+      </div>
+    </div>`;
+  }
+
+  private side(side: Side, session: Session) {
+    const caption = session.run.picture(side)?.caption ?? '';
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p></header>
+      <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
+  }
+
+  private banner(session: Session) {
+    if (session.failure !== undefined) return html`<p class="banner bad" role="alert">${words.gone} ${session.failure}</p>`;
+    const agrees = session.agrees();
+    if (agrees === false) return html`<p class="banner bad" role="alert">${words.rulesChanged}</p>`;
+    return '';
+  }
+
+  private panel(session: Session) {
+    const tabs: [Tab, string][] = [
+      ['verdict', words.verdict],
+      ['events', words.events],
+    ];
+    return html`<div class="panel"><div class="tabs" role="tablist">${tabs.map(
+      ([tab, name]) => html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => {
+        this.tab = tab;
+      }}>${name}</button>`,
+    )}</div>
+      ${this.tab === 'verdict' ? html`<bl-verdict .session=${session}></bl-verdict>` : html`<bl-events .session=${session}></bl-events>`}
+    </div>`;
+  }
+
+  override render() {
+    if (this.trouble) {
+      return html`<main class="center"><h1>${this.trouble.title}</h1><pre>${this.trouble.what}</pre><p>${words.linkBrokenWhat}</p>
+        <button class="filled" @click=${() => this.openText(opening().text)}>${words.example}</button></main>`;
+    }
+    const { session } = this;
+    if (!session) return html`<p class="center quiet">${words.loading}</p>`;
+    const both = this.captions.log && this.captions.queue;
+    return html`${this.top(session)}
+      <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @menu-closed=${() => {
+        this.menu = undefined;
+      }}>
+        ${this.captions.log ? this.side(0, session) : ''}${this.captions.queue ? this.side(1, session) : ''}
+        ${this.menu ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
+        ${this.banner(session)}
+      </main>
+      <bl-transport .session=${session} title=${words.keyboard}></bl-transport>
+      ${this.panel(session)}
+      <div class="sr live" aria-live="polite"></div>`;
+  }
+}
+
+customElements.define('bl-lab', BlLab);

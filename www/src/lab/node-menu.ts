@@ -1,0 +1,89 @@
+// What can be done to a node, as a menu beside it.
+import { html, LitElement } from 'lit';
+import type { Order, Side } from '../engine/engine';
+import type { Card } from '../gen/Card';
+import type { Session } from '../session';
+import { type DeedName, deeds, words } from '../words';
+
+export class BlNodeMenu extends LitElement {
+  static override properties = { session: { attribute: false }, side: { type: Number }, card: { attribute: false }, refused: { state: true } };
+  declare session: Session | undefined;
+  declare side: Side;
+  declare card: Card | undefined;
+  declare refused: string | undefined;
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  private order(order: Order) {
+    this.refused = this.session?.order({ cluster: this.side === 0 ? 'log' : 'queue', ...order });
+    if (this.refused === undefined) this.leave();
+  }
+
+  private readonly leave = () => this.dispatchEvent(new CustomEvent('menu-closed', { bubbles: true }));
+
+  private deed(name: DeedName, node: string) {
+    switch (name) {
+      case 'cut':
+      case 'heal':
+        return this.order({ order: name, from: [node] });
+      case 'slow-disk':
+      case 'slow-network':
+        return this.order({ order: name, node, percent: 1000 });
+      default:
+        return this.order({ order: name, node });
+    }
+  }
+
+  /** Which deeds make sense for how the node is. */
+  private fits(name: DeedName, card: Card): boolean {
+    const alive = card.health === 'running' || card.health === 'stopping';
+    switch (name) {
+      case 'start':
+        return ['killed', 'powered-off', 'stopped'].includes(card.health);
+      case 'resume':
+        return card.health === 'paused';
+      case 'kill':
+      case 'power-off':
+        return alive || card.health === 'paused';
+      case 'pause':
+      case 'stop':
+        return alive;
+      default:
+        return true;
+    }
+  }
+
+  private form(card: Card) {
+    if (card.role !== 'producer' && card.role !== 'consumer') return '';
+    const producer = card.role === 'producer';
+    const fields: [string, string, (value: string) => Order][] = producer
+      ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
+      : [
+          ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
+          [this.side === 0 ? 'max.poll.records' : 'prefetch', '10', (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) })],
+        ];
+    return fields.map(
+      ([name, example, make]) => html`<form class="form" @submit=${(event: SubmitEvent) => {
+        event.preventDefault();
+        const input = event.target instanceof HTMLFormElement ? event.target.elements.namedItem('value') : null;
+        if (input instanceof HTMLInputElement) this.order(make(input.value.trim()));
+      }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>Set</button></form>`,
+    );
+  }
+
+  override render() {
+    const { card } = this;
+    if (!card) return html``;
+    return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
+      <p>${card.says}</p>
+      <ul>${deeds
+        .filter(({ order }) => this.fits(order, card))
+        .map(({ order, label, hint }) => html`<li><button title=${hint} @click=${() => this.deed(order, card.name)}>${label}</button></li>`)}</ul>
+      ${this.form(card)}
+      ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
+  }
+}
+
+customElements.define('bl-node-menu', BlNodeMenu);

@@ -1,0 +1,36 @@
+// What the address asks for: a shared run, or the gallery's first.
+import { load, openLink } from './engine/engine';
+import { Session } from './session';
+
+/** Where a fresh run is watched from: behind the connecting and the group's forming, before the first fault. */
+export const FROM = 2.2e9;
+/** Seconds of the run for a second at the wall, to begin with. */
+export const SPEED = 1 / 5;
+
+/** Whether the reader asked for less motion: then runs start paused. */
+export function calm(): boolean {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches;
+}
+
+/** Opens what the fragment holds, or `fallback` if it holds nothing. Throws with a sentence if it is damaged. */
+export async function open(fragment: string, fallback: string): Promise<Session> {
+  await load();
+  if (fragment.length > 1) {
+    const { document, digest } = openLink(fragment);
+    return begin(document, digest ?? undefined);
+  }
+  return begin(fallback, undefined);
+}
+
+export function begin(text: string, promised: string | undefined): Session {
+  const session = new Session(text, { speed: SPEED, playing: !calm(), promised });
+  session.act({ do: 'seek', to: Math.min(FROM, session.transport.end / 4) });
+  return session;
+}
+
+/** The theme: the reader's last choice, else the system's. */
+export function applyTheme(choice = localStorage.getItem('theme')): void {
+  const dark = choice === null ? !matchMedia('(prefers-color-scheme: light)').matches : choice === 'dark';
+  document.documentElement.classList.toggle('dark', dark);
+  document.documentElement.classList.toggle('light', !dark);
+}

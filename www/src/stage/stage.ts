@@ -1,0 +1,148 @@
+// A cluster's stage: nodes and links as SVG, what flies on a canvas over it. It shows; the scene decides what.
+import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import type { Card } from '../gen/Card';
+import type { Link } from '../gen/Link';
+import type { Picture } from '../gen/Picture';
+import type { Shape } from '../gen/Shape';
+import type { Side } from '../engine/engine';
+import type { Session } from '../session';
+import { words } from '../words';
+
+/** How long what was lost stays, at the wall, in milliseconds. */
+const WRECK = 900;
+
+function shape(it: Shape): TemplateResult {
+  switch (it.shape) {
+    case 'rect':
+      return svg`<rect class=${it.class} x=${it.x} y=${it.y} width=${it.w} height=${it.h} rx=${it.r}></rect>`;
+    case 'text':
+      return svg`<text class=${it.class} x=${it.x} y=${it.y} text-anchor=${it.anchor}>${it.text}</text>`;
+    case 'path':
+      return svg`<path class=${it.class} d=${it.d}></path>`;
+  }
+}
+
+/** A node was chosen: by click or by key. */
+export class NodeChosen extends CustomEvent<{ side: Side; card: Card }> {}
+
+export class BlStage extends LitElement {
+  static override properties = { side: { type: Number }, session: { attribute: false }, chosen: { attribute: false } };
+  declare side: Side;
+  declare session: Session | undefined;
+  declare chosen: string | undefined;
+  private picture: Picture | null = null;
+  private size = { width: 0, height: 0 };
+  private observer: ResizeObserver | undefined;
+  private attached: Session | undefined;
+  private stops: (() => void)[] = [];
+
+  constructor() {
+    super();
+    this.side = 0;
+  }
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override connectedCallback() {
+    super.connectedCallback();
+    this.observer = new ResizeObserver(([entry]) => {
+      if (!entry) return;
+      this.size = { width: Math.round(entry.contentRect.width), height: Math.round(entry.contentRect.height) };
+      this.relayout();
+    });
+    this.observer.observe(this);
+  }
+
+  override disconnectedCallback() {
+    super.disconnectedCallback();
+    this.observer?.disconnect();
+    this.leave();
+  }
+
+  private leave() {
+    for (const stop of this.stops) stop();
+    this.stops = [];
+    this.attached?.run.detach(this.side);
+    this.attached = undefined;
+  }
+
+  protected override updated() {
+    if (this.session === this.attached || !this.session) return;
+    // A canvas keeps the kind of context it once had; a new session gets a new canvas.
+    for (const stop of this.stops) stop();
+    const session = this.session;
+    this.attached = session;
+    const old = this.querySelector('canvas');
+    const canvas = document.createElement('canvas');
+    canvas.setAttribute('aria-hidden', 'true');
+    old?.replaceWith(canvas);
+    session.run.attach(this.side, canvas);
+    this.stops = [session.listen(({ moved }) => moved && this.look()), session.onFrame(() => this.paint())];
+    this.relayout();
+  }
+
+  private relayout() {
+    if (!this.attached || this.size.width < 40 || this.size.height < 40) return;
+    this.attached.run.layout(this.side, this.size.width, this.size.height);
+    this.look();
+  }
+
+  private look() {
+    this.picture = this.attached?.run.picture(this.side) ?? null;
+    this.requestUpdate();
+  }
+
+  private paint() {
+    if (!this.attached || this.size.width < 40) return;
+    const dark = document.documentElement.classList.contains('dark');
+    const wrecks = WRECK * 1e6 * Math.max(this.attached.transport.speed, 1e-4);
+    this.attached.run.paint(this.side, Math.min(window.devicePixelRatio || 1, 3), dark, wrecks);
+  }
+
+  private choose(card: Card) {
+    this.dispatchEvent(new NodeChosen('node-chosen', { bubbles: true, detail: { side: this.side, card } }));
+  }
+
+  private onKey(event: KeyboardEvent, act: () => void) {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  private cut(link: Link) {
+    const order = link.state === 'open' ? 'cut' : 'heal';
+    const cluster = this.side === 0 ? 'log' : 'queue';
+    this.session?.order({ order, cluster, from: [link.from], to: [link.to] });
+  }
+
+  private link(link: Link) {
+    const label = `${link.state === 'open' ? words.cutLink : words.healLink}: ${link.from} – ${link.to}`;
+    return svg`<g class="link-hit" role="button" tabindex="-1" aria-label=${label}
+      @click=${() => this.cut(link)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.cut(link))}>
+      <title>${label}</title><path class="hit" d=${link.d}></path>
+      <path class=${link.state === 'open' ? 'link' : `link ${link.state}`} d=${link.d}></path></g>`;
+  }
+
+  private card(card: Card) {
+    return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'} role="button" tabindex="0" aria-label=${card.says}
+      data-node=${card.name} @click=${() => this.choose(card)}
+      @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}>
+      ${card.shapes.map(shape)}</g>`;
+  }
+
+  override render() {
+    const { picture } = this;
+    const side = this.side === 0 ? 'log' : 'queue';
+    return html`<svg class="stage ${side}" width=${this.size.width} height=${this.size.height} role="group"
+        aria-label=${this.side === 0 ? words.log : words.queue}>
+        <defs><pattern id="hatch-queue" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <path class="hatch" d="M0 0v4"></path></pattern></defs>
+        ${picture === null ? nothing : [picture.links.map((link) => this.link(link)), picture.cards.map((card) => this.card(card))]}
+      </svg><canvas aria-hidden="true"></canvas>`;
+  }
+}
+
+customElements.define('bl-stage', BlStage);

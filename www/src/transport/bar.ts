@@ -1,0 +1,136 @@
+// The transport: play, step, speed, and the time line with its marks.
+import { html, LitElement, svg } from 'lit';
+import type { MarkOut } from '../engine/engine';
+import type { Session } from '../session';
+import { words } from '../words';
+import { placeOf, speedAt, speedWords, timeWords } from './transport';
+
+const ICONS = {
+  play: 'M5 3.5v11l9-5.5z',
+  pause: 'M4.5 3.5h3v11h-3zM10.5 3.5h3v11h-3z',
+  step: 'M4 3.5v11l7-5.5zM12 3.5h2.4v11H12z',
+  back: 'M14 3.5v11L7 9zM3.6 3.5H6v11H3.6z',
+};
+
+function icon(name: keyof typeof ICONS) {
+  return html`<svg class="icon" viewBox="0 0 18 18" width="18" height="18" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
+}
+
+export class BlTransport extends LitElement {
+  static override properties = { session: { attribute: false }, minimal: { type: Boolean } };
+  declare session: Session | undefined;
+  declare minimal: boolean;
+  private heard: Session | undefined;
+  private stop: (() => void) | undefined;
+  private width = 600;
+  private observer: ResizeObserver | undefined;
+
+  constructor() {
+    super();
+    this.minimal = false;
+  }
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override disconnectedCallback() {
+    super.disconnectedCallback();
+    this.stop?.();
+    this.observer?.disconnect();
+  }
+
+  protected override updated() {
+    const line = this.querySelector('.line');
+    if (line && !this.observer) {
+      this.observer = new ResizeObserver(([entry]) => {
+        if (!entry) return;
+        this.width = entry.contentRect.width;
+        this.requestUpdate();
+      });
+      this.observer.observe(line);
+    }
+    if (this.session === this.heard) return;
+    this.stop?.();
+    this.heard = this.session;
+    this.stop = this.session?.listen(() => this.requestUpdate());
+  }
+
+  private readonly seek = (event: Event) => {
+    if (event.target instanceof HTMLInputElement) this.session?.act({ do: 'seek', to: Number(event.target.value) * 1e6 });
+  };
+
+  private readonly setSpeed = (event: Event) => {
+    if (event.target instanceof HTMLInputElement) {
+      this.session?.act({ do: 'speed', speed: speedAt(Number(event.target.value) / 1000) });
+    }
+  };
+
+  /** Marks that are shown: faults and elections; of those that would touch, the first. */
+  private marks(session: Session): { x: number; mark: MarkOut; label: boolean }[] {
+    const shown = session.marks.filter((mark) => mark.kind === 'fault' || mark.kind === 'election');
+    const end = session.transport.end;
+    let free = [-1, -1];
+    return shown.map((mark) => {
+      const x = (mark.at / end) * this.width;
+      const row = mark.cluster === 'log' ? 0 : 1;
+      const width = Math.min(mark.what.length * 6.2, 220);
+      const label = x - width / 2 > (free[row] ?? 0) && x > width / 2 && x < this.width - width / 2;
+      if (label) free = free.map((edge, place) => (place === row ? x + width / 2 + 10 : edge));
+      return { x, mark, label };
+    });
+  }
+
+  private line(session: Session) {
+    const { at, end } = session.transport;
+    const known = (session.run.known / end) * this.width;
+    const played = (at / end) * this.width;
+    const middle = this.minimal ? 12 : 26;
+    return html`<div class="line">
+      <svg class="time" width=${this.width} height=${middle * 2} aria-hidden="true">
+        <line class="track" x1="0" x2=${this.width} y1=${middle} y2=${middle}></line>
+        <line class="track known" x1="0" x2=${known} y1=${middle} y2=${middle}></line>
+        <line class="track played" x1="0" x2=${played} y1=${middle} y2=${middle}></line>
+        ${this.marks(session).map(({ x, mark, label }) => {
+          const log = mark.cluster === 'log';
+          const y = log ? middle - 10 : middle + 2;
+          return svg`<g class="mark ${mark.kind} ${mark.cluster}"><title>${timeWords(mark.at)}: ${mark.what} (${mark.rule})</title>
+            <line x1=${x} x2=${x} y1=${y} y2=${y + 8}></line>
+            ${label && !this.minimal ? svg`<text x=${x} y=${log ? 11 : middle * 2 - 3} text-anchor="middle">${mark.what}</text>` : ''}</g>`;
+        })}
+        <circle class="head" cx=${played} cy=${middle} r="7"></circle>
+      </svg>
+      <input class="scrub" type="range" min="0" max=${Math.round(end / 1e6)} step="1" .value=${String(Math.round(at / 1e6))}
+        aria-label=${words.time} aria-valuetext=${timeWords(at)} @input=${this.seek} />
+    </div>`;
+  }
+
+  override render() {
+    const { session } = this;
+    if (!session) return html``;
+    const { playing, at, speed, follow } = session.transport;
+    return html`<div class="controls">
+        <button class="round" title=${playing ? words.pause : words.play} aria-label=${playing ? words.pause : words.play}
+          @click=${() => session.act({ do: 'toggle' })}>${icon(playing ? 'pause' : 'play')}</button>
+        ${
+          this.minimal
+            ? ''
+            : html`<button title=${words.stepBack} aria-label=${words.stepBack}
+                @click=${() => session.act({ do: 'seek', to: at - 0.25e9 })}>${icon('back')}</button>
+              <button title=${words.step} aria-label=${words.step} @click=${() => session.step()}>${icon('step')}</button>`
+        }
+        <output class="clock">${timeWords(at)}</output>
+        ${
+          this.minimal
+            ? ''
+            : html`<label class="speed"><span class="shown">${speedWords(speed)}</span>
+                <input type="range" min="0" max="1000" .value=${String(Math.round(placeOf(speed) * 1000))}
+                  aria-label=${words.speed} aria-valuetext=${speedWords(speed)} @input=${this.setSpeed} /></label>
+              <label class="follow" title=${words.followWhy}><input type="checkbox" .checked=${follow}
+                @change=${() => session.act({ do: 'follow', follow: !follow })} />${words.follow}</label>`
+        }
+      </div>${this.line(session)}`;
+  }
+}
+
+customElements.define('bl-transport', BlTransport);
