@@ -427,9 +427,13 @@ impl Classic {
     }
 
     fn tick(&mut self, desk: &mut Desk<'_>) {
-        let unused = self.dispatch.count() == 0;
-        if unused && self.arguments.expires.is_some_and(|expires| self.idle_since + expires <= desk.now) {
-            return desk.out.push(Out::DeleteMe);
+        if let Some(expires) = self.arguments.expires
+            && self.dispatch.count() == 0
+        {
+            if self.idle_since + expires <= desk.now {
+                return desk.out.push(Out::DeleteMe);
+            }
+            desk.out.push(Out::WakeAt(self.idle_since + expires));
         }
         self.drop_expired(desk);
     }

@@ -3,8 +3,9 @@
 use crate::Fx;
 use crate::arguments::QueueArguments;
 use crate::config::ExchangeKind;
-use crate::desk::{Answer, Ask, ChannelId, QueueId};
+use crate::desk::{Answer, Ask, ChannelId, ConsumerId, QueueId};
 use crate::frame::Method;
+use crate::replica::Machine;
 use crate::server::Server;
 use crate::topology::{self, Destination, QueueRecord};
 use crate::value::Table;
@@ -187,14 +188,7 @@ impl Server {
     /// A queue goes, with what is in it and all its bindings. Its consumers are told (R-P7).
     pub fn delete_queue(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
         let Some(record) = self.topology.queues.get(&queue).cloned() else { return };
-        let consumers: Vec<(ChannelId, Rc<str>)> = match self.classics.get(&queue) {
-            Some(classic) => {
-                let all = classic.dispatch.channels.iter();
-                all.flat_map(|(channel, record)| record.consumers.keys().map(|tag| (*channel, tag.clone()))).collect()
-            }
-            None => Vec::new(),
-        };
-        for (channel, tag) in consumers {
+        for (channel, tag) in self.consumers_of(queue) {
             self.answer(channel, queue, Answer::Cancelled { tag }, fx);
         }
         fx.mark(MarkKind::Change, "queue-deleted", vec![record.name.to_string()], Rule("R-P7"));
@@ -202,6 +196,22 @@ impl Server {
         self.classics.remove(&queue);
         self.replicas.remove(&queue);
         self.lines.remove(&queue);
+    }
+
+    fn consumers_of(&self, queue: QueueId) -> Vec<ConsumerId> {
+        if let Some(classic) = self.classics.get(&queue) {
+            let all = classic.dispatch.channels.iter();
+            return all
+                .flat_map(|(channel, record)| record.consumers.keys().map(|tag| (*channel, tag.clone())))
+                .collect();
+        }
+        match self.replicas.get(&queue).map(|replica| &replica.state.machine) {
+            Some(Machine::Quorum(quorum)) => {
+                quorum.consumers.keys().chain(quorum.waiting.iter().map(|(id, _)| id)).cloned().collect()
+            }
+            Some(Machine::Stream(stream)) => stream.readers.keys().cloned().collect(),
+            None => Vec::new(),
+        }
     }
 
     /// R-Q4: exclusive queues go with their connection.

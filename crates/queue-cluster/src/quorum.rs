@@ -8,7 +8,7 @@ use crate::fifo::Fifo;
 use crate::message::{Body, Reason};
 use crate::priority_line::PriorityLine;
 use sim::story::{Life, MarkKind};
-use sim::{Nanos, NodeId, Time};
+use sim::{Nanos, Time};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -116,6 +116,10 @@ impl Quorum {
 
     /// Applies one command.
     pub fn handle(&mut self, ask: &Ask, desk: &mut Desk<'_>) {
+        if self.idle_since == Time::ZERO {
+            // The first command is its leader's own: the queue's beginning.
+            self.idle_since = desk.now;
+        }
         match ask {
             Ask::Publish { confirm, body } => self.publish(*confirm, body, desk),
             Ask::Consume { channel, request } => self.consume(*channel, request, desk),
@@ -234,7 +238,7 @@ impl Quorum {
             let Some(kept) = self.take_next() else { break };
             self.hand(&id, kept, desk);
         }
-        if self.arguments.message_ttl.is_some() || self.heads_expire() {
+        if self.arguments.message_ttl.is_some() || self.arguments.expires.is_some() || self.heads_expire() {
             self.watch_time(desk);
         }
         self.check_blocked();
