@@ -313,6 +313,9 @@ impl Producer {
         }
         if !self.blocked.is_empty() {
             self.unblock(fx);
+            if self.client.image.partition(self.first).is_none() {
+                self.client.refresh(fx);
+            }
         }
         if self.ids.wants_id() && !self.gathered.is_empty() {
             self.ask_for_id(fx);
