@@ -54,8 +54,16 @@ impl QueueCluster {
             }
         }
         for process in self.world().processes() {
-            if let Kind::Consumer(consumer) = &process.0 {
-                consumer.unprocessed().filter_map(|body| body.id).for_each(|id| visit(consumer.reader, id));
+            match &process.0 {
+                Kind::Consumer(consumer) => {
+                    consumer.unprocessed().filter_map(|body| body.id).for_each(|id| visit(consumer.reader, id));
+                }
+                // It will send them, or send them again; to which reader they go only the exchange can say.
+                Kind::Publisher(publisher) => {
+                    let unconfirmed = publisher.unconfirmed.values();
+                    publisher.waiting.iter().chain(unconfirmed).filter_map(|body| body.id).for_each(|id| visit(0, id));
+                }
+                Kind::Server(_) | Kind::Script(_) => {}
             }
         }
     }

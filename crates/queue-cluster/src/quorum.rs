@@ -1,4 +1,4 @@
-//! The state of a quorum queue, the same on every member once it has applied the same commands (R-U1 to R-U9).
+//! The state of a quorum queue, the same on every member once it has applied the same commands (R-U1, R-U3 to R-U7, R-U9).
 //! What it sends takes effect on the leader only.
 
 use crate::arguments::{Overflow, QueueArguments};

@@ -1,4 +1,4 @@
-//! The state of a stream: a log that reading does not shorten (R-S1 to R-S4).
+//! The state of a stream: a log that reading does not shorten (R-S1 to R-S3).
 
 use crate::arguments::QueueArguments;
 use crate::config::Rules;
@@ -164,5 +164,33 @@ impl Stream {
                 desk.out.push(crate::desk::Out::Answer(*channel, Answer::Deliver { tag: tag.clone(), handed }));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    #[test]
+    fn r_s3_whole_segments_go_and_one_stays() {
+        let arguments = QueueArguments { max_length_bytes: Some(1_200_000_000), ..QueueArguments::default() };
+        let mut stream = Stream::new(Rc::new(arguments));
+        let body = Rc::new(Message {
+            id: None,
+            text: "".into(),
+            bytes: 100_000_000,
+            hue: 255,
+            exchange: "".into(),
+            routing_key: "s".into(),
+            persistent: true,
+            priority: None,
+            expiration: None,
+            more: None,
+        });
+        (0..14).for_each(|_| stream.append(body.clone()));
+        assert_eq!((stream.first, stream.len()), (0, 14), "two closed segments are within the limit");
+        (0..6).for_each(|_| stream.append(body.clone()));
+        assert_eq!((stream.first, stream.len()), (10, 10), "with four closed ones the two oldest go");
     }
 }

@@ -240,7 +240,7 @@ fn r_k4_a_killed_consumers_messages_return_at_once_and_a_silent_ones_after_heart
 }
 
 #[test]
-fn r_r5_a_run_is_the_same_every_time() {
+fn a_run_is_the_same_every_time() {
     let digest = || {
         let mut story = Story::new(13, &config("quorum"), &workload(200, Some(500), Nanos::millis(2)));
         story.run(seconds(2));
@@ -263,4 +263,67 @@ fn memory_is_bounded_by_what_is_outstanding() {
     assert!(story.ledger.processed.len() > 15_000, "{}", story.ledger.processed.len());
     assert!(view.queues[0].ready < 500);
     let _ = Time::ZERO;
+}
+
+#[test]
+fn r_c5_what_was_unconfirmed_is_sent_again_and_may_be_there_twice() {
+    let twice = |resend: bool| {
+        let mut settings = config("classic");
+        settings.publishers[0].resend_unconfirmed = resend;
+        settings.publishers[0].node = Some(1);
+        let mut story = Story::new(15, &settings, &workload(2000, Some(6000), Nanos::micros(50)));
+        story.run(seconds(2));
+        story.kill(1);
+        story.run(seconds(20));
+        let unknown = story.ledger.produced.len() - story.ledger.acknowledged.len() - story.ledger.refused.len();
+        (story.ledger.processed.values().any(|times| *times > 1), unknown)
+    };
+    assert_eq!(twice(true), (true, 0));
+    let (duplicates, unknown) = twice(false);
+    assert!(!duplicates && unknown > 0, "without resending some stay unknown for good: {unknown}");
+}
+
+#[test]
+fn r_m7_clients_connect_again_to_another_node_after_the_recovery_interval() {
+    let mut settings = config("quorum");
+    settings.client.recovery_interval = seconds(5);
+    let mut story = Story::new(16, &settings, &workload(100, None, Nanos::millis(1)));
+    story.run(seconds(3));
+    story.kill(1);
+    story.run(seconds(4));
+    assert_eq!(story.cluster.view().publishers[0].connected, None);
+    story.run(seconds(2));
+    assert_eq!(story.cluster.view().publishers[0].connected, Some(NodeId(2)));
+    assert!(story.ledger.processed.len() > 300);
+}
+
+#[test]
+fn r_m6_a_client_gives_up_a_server_that_is_silent_for_two_heartbeats() {
+    let mut settings = config("quorum");
+    settings.server.heartbeat = seconds(10);
+    let mut story = Story::new(17, &settings, &workload(50, None, Nanos::millis(1)));
+    story.run(seconds(3));
+    story.cluster.world_mut().pause(NodeId(1));
+    story.run(seconds(15));
+    assert_eq!(story.cluster.view().publishers[0].connected, Some(NodeId(1)), "not yet");
+    story.run(seconds(20));
+    assert_eq!(story.cluster.view().publishers[0].connected, Some(NodeId(2)));
+}
+
+#[test]
+fn r_n1_a_closed_connection_between_nodes_is_seen_at_once_and_silence_after_net_ticktime() {
+    let sees = |story: &Story| story.cluster.view().nodes[0].sees.contains(&NodeId(1));
+    let mut story = Story::new(18, &config("classic"), &workload(10, None, Nanos::millis(1)));
+    story.run(seconds(2));
+    assert!(sees(&story));
+    story.kill(1);
+    story.run(Nanos::millis(10));
+    assert!(!sees(&story));
+    let mut story = Story::new(18, &config("classic"), &workload(10, None, Nanos::millis(1)));
+    story.run(seconds(2));
+    story.isolate(1, 3);
+    story.run(seconds(40));
+    assert!(story.marks("node-lost").is_empty(), "only suspected");
+    story.run(seconds(40));
+    assert!(!story.marks("node-lost").is_empty());
 }
