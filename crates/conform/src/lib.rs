@@ -2,6 +2,7 @@
 //! The two forms of recordings are told apart by their content.
 
 pub mod kafka;
+mod kafka_assignors;
 pub mod rabbitmq;
 
 /// What replaying one recording gave.

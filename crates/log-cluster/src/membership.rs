@@ -255,7 +255,9 @@ impl Consumer {
         let mut order: Vec<u32> = (0..layout.topics.len() as u32).collect();
         order.sort_by(|a, b| layout.topics[*a as usize].name.cmp(&layout.topics[*b as usize].name));
         let place = |topic: u32| order.iter().position(|known| *known == topic).unwrap_or(0) as u32;
-        let counts: Vec<u32> = order.iter().map(|topic| layout.topics[*topic as usize].partitions).collect();
+        let wanted = |topic: u32| joined.members.iter().any(|(_, subscription)| subscription.topics.contains(&topic));
+        let count = |topic: &u32| if wanted(*topic) { layout.topics[*topic as usize].partitions } else { 0 };
+        let counts: Vec<u32> = order.iter().map(count).collect();
         let part = |slot: &Slot| -> Part {
             let topic = layout.slots[*slot as usize];
             (place(topic), slot - layout.topics[topic as usize].first)
@@ -265,6 +267,7 @@ impl Consumer {
             .iter()
             .map(|(id, subscription)| Candidate {
                 id: id.to_string(),
+                instance: None,
                 topics: subscription.topics.iter().map(|topic| place(*topic)).collect(),
                 owned: subscription.owned.iter().map(part).collect(),
                 generation: subscription.generation,

@@ -1,12 +1,12 @@
 //! The consumers' range and round robin assignors (K-S1, K-S2).
 
-use super::{Candidate, Part, by_id};
+use super::{Candidate, Part, static_first};
 
-/// K-S1: each topic by itself, in stretches, over the members sorted by id.
+/// K-S1: each topic by itself, in stretches, over the members in order.
 #[must_use]
 pub fn range(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
     let mut shares = vec![Vec::new(); members.len()];
-    let order = by_id(members);
+    let order = static_first(members);
     for (topic, count) in (0u32..).zip(counts) {
         let takers: Vec<usize> =
             order.iter().copied().filter(|place| members[*place].topics.contains(&topic)).collect();
@@ -28,7 +28,7 @@ pub fn range(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
 #[must_use]
 pub fn round_robin(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
     let mut shares = vec![Vec::new(); members.len()];
-    let order = by_id(members);
+    let order = static_first(members);
     let mut turn = 0;
     for (topic, count) in (0u32..).zip(counts) {
         if !members.iter().any(|member| member.topics.contains(&topic)) {

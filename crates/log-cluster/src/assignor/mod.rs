@@ -22,6 +22,8 @@ pub type Part = (u32, u32);
 pub struct Candidate {
     /// Its id; ties are broken by it.
     pub id: String,
+    /// The name that a static member keeps over its lives (`group.instance.id`).
+    pub instance: Option<String>,
     /// Topics that it subscribed to.
     pub topics: Vec<u32>,
     /// What it holds.
@@ -47,6 +49,18 @@ pub fn assign(strategy: crate::config::Strategy, counts: &[u32], members: &[Cand
 pub(crate) fn by_id(members: &[Candidate]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by(|a, b| members[*a].id.cmp(&members[*b].id));
+    order
+}
+
+/// Places of the members in Kafka's order of members: static ones first, by their names, then the others by id.
+pub(crate) fn static_first(members: &[Candidate]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by(|a, b| match (&members[*a].instance, &members[*b].instance) {
+        (Some(a), Some(b)) => a.cmp(b),
+        (Some(_), None) => std::cmp::Ordering::Less,
+        (None, Some(_)) => std::cmp::Ordering::Greater,
+        (None, None) => members[*a].id.cmp(&members[*b].id),
+    });
     order
 }
 

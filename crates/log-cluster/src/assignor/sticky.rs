@@ -1,15 +1,147 @@
-//! The sticky assignors (K-S3, K-S5).
+//! The sticky assignors: balanced shares with as few moves as possible (K-S3, K-S5).
 
-use super::{Candidate, Part};
+use super::{Candidate, Part, by_id, same_topics, sticky_general};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// K-S3, K-S4.
+/// K-S3 if all subscriptions agree, K-S4 if not.
 #[must_use]
 pub fn sticky(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
-    super::round_robin(counts, members)
+    share_out(counts, members).0
 }
 
-/// K-S5.
+/// K-S5: what changes hands is given to nobody yet; its owner gives it up first, and the next rebalance moves it.
 #[must_use]
 pub fn cooperative_sticky(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
-    sticky(counts, members)
+    let (mut shares, moving) = share_out(counts, members);
+    for (place, share) in shares.iter_mut().enumerate() {
+        share.retain(|part| moving.get(part) != Some(&place));
+    }
+    shares
+}
+
+/// The shares, and the partitions that go from one owner to another, with the new one.
+fn share_out(counts: &[u32], members: &[Candidate]) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+    let claims = Claims::of(counts, members);
+    if same_topics(members) {
+        return constrained(counts, members, &claims);
+    }
+    let shares = sticky_general::balance(counts, members, &claims);
+    let mut moving = BTreeMap::new();
+    let given_up: BTreeSet<Part> = (0..members.len())
+        .flat_map(|place| {
+            members[place].owned.iter().filter(|part| !shares[place].contains(part)).copied().collect::<Vec<_>>()
+        })
+        .collect();
+    for (place, share) in shares.iter().enumerate() {
+        let added = share.iter().filter(|part| !members[place].owned.contains(part));
+        moving.extend(added.filter(|part| given_up.contains(part)).map(|part| (*part, place)));
+    }
+    (shares, moving)
+}
+
+/// Who may keep what.
+pub(super) struct Claims {
+    /// For each member what it holds by right: of two who claim one partition, the later generation's.
+    pub kept: Vec<Vec<Part>>,
+    /// Claimed by two of one generation: nobody's.
+    pub contested: BTreeSet<Part>,
+    pub last_generation: i32,
+}
+
+impl Claims {
+    fn of(counts: &[u32], members: &[Candidate]) -> Claims {
+        let mut owner: BTreeMap<Part, usize> = BTreeMap::new();
+        let mut kept: Vec<Vec<Part>> = vec![Vec::new(); members.len()];
+        let mut contested = BTreeSet::new();
+        for (place, member) in members.iter().enumerate() {
+            for part in &member.owned {
+                if counts.get(part.0 as usize).is_none_or(|count| part.1 >= *count && *count == 0) {
+                    continue;
+                }
+                match owner.get(part).copied() {
+                    None => {
+                        owner.insert(*part, place);
+                        kept[place].push(*part);
+                    }
+                    Some(other) if members[other].generation == member.generation => drop(contested.insert(*part)),
+                    Some(other) if members[other].generation < member.generation => {
+                        kept[other].retain(|held| held != part);
+                        kept[place].push(*part);
+                        owner.insert(*part, place);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        let last_generation = members.iter().map(|member| member.generation).max().unwrap_or(-1);
+        Claims { kept, contested, last_generation }
+    }
+}
+
+/// K-S3: everybody subscribed to the same topics.
+fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+    let mut shares: Vec<Vec<Part>> = vec![Vec::new(); members.len()];
+    if members.is_empty() {
+        return (shares, BTreeMap::new());
+    }
+    // Whatever topics there are: only those that somebody subscribed to are ever asked for.
+    let all: Vec<Part> =
+        (0u32..).zip(counts).flat_map(|(topic, count)| (0..*count).map(move |partition| (topic, partition))).collect();
+    let least = all.len() / members.len();
+    let most = all.len().div_ceil(members.len());
+    let with_more = all.len() % members.len();
+    let mut over = 0;
+    let mut given_up: BTreeSet<Part> = claims.contested.clone();
+    let (mut under, mut exact): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    for place in 0..members.len() {
+        let mut own: Vec<Part> = claims.kept[place].clone();
+        own.retain(|part| !claims.contested.contains(part));
+        own.sort_unstable_by_key(|(topic, partition)| (*partition, *topic));
+        let keep = if own.len() < least {
+            under.push(place);
+            own.len()
+        } else if own.len() >= most && over < with_more {
+            over += 1;
+            if over == with_more {
+                exact.clear();
+            }
+            most
+        } else {
+            if over < with_more {
+                exact.push(place);
+            }
+            least
+        };
+        given_up.extend(own.split_off(keep));
+        shares[place] = own;
+    }
+    let order = by_id(members);
+    let rank = |place: &usize| order.iter().position(|known| known == place);
+    under.sort_by_key(rank);
+    exact.sort_by_key(rank);
+    let taken: BTreeSet<Part> = shares.iter().flatten().copied().collect();
+    let mut exact: VecDeque<usize> = exact.into();
+    let mut moving = BTreeMap::new();
+    let mut turn = 0;
+    for part in all.into_iter().filter(|part| !taken.contains(part)) {
+        let place = if under.is_empty() {
+            let Some(place) = exact.pop_front() else { break };
+            place
+        } else {
+            turn %= under.len();
+            let place = under[turn];
+            if shares[place].len() + 1 == least {
+                under.remove(turn);
+                exact.push_back(place);
+            } else {
+                turn += 1;
+            }
+            place
+        };
+        shares[place].push(part);
+        if given_up.contains(&part) {
+            moving.insert(part, place);
+        }
+    }
+    (shares, moving)
 }

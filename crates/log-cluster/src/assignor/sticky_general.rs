@@ -1,1 +1,200 @@
-//! K-S4
+//! The sticky assignors when subscriptions differ (K-S4).
+
+use super::sticky::Claims;
+use super::{Candidate, Part, by_id};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The work in progress.
+struct Balancer<'a> {
+    counts: &'a [u32],
+    members: &'a [Candidate],
+    /// A member's place in the order of the ids.
+    rank: Vec<usize>,
+    shares: Vec<Vec<Part>>,
+    owner: BTreeMap<Part, usize>,
+    /// Members whose shares can change.
+    open: BTreeSet<usize>,
+    /// Who had a partition before, in an older generation.
+    before: BTreeMap<Part, (usize, i32)>,
+    /// From where to where each partition was moved so far.
+    moves: BTreeMap<Part, (usize, usize)>,
+}
+
+/// Shares out, keeping what can be kept.
+pub(super) fn balance(counts: &[u32], members: &[Candidate], claims: &Claims) -> Vec<Vec<Part>> {
+    let order = by_id(members);
+    let mut rank = vec![0; members.len()];
+    order.iter().enumerate().for_each(|(turn, place)| rank[*place] = turn);
+    let mut balancer = Balancer {
+        counts,
+        members,
+        rank,
+        shares: claims.kept.clone(),
+        owner: BTreeMap::new(),
+        open: (0..members.len()).collect(),
+        before: BTreeMap::new(),
+        moves: BTreeMap::new(),
+    };
+    balancer.remember_older(claims.last_generation);
+    balancer.run()
+}
+
+impl Balancer<'_> {
+    fn remember_older(&mut self, last: i32) {
+        for (place, member) in self.members.iter().enumerate().filter(|(_, member)| member.generation < last) {
+            for part in &member.owned {
+                let known = self.before.get(part).map(|(_, generation)| *generation);
+                if known.is_none_or(|known| member.generation > known) {
+                    self.before.insert(*part, (place, member.generation));
+                }
+            }
+        }
+    }
+
+    fn takers(&self, topic: u32) -> Vec<usize> {
+        (0..self.members.len()).filter(|place| self.members[*place].topics.contains(&topic)).collect()
+    }
+
+    fn count(&self, topic: u32) -> u32 {
+        self.counts.get(topic as usize).copied().unwrap_or(0)
+    }
+
+    /// The member with the smallest share, ties by id, among those that subscribed.
+    fn least_loaded(&self, topic: u32) -> Option<usize> {
+        let takers = self.open.iter().copied().filter(|place| self.members[*place].topics.contains(&topic));
+        takers.min_by_key(|place| (self.shares[*place].len(), self.rank[*place]))
+    }
+
+    fn run(mut self) -> Vec<Vec<Part>> {
+        let mut forced = false;
+        for place in 0..self.members.len() {
+            let held = std::mem::take(&mut self.shares[place]);
+            for part in held {
+                if self.count(part.0) == 0 {
+                    continue;
+                }
+                if self.members[place].topics.contains(&part.0) {
+                    self.shares[place].push(part);
+                    self.owner.insert(part, place);
+                } else {
+                    forced = true;
+                }
+            }
+        }
+        let mut topics: Vec<(usize, u32)> = (0..self.counts.len() as u32)
+            .map(|topic| (self.takers(topic).len(), topic))
+            .filter(|(takers, _)| *takers > 0)
+            .collect();
+        topics.sort_unstable();
+        let all: Vec<Part> =
+            topics.iter().flat_map(|(_, topic)| (0..self.count(*topic)).map(|partition| (*topic, partition))).collect();
+        let mut fresh: Vec<Part> = all.iter().copied().filter(|part| !self.owner.contains_key(part)).collect();
+        let initializing = self.shares.iter().all(Vec::is_empty);
+        for part in &fresh {
+            if let Some(place) = self.least_loaded(part.0) {
+                self.shares[place].push(*part);
+                self.owner.insert(*part, place);
+            }
+        }
+        let shared = |part: &Part| topics.iter().any(|(takers, topic)| *topic == part.0 && *takers >= 2);
+        let movable: Vec<Part> = all.iter().copied().filter(shared).collect();
+        fresh.retain(shared);
+        let fixed: Vec<usize> = (0..self.members.len()).filter(|place| !self.can_change(*place)).collect();
+        fixed.iter().for_each(|place| drop(self.open.remove(place)));
+        let kept = (self.shares.clone(), self.owner.clone());
+        if !forced {
+            self.reassign(&fresh);
+        }
+        let changed = self.reassign(&movable);
+        if !initializing && changed && self.score(&self.shares) >= self.score(&kept.0) {
+            (self.shares, self.owner) = kept;
+        }
+        self.shares
+    }
+
+    fn room(&self, place: usize) -> usize {
+        self.members[place].topics.iter().map(|topic| self.count(*topic) as usize).sum()
+    }
+
+    fn can_change(&self, place: usize) -> bool {
+        self.shares[place].len() < self.room(place)
+            || self.shares[place].iter().any(|part| self.takers(part.0).len() >= 2)
+    }
+
+    /// The sum of all differences between shares: 0 is best.
+    fn score(&self, shares: &[Vec<Part>]) -> usize {
+        let sizes: Vec<usize> = self.open.iter().map(|place| shares[*place].len()).collect();
+        let pairs = sizes.iter().enumerate().flat_map(|(i, a)| sizes[i + 1..].iter().map(move |b| a.abs_diff(*b)));
+        pairs.sum()
+    }
+
+    fn is_balanced(&self) -> bool {
+        let sizes = || self.open.iter().map(|place| self.shares[*place].len());
+        let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else { return true };
+        if least + 1 >= most {
+            return true;
+        }
+        for place in self.open.iter().copied() {
+            let mine = self.shares[place].len();
+            if mine == self.room(place) {
+                continue;
+            }
+            for topic in &self.members[place].topics {
+                for partition in 0..self.count(*topic) {
+                    let part = (*topic, partition);
+                    let other = self.owner.get(&part).copied().filter(|other| *other != place);
+                    if other.is_some_and(|other| mine + 1 < self.shares[other].len()) {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Moves partitions to smaller shares until nothing changes. Whether anything was moved.
+    fn reassign(&mut self, parts: &[Part]) -> bool {
+        let mut any = false;
+        loop {
+            let mut modified = false;
+            for part in parts {
+                if self.is_balanced() {
+                    break;
+                }
+                let Some(owner) = self.owner.get(part).copied() else { continue };
+                let mine = self.shares[owner].len();
+                if let Some((previous, _)) = self.before.get(part).copied()
+                    && mine > self.shares[previous].len() + 1
+                {
+                    self.move_part(*part, previous);
+                    (any, modified) = (true, true);
+                    continue;
+                }
+                let smaller = self.takers(part.0).into_iter().any(|other| mine > self.shares[other].len() + 1);
+                if smaller && let Some(to) = self.least_loaded(part.0) {
+                    self.move_part(*part, to);
+                    (any, modified) = (true, true);
+                }
+            }
+            if !modified {
+                return any;
+            }
+        }
+    }
+
+    /// Moves a partition, or, if one of its topic was moved the other way before, that one back.
+    fn move_part(&mut self, part: Part, to: usize) {
+        let Some(owner) = self.owner.get(&part).copied() else { return };
+        let from = self.moves.get(&part).map_or(owner, |(from, _)| *from);
+        let reverse = self.moves.iter().find(|(moved, pair)| moved.0 == part.0 && **pair == (to, from));
+        let actual = reverse.map_or(part, |(moved, _)| *moved);
+        let Some(old) = self.owner.insert(actual, to) else { return };
+        self.shares[old].retain(|held| *held != actual);
+        self.shares[to].push(actual);
+        match self.moves.remove(&actual) {
+            Some((from, _)) if from != to => drop(self.moves.insert(actual, (from, to))),
+            Some(_) => {}
+            None => drop(self.moves.insert(actual, (old, to))),
+        }
+    }
+}
