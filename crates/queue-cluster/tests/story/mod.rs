@@ -81,16 +81,28 @@ impl Story {
         match note {
             Note::Mark(mark) => ledger.marks.push(mark),
             Note::Life(id, life, _) => match life {
-                Life::Produced { .. } => drop(ledger.produced.insert(id)),
-                Life::Acknowledged => drop(ledger.acknowledged.insert(id)),
-                Life::Refused => drop(ledger.refused.insert(id)),
-                Life::Delivered { redelivered: true, .. } => drop(ledger.redelivered.insert(id)),
+                Life::Produced { .. } => {
+                    ledger.produced.insert(id);
+                }
+                Life::Acknowledged => {
+                    ledger.acknowledged.insert(id);
+                }
+                Life::Refused => {
+                    ledger.refused.insert(id);
+                }
+                Life::Delivered { redelivered: true, .. } => {
+                    ledger.redelivered.insert(id);
+                }
                 Life::Processed { .. } => {
                     *ledger.processed.entry(id).or_default() += 1;
                     ledger.order.push(id);
                 }
-                Life::DeadLettered => drop(ledger.dead.insert(id)),
-                Life::Dropped => drop(ledger.dropped.insert(id)),
+                Life::DeadLettered => {
+                    ledger.dead.insert(id);
+                }
+                Life::Dropped => {
+                    ledger.dropped.insert(id);
+                }
                 Life::Stored | Life::Delivered { .. } | Life::Settled { .. } => {}
             },
         }
@@ -130,7 +142,9 @@ impl Story {
     /// Acknowledged, not processed, and not to be had any more.
     pub fn lost(&self) -> Vec<MessageId> {
         let mut held = BTreeSet::new();
-        self.cluster.held(&mut |_, id| drop(held.insert(id)));
+        self.cluster.held(&mut |_, id| {
+            held.insert(id);
+        });
         let gone = |id: &&MessageId| !self.ledger.processed.contains_key(id) && !held.contains(id);
         self.ledger.acknowledged.iter().filter(gone).copied().collect()
     }
