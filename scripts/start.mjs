@@ -6,6 +6,6 @@ buildWasm();
 buildPage();
 const { preview } = await import('vite');
 const open = !process.env.CI && !process.argv.includes('--no-open');
-const server = await preview({ root, configFile: `${root}/vite.config.ts`, preview: { open, port: 4173 } });
+const server = await preview({ configFile: `${root}/vite.config.ts`, preview: { open, port: 4173 } });
 console.log(`Brokerlab is at ${server.resolvedUrls.local[0]}`);
 console.log('Ctrl-C ends it.');

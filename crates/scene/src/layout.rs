@@ -18,6 +18,8 @@ pub struct Layout {
     pub width: f32,
     /// The stage's height.
     pub height: f32,
+    /// How tall a server wants to be.
+    tall: f32,
     places: Vec<Rect>,
     servers: Vec<NodeId>,
 }
@@ -34,15 +36,16 @@ fn spread(count: usize, length: f32, most: f32, gap: f32) -> impl Fn(usize) -> (
 }
 
 impl Layout {
-    /// Lays out the nodes of a cluster on a stage.
+    /// Lays out the nodes of a cluster on a stage; a server shows so many rows, partitions or queues.
     #[must_use]
-    pub fn new(nodes: &[NodeInfo], width: f32, height: f32) -> Layout {
+    pub fn new(nodes: &[NodeInfo], rows: usize, width: f32, height: f32) -> Layout {
         let of = |wanted: fn(Role) -> bool| nodes.iter().filter(move |node| wanted(node.role)).map(|node| node.id);
         let servers: Vec<NodeId> = of(|role| role == Role::Server).collect();
         let controllers: Vec<NodeId> = of(|role| role == Role::Controller).collect();
         let producers: Vec<NodeId> = of(|role| matches!(role, Role::Producer(_))).collect();
         let consumers: Vec<NodeId> = of(|role| matches!(role, Role::Consumer(_))).collect();
-        let mut layout = Layout { width, height, places: vec![Rect::default(); nodes.len()], servers };
+        let tall = (44.0 + 24.0 * rows as f32).clamp(64.0, 168.0);
+        let mut layout = Layout { width, height, tall, places: vec![Rect::default(); nodes.len()], servers };
         if width < NARROW {
             layout.in_rows(&controllers, &producers, &consumers);
         } else {
@@ -57,18 +60,19 @@ impl Layout {
         let air = (width * 0.13).clamp(44.0, 120.0);
         let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0);
         let left = (width - server) / 2.0;
-        let foot = if controllers.is_empty() { 0.0 } else { 52.0 };
+        let foot = if controllers.is_empty() { 0.0 } else { 58.0 };
         let room = height - 2.0 * MARGIN - foot;
         let servers = self.servers.clone();
-        let at = spread(servers.len(), room, 148.0, if servers.len() > 5 { 10.0 } else { 30.0 });
+        let at = spread(servers.len(), room, self.tall, if servers.len() > 5 { 10.0 } else { 30.0 });
         for (index, node) in servers.iter().enumerate() {
             let (y, h) = at(index);
             self.places[node.index()] = Rect { x: left, y: MARGIN + y, w: server, h };
         }
-        let at = spread(controllers.len(), server, 104.0, 8.0);
+        let broad = (server + air).min(width - 2.0 * MARGIN);
+        let at = spread(controllers.len(), broad, 112.0, 8.0);
         for (index, node) in controllers.iter().enumerate() {
             let (x, w) = at(index);
-            self.places[node.index()] = Rect { x: left + x, y: height - MARGIN - 34.0, w, h: 34.0 };
+            self.places[node.index()] = Rect { x: (width - broad) / 2.0 + x, y: height - MARGIN - 38.0, w, h: 38.0 };
         }
         for (clients, x) in [(producers, MARGIN), (consumers, width - MARGIN - client)] {
             let at = spread(clients.len(), room, 84.0, 10.0);
@@ -98,7 +102,7 @@ impl Layout {
         let across = if servers.len() > 4 { servers.len().div_ceil(2) } else { servers.len() };
         let at = spread(across, room, 170.0, 14.0);
         let rows = servers.len().div_ceil(across.max(1));
-        let down = spread(rows, bottom - top, 168.0, 20.0);
+        let down = spread(rows, bottom - top, self.tall + 16.0, 20.0);
         for (index, node) in servers.iter().enumerate() {
             let ((x, w), (y, h)) = (at(index % across), down(index / across));
             self.places[node.index()] = Rect { x: MARGIN + x, y: top + y, w, h };
@@ -207,7 +211,7 @@ mod tests {
         for (servers, clients) in [(1, 1), (3, 2), (5, 4), (10, 6)] {
             for (width, height) in [(700.0, 480.0), (390.0, 620.0), (960.0, 540.0)] {
                 let nodes = nodes(servers, 3, clients, clients);
-                let layout = Layout::new(&nodes, width, height);
+                let layout = Layout::new(&nodes, 3, width, height);
                 for (index, node) in nodes.iter().enumerate() {
                     let a = layout.place(node.id);
                     assert!(a.x >= 0.0 && a.y >= 0.0 && a.x + a.w <= width && a.y + a.h <= height, "{a:?} in {width}");
@@ -223,15 +227,15 @@ mod tests {
 
     #[test]
     fn the_same_clients_sit_at_the_same_height_in_both_clusters() {
-        let log = Layout::new(&nodes(3, 3, 2, 2), 700.0, 480.0);
-        let queue = Layout::new(&nodes(3, 0, 2, 2), 700.0, 480.0);
+        let log = Layout::new(&nodes(3, 3, 2, 2), 3, 700.0, 480.0);
+        let queue = Layout::new(&nodes(3, 0, 2, 2), 3, 700.0, 480.0);
         // Controllers take a foot of the stage; clients must not notice on either side but by that foot.
         assert!((log.place(NodeId(6)).y - queue.place(NodeId(3)).y).abs() < 60.0);
     }
 
     #[test]
     fn a_way_past_another_server_goes_around_it() {
-        let layout = Layout::new(&nodes(3, 0, 1, 1), 700.0, 480.0);
+        let layout = Layout::new(&nodes(3, 0, 1, 1), 3, 700.0, 480.0);
         let [_, by, _] = layout.curve(NodeId(0), NodeId(2));
         assert!(by.0 < layout.place(NodeId(1)).x);
         let [_, back, _] = layout.curve(NodeId(2), NodeId(0));

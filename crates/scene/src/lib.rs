@@ -33,9 +33,18 @@ pub enum Which {
 #[must_use]
 pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<Layout> {
     let state = player.state();
+    let compiled = player.compiled();
     match which {
-        Which::Log => state.log.as_ref().map(|side| Layout::new(side.cluster.nodes(), width, height)),
-        Which::Queue => state.queue.as_ref().map(|side| Layout::new(side.cluster.nodes(), width, height)),
+        Which::Log => state.log.as_ref().map(|side| {
+            let topics = compiled.log.iter().flat_map(|config| &config.topics);
+            let replicas: usize = topics.map(|t| t.partitions as usize * usize::from(t.replication_factor)).sum();
+            let brokers = compiled.log.as_ref().map_or(1, |config| usize::from(config.brokers.max(1)));
+            Layout::new(side.cluster.nodes(), replicas.div_ceil(brokers), width, height)
+        }),
+        Which::Queue => state.queue.as_ref().map(|side| {
+            let queues = compiled.queue.as_ref().map_or(0, |config| config.queues.len());
+            Layout::new(side.cluster.nodes(), queues.max(1), width, height)
+        }),
     }
 }
 

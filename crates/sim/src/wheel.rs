@@ -70,6 +70,11 @@ impl<E> Wheel<E> {
         self.len == 0
     }
 
+    /// All waiting events, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
+        self.entries.iter().filter_map(|entry| entry.event.as_ref())
+    }
+
     /// Adds an event. A time that has passed is taken as now.
     #[inline]
     pub fn push(&mut self, at: Time, event: E) -> Handle {

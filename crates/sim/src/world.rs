@@ -258,6 +258,16 @@ impl<P: Process> World<P> {
         self.kit.net.flights.iter().flatten().copied()
     }
 
+    /// The messages on their way: in the air, or held up to be sent again.
+    pub fn messages(&self) -> impl Iterator<Item = &P::Message> {
+        let flying = self.kit.wheel.iter().filter_map(|scheduled| match scheduled {
+            Scheduled::Deliver { message, .. } => Some(message),
+            _ => None,
+        });
+        let sides = self.kit.net.pairs.iter().flat_map(|pair| &pair.sides);
+        flying.chain(sides.flat_map(|side| &side.stuck).map(|stuck| &stuck.message))
+    }
+
     /// What was lost lately, oldest first.
     pub fn wrecks(&self) -> impl Iterator<Item = Wreck> {
         self.kit.net.wrecks.iter().copied()

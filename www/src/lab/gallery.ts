@@ -1,5 +1,5 @@
 // The scenarios that come with the page, as text.
-const files = import.meta.glob('../../../scenarios/*.json', { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
+const files = import.meta.glob(['../../../scenarios/*.json', '!../../../scenarios/digests.json'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
 
 export interface Example {
   /** The file's name without its ending. */

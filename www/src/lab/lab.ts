@@ -102,8 +102,10 @@ export class BlLab extends LitElement {
     const { title = '', about = '', log, queue } = document;
     this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
     if (title) window.document.title = `${title} · Brokerlab`;
+    let captioned = false;
     session.listen(({ tape, moved }) => {
-      if (tape) this.requestUpdate();
+      if (tape || !captioned) this.requestUpdate();
+      captioned ||= session.run.picture(0) !== null || session.run.picture(1) !== null;
       if (moved) this.speak();
     });
   }
