@@ -83,6 +83,24 @@ impl QueueArguments {
             Some("stream") => QueueKind::Stream,
             Some(other) => return Err(("x-queue-type".into(), format!("classic, quorum or stream, not {other}"))),
         };
+        // R-U7, R-S3: what a kind does not have, it refuses.
+        let unknown: &[&str] = match kind {
+            QueueKind::Classic => &[],
+            QueueKind::Quorum if rules < Rules::V4_2 => &["x-queue-mode", "x-max-priority"],
+            QueueKind::Quorum => &["x-max-priority"],
+            QueueKind::Stream => &[
+                "x-expires",
+                "x-message-ttl",
+                "x-max-priority",
+                "x-queue-mode",
+                "x-overflow",
+                "x-max-length",
+                "x-quorum-initial-group-size",
+            ],
+        };
+        if let Some(name) = unknown.iter().find(|name| table.contains_key(**name)) {
+            return Err(((*name).into(), "this kind of queue does not have it".into()));
+        }
         let overflow = match text("x-overflow")?.as_deref() {
             None | Some("drop-head") => Overflow::DropHead,
             Some("reject-publish") => Overflow::RejectPublish,
@@ -91,10 +109,6 @@ impl QueueArguments {
         };
         let max_priority = match count("x-max-priority")? {
             Some(n) if n > 255 => return Err(("x-max-priority".into(), "at most 255".into())),
-            // R-U7: only classic queues have a maximum priority.
-            Some(_) if kind != QueueKind::Classic => {
-                return Err(("x-max-priority".into(), "only classic queues have it".into()));
-            }
             n => n.map(|n| n as u8),
         };
         let dead_letter_exchange = text("x-dead-letter-exchange")?;

@@ -79,6 +79,7 @@ impl Server {
 
     pub fn reach(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.trying = false;
         if known.connected {
             return;
         }
@@ -87,7 +88,16 @@ impl Server {
             known.reaching = fx.now();
         }
         fx.connect(peer);
-        fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+        self.try_again(peer, fx);
+    }
+
+    /// Arranges the next try to reach a node, once.
+    pub fn try_again(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
+        if let Some(known) = self.peers.get_mut(&peer)
+            && !std::mem::replace(&mut known.trying, true)
+        {
+            fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+        }
     }
 
     /// aten: tells the others that it lives, and looks who does not (R-U2).
@@ -118,7 +128,7 @@ impl Server {
         }
         for peer in down {
             fx.disconnect(peer);
-            fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+            self.try_again(peer, fx);
             self.peer_lost(peer, fx);
         }
         self.nudge_lines(fx);

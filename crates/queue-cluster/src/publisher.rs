@@ -5,9 +5,9 @@ use crate::config::{Config, PublisherSettings};
 use crate::frame::{Frame, Method, Order, Reply, Wake};
 use crate::message::{Body, Message};
 use crate::{Fx, Proc};
-use sim::Event;
 use sim::story::{Life, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Fresh, Source};
+use sim::{Alarm, Event};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
@@ -29,6 +29,7 @@ pub struct Publisher {
     returned: BTreeSet<MessageId>,
     pub refused: u64,
     refusing: bool,
+    alarm: Option<Alarm>,
 }
 
 impl Publisher {
@@ -50,6 +51,7 @@ impl Publisher {
             returned: BTreeSet::new(),
             refused: 0,
             refusing: false,
+            alarm: None,
             settings,
         }
     }
@@ -75,6 +77,7 @@ impl Publisher {
     fn on_wake(&mut self, wake: Wake, fx: &mut Fx<'_>) {
         match wake {
             Wake::Due => {
+                self.alarm = None;
                 while let Some(fresh) = self.source.take_due(fx.now()) {
                     self.take(fresh, fx);
                 }
@@ -108,8 +111,11 @@ impl Publisher {
     }
 
     fn schedule(&mut self, fx: &mut Fx<'_>) {
+        if let Some(alarm) = self.alarm.take() {
+            fx.cancel(alarm);
+        }
         if let Some(due) = self.source.due() {
-            fx.wake_at(due.max(fx.now()), Wake::Due);
+            self.alarm = Some(fx.wake_at(due.max(fx.now()), Wake::Due));
         }
     }
 
@@ -244,6 +250,7 @@ impl Publisher {
 
     /// The process was killed: what it had in its hands is gone.
     pub fn crash(&mut self) {
+        self.alarm = None;
         self.open = false;
         self.waiting.clear();
         self.unconfirmed.clear();

@@ -280,7 +280,11 @@ impl ScriptClient {
 
 /// An operation as the method that it is; `None` if it names a delivery that there was not.
 fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
-    let tag_of = |channel: &Channel, message: &str| channel.deliveries.get(message).copied();
+    // A padded body goes by its name without the padding, too.
+    let tag_of = |channel: &Channel, message: &str| {
+        let padded = || channel.deliveries.iter().find(|(body, _)| body.trim_end_matches('.') == message);
+        channel.deliveries.get(message).or_else(|| padded().map(|(_, tag)| tag)).copied()
+    };
     Some(match operation {
         Operation::ExchangeDeclare { exchange, kind, durable, auto_delete, arguments, .. } => Method::DeclareExchange {
             name: exchange.as_str().into(),
@@ -329,7 +333,7 @@ fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
         Operation::BasicPublish { exchange, routing_key, message, mandatory, bytes, properties, .. } => {
             if channel.confirms {
                 channel.published += 1;
-                channel.unconfirmed.insert(channel.published, padded(message, *bytes));
+                channel.unconfirmed.insert(channel.published, message.as_str().into());
             }
             let body = message_of(exchange, routing_key, padded(message, *bytes), properties);
             Method::Publish { mandatory: *mandatory, body: Rc::new(body) }

@@ -46,6 +46,8 @@ pub struct Peer {
     pub boot: u32,
     /// Since when it tries to reach it.
     pub reaching: Time,
+    /// Whether the next try is arranged.
+    pub trying: bool,
 }
 
 /// A node's way to a replicated queue: what it asked for and was not answered yet.
@@ -89,7 +91,14 @@ pub struct Server {
 impl Server {
     pub fn new(me: NodeId, config: &Rc<Config>, topology: &Rc<Topology>) -> Server {
         let others = (0..config.nodes).map(NodeId).filter(|node| *node != me);
-        let peer = Peer { connected: false, heard: Time::ZERO, suspected: false, boot: 0, reaching: Time::ZERO };
+        let peer = Peer {
+            connected: false,
+            heard: Time::ZERO,
+            suspected: false,
+            boot: 0,
+            reaching: Time::ZERO,
+            trying: false,
+        };
         Server {
             me,
             name: format!("rabbit-{}", me.0 + 1).into(),
@@ -172,7 +181,7 @@ impl Server {
             if self.boot > 1 || peer.0 > self.me.0 {
                 fx.connect(peer);
             }
-            fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+            self.try_again(peer, fx);
         }
         let ticking = std::mem::replace(&mut self.ticking, true);
         if !ticking && !self.peers.is_empty() {
@@ -259,6 +268,7 @@ impl Server {
         for peer in self.peers.values_mut() {
             peer.connected = false;
             peer.suspected = false;
+            peer.trying = false;
         }
     }
 
@@ -287,7 +297,7 @@ impl Server {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let was = std::mem::replace(&mut known.connected, false);
         known.suspected = false;
-        fx.wake_in(self.config.server.reconnect, Wake::Reach(peer));
+        self.try_again(peer, fx);
         if was {
             self.peer_lost(peer, fx);
         }
