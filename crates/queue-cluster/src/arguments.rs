@@ -83,21 +83,7 @@ impl QueueArguments {
             Some("stream") => QueueKind::Stream,
             Some(other) => return Err(("x-queue-type".into(), format!("classic, quorum or stream, not {other}"))),
         };
-        // R-U7, R-S3: what a kind does not have, it refuses.
-        let unknown: &[&str] = match kind {
-            QueueKind::Classic => &[],
-            QueueKind::Quorum if rules < Rules::V4_2 => &["x-queue-mode", "x-max-priority"],
-            QueueKind::Quorum => &["x-max-priority"],
-            QueueKind::Stream => &[
-                "x-expires",
-                "x-message-ttl",
-                "x-max-priority",
-                "x-queue-mode",
-                "x-overflow",
-                "x-max-length",
-                "x-quorum-initial-group-size",
-            ],
-        };
+        let unknown = unknown_to(kind, rules);
         if let Some(name) = unknown.iter().find(|name| table.contains_key(**name)) {
             return Err(((*name).into(), "this kind of queue does not have it".into()));
         }
@@ -120,13 +106,7 @@ impl QueueArguments {
         if expires == Some(0) {
             return Err(("x-expires".into(), "expected more than 0".into()));
         }
-        // R-U5: before 4.0 a quorum queue has no limit unless one is given; from then on 20, and -1 is none.
-        let delivery_limit = match table.get("x-delivery-limit") {
-            Some(Value::Int(n)) if *n >= 0 => Some(*n as u32),
-            Some(Value::Int(_)) if rules >= Rules::V4_2 => None,
-            Some(_) => return Err(("x-delivery-limit".into(), "expected a number that is not negative".into())),
-            None => server.quorum_delivery_limit.and_then(|limit| u32::try_from(limit).ok()),
-        };
+        let delivery_limit = delivery_limit(table, rules, server)?;
         Ok(QueueArguments {
             kind,
             max_length: count("x-max-length")?,
@@ -141,4 +121,34 @@ impl QueueArguments {
             delivery_limit,
         })
     }
+}
+
+/// Arguments that a kind of queue refuses.
+fn unknown_to(kind: QueueKind, rules: Rules) -> &'static [&'static str] {
+    // R-U7, R-S3: what a kind does not have, it refuses.
+    match kind {
+        QueueKind::Classic => &[],
+        QueueKind::Quorum if rules < Rules::V4_2 => &["x-queue-mode", "x-max-priority"],
+        QueueKind::Quorum => &["x-max-priority"],
+        QueueKind::Stream => &[
+            "x-expires",
+            "x-message-ttl",
+            "x-max-priority",
+            "x-queue-mode",
+            "x-overflow",
+            "x-max-length",
+            "x-quorum-initial-group-size",
+        ],
+    }
+}
+
+fn delivery_limit(table: &Table, rules: Rules, server: &ServerSettings) -> Result<Option<u32>, (String, String)> {
+    // R-U5: before 4.0 a quorum queue has no limit unless one is given; from then on 20, and -1 is none.
+    let limit = match table.get("x-delivery-limit") {
+        Some(Value::Int(n)) if *n >= 0 => Some(*n as u32),
+        Some(Value::Int(_)) if rules >= Rules::V4_2 => None,
+        Some(_) => return Err(("x-delivery-limit".into(), "expected a number that is not negative".into())),
+        None => server.quorum_delivery_limit.and_then(|limit| u32::try_from(limit).ok()),
+    };
+    Ok(limit)
 }

@@ -46,6 +46,11 @@ impl Config {
                 );
             }
         }
+        self.check_clients(&is_exchange, &mut refuse);
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_clients(&self, is_exchange: &impl Fn(&str) -> bool, refuse: &mut impl FnMut(String, String)) {
         for (place, publisher) in self.publishers.iter().enumerate() {
             if !is_exchange(&publisher.exchange) {
                 let message = format!("no exchange is named {}: the channel would be closed, 404", publisher.exchange);
@@ -80,7 +85,6 @@ impl Config {
                 }
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn check_queue(&self, path: &str, queue: &QueueSpec, refuse: &mut impl FnMut(String, String)) {

@@ -27,6 +27,24 @@ struct Channel {
     gets: VecDeque<Rc<str>>,
 }
 
+impl Channel {
+    /// The channel is closed.
+    fn forget(&mut self) {
+        self.open = false;
+        self.confirms = false;
+        self.unconfirmed.clear();
+        self.consumers.clear();
+        self.gets.clear();
+    }
+
+    /// The messages that a confirm covers, in the order of their numbers.
+    fn confirmed(&mut self, tag: u64, multiple: bool) -> Vec<Rc<str>> {
+        let first = if multiple { 0 } else { tag };
+        let covered: Vec<u64> = self.unconfirmed.range(first..=tag).map(|(number, _)| *number).collect();
+        covered.iter().filter_map(|number| self.unconfirmed.remove(number)).collect()
+    }
+}
+
 /// A scripted connection.
 #[derive(Clone, Debug)]
 pub struct ScriptClient {
@@ -101,11 +119,7 @@ impl ScriptClient {
     fn forget(&mut self) {
         self.uplink.connected = false;
         for channel in self.channels.values_mut() {
-            channel.open = false;
-            channel.confirms = false;
-            channel.unconfirmed.clear();
-            channel.consumers.clear();
-            channel.gets.clear();
+            channel.forget();
         }
     }
 
@@ -217,33 +231,15 @@ impl ScriptClient {
             }
             Reply::Got { tag, redelivered, body, count, remaining } => {
                 channel.deliveries.insert(body.text.clone(), tag);
-                let queue = channel.gets.pop_front().unwrap_or_else(|| "".into());
-                let seen = Observed::Got {
-                    got: Some(body.text.clone()),
-                    queue,
-                    redelivered: Some(redelivered),
-                    remaining: Some(remaining),
-                    delivery_count: count,
-                    deaths: body.deaths_seen(),
-                };
+                let seen = got(channel, Some(&body), Some(redelivered), Some(remaining), count);
                 self.see(seen, fx);
             }
             Reply::GotNothing => {
-                let queue = channel.gets.pop_front().unwrap_or_else(|| "".into());
-                let seen = Observed::Got {
-                    got: None,
-                    queue,
-                    redelivered: None,
-                    remaining: None,
-                    delivery_count: None,
-                    deaths: Vec::new(),
-                };
+                let seen = got(channel, None, None, None, None);
                 self.see(seen, fx);
             }
             Reply::Confirm { tag, multiple, taken } => {
-                let first = if multiple { 0 } else { tag };
-                let covered: Vec<u64> = channel.unconfirmed.range(first..=tag).map(|(number, _)| *number).collect();
-                let messages: Vec<Rc<str>> = covered.iter().filter_map(|n| channel.unconfirmed.remove(n)).collect();
+                let messages = channel.confirmed(tag, multiple);
                 for message in messages {
                     let channel = name.clone();
                     let seen = if taken {
@@ -266,11 +262,7 @@ impl ScriptClient {
                 self.see(Observed::Queue { queue, messages, consumers }, fx)
             }
             Reply::Closed { code, .. } => {
-                channel.open = false;
-                channel.confirms = false;
-                channel.unconfirmed.clear();
-                channel.consumers.clear();
-                channel.gets.clear();
+                channel.forget();
                 self.uplink.send(number, Method::CloseOk, fx);
                 self.see(Observed::ChannelClosed { channel_closed: name, code }, fx);
             }
@@ -278,13 +270,30 @@ impl ScriptClient {
     }
 }
 
+/// What basic.get gave.
+fn got(
+    channel: &mut Channel,
+    body: Option<&Message>,
+    redelivered: Option<bool>,
+    remaining: Option<u64>,
+    count: Option<u32>,
+) -> Observed {
+    Observed::Got {
+        got: body.map(|body| body.text.clone()),
+        queue: channel.gets.pop_front().unwrap_or_else(|| "".into()),
+        redelivered,
+        remaining,
+        delivery_count: count,
+        deaths: body.map(Message::deaths_seen).unwrap_or_default(),
+    }
+}
+
 /// An operation as the method that it is; `None` if it names a delivery that there was not.
 fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
-    // A padded body goes by its name without the padding, too.
-    let tag_of = |channel: &Channel, message: &str| {
-        let padded = || channel.deliveries.iter().find(|(body, _)| body.trim_end_matches('.') == message);
-        channel.deliveries.get(message).or_else(|| padded().map(|(_, tag)| tag)).copied()
-    };
+    declaration_of(operation).or_else(|| basic_method_of(operation, channel))
+}
+
+fn declaration_of(operation: &Operation) -> Option<Method> {
     Some(match operation {
         Operation::ExchangeDeclare { exchange, kind, durable, auto_delete, arguments, .. } => Method::DeclareExchange {
             name: exchange.as_str().into(),
@@ -326,6 +335,17 @@ fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
         },
         Operation::QueuePurge { queue, .. } => Method::PurgeQueue { name: queue.as_str().into() },
         Operation::QueueDelete { queue, .. } => Method::DeleteQueue { name: queue.as_str().into() },
+        _ => return None,
+    })
+}
+
+fn basic_method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
+    // A padded body goes by its name without the padding, too.
+    let tag_of = |channel: &Channel, message: &str| {
+        let padded = || channel.deliveries.iter().find(|(body, _)| body.trim_end_matches('.') == message);
+        channel.deliveries.get(message).or_else(|| padded().map(|(_, tag)| tag)).copied()
+    };
+    Some(match operation {
         Operation::ConfirmSelect { .. } => {
             channel.confirms = true;
             Method::ConfirmSelect
@@ -374,10 +394,7 @@ fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
             Method::Get { queue: queue.as_str().into(), no_ack: *no_ack }
         }
         Operation::BasicRecover { .. } => Method::Recover,
-        Operation::ChannelClose { .. }
-        | Operation::ConnectionClose { .. }
-        | Operation::Wait { .. }
-        | Operation::BrokerRestart {} => return None,
+        _ => return None,
     })
 }
 
