@@ -52,3 +52,36 @@ pub fn replay(file: &str, text: &str) -> Result<Vec<Outcome>, String> {
     }
     Ok(outcomes)
 }
+
+/// Makes a document of a recording of RabbitMQ, so that it can be played as a run: one node, its steps at their times.
+/// `None` if the text is no such recording.
+///
+/// # Errors
+/// A sentence, if it is one but cannot be played.
+pub fn document_of(text: &str) -> Result<Option<String>, String> {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let parsed = serde_json::from_str(text).or_else(|_| serde_json::from_str(first));
+    let Ok(value) = parsed else { return Ok(None) };
+    let value: serde_json::Value = value;
+    if value.get("steps").is_none() {
+        return Ok(None);
+    }
+    let script = rabbitmq::script_of(&value)?;
+    let rules = if rabbitmq::rules_of(&value) == queue_cluster::Rules::V3_10 { "3.10" } else { "4.2" };
+    let millis = |nanos: u64| format!("{}ms", nanos / 1_000_000);
+    let end = script.last().map_or(0, |(at, _)| at.0) + 2_000_000_000;
+    let mut steps = Vec::new();
+    for (at, operation) in &script {
+        let mut step = serde_json::to_value(operation).map_err(|error| error.to_string())?;
+        step["at"] = millis(at.0).into();
+        steps.push(step);
+    }
+    let document = serde_json::json!({
+        "brokerlab": 1,
+        "title": value.get("name"),
+        "about": value.get("about"),
+        "length": millis(end),
+        "queue": { "rules": rules, "nodes": 1, "script": steps },
+    });
+    Ok(Some(document.to_string()))
+}

@@ -31,9 +31,29 @@ pub struct Roster {
     pub generation: i32,
     /// Who assigned.
     pub leader: Option<Rc<str>>,
-    /// The members: id, node, timeouts, subscription and share.
-    pub members: Vec<(Rc<str>, u16, Nanos, Nanos, Subscription, Vec<Slot>)>,
+    /// The members.
+    pub members: Vec<RosterRow>,
 }
+
+/// A member as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterRow {
+    /// Its id.
+    pub id: Rc<str>,
+    /// Its node.
+    pub node: u16,
+    /// `session.timeout.ms`.
+    pub session: Nanos,
+    /// `max.poll.interval.ms`.
+    pub rebalance: Nanos,
+    /// What it told.
+    pub subscription: Subscription,
+    /// What it was given.
+    pub share: Vec<Slot>,
+}
+
+/// What members are given, by id.
+pub type Shares = Vec<(Rc<str>, Vec<Slot>)>;
 
 /// Where a group stands (K-G2).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
@@ -107,8 +127,13 @@ impl Group {
     }
 
     pub fn roster(&self) -> Roster {
-        let row = |(id, m): (&Rc<str>, &Member)| {
-            (id.clone(), m.node, m.session, m.rebalance, m.subscription.clone(), m.share.clone())
+        let row = |(id, member): (&Rc<str>, &Member)| RosterRow {
+            id: id.clone(),
+            node: member.node,
+            session: member.session,
+            rebalance: member.rebalance,
+            subscription: member.subscription.clone(),
+            share: member.share.clone(),
         };
         Roster {
             generation: self.generation,
@@ -122,18 +147,18 @@ impl Group {
         self.generation = roster.generation;
         self.leader.clone_from(&roster.leader);
         self.members.clear();
-        for (id, node, session, rebalance, subscription, share) in &roster.members {
+        for row in &roster.members {
             let member = Member {
-                node: *node,
-                session: *session,
-                rebalance: *rebalance,
-                subscription: subscription.clone(),
-                share: share.clone(),
+                node: row.node,
+                session: row.session,
+                rebalance: row.rebalance,
+                subscription: row.subscription.clone(),
+                share: row.share.clone(),
                 join: None,
                 sync: None,
-                expires: now + *session,
+                expires: now + row.session,
             };
-            self.members.insert(id.clone(), member);
+            self.members.insert(row.id.clone(), member);
         }
         self.state = if self.members.is_empty() { State::Empty } else { State::Stable };
     }
@@ -256,14 +281,7 @@ impl Group {
         if state == State::Preparing { Err(Code::RebalanceInProgress) } else { Ok(()) }
     }
 
-    pub fn sync(
-        &mut self,
-        node: u16,
-        ticket: Ticket,
-        request: (Rc<str>, i32, Vec<(Rc<str>, Vec<Slot>)>),
-        now: Time,
-        out: &mut Outcome,
-    ) {
+    pub fn sync(&mut self, node: u16, ticket: Ticket, request: (Rc<str>, i32, Shares), now: Time, out: &mut Outcome) {
         let (id, generation, shares) = request;
         if let Err(code) = self.check(&id, generation, now) {
             return out.answers.push((node, ticket, GroupResponse::Synced(Err(code))));

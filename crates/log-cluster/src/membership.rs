@@ -3,7 +3,7 @@
 use crate::assignor::{Candidate, Part, assign};
 use crate::client::Fx;
 use crate::config::{Strategy, millis};
-use crate::consumer::{Asked, Assigned, Consumer};
+use crate::consumer::{Asked, Consumer};
 use crate::error::Code;
 use crate::group::Subscription;
 use crate::layout::Slot;
@@ -285,7 +285,7 @@ impl Consumer {
         self.assigned.retain(|slot, _| share.contains(slot));
         let gave_up = self.assigned.len() < before;
         for slot in &share {
-            self.assigned.entry(*slot).or_insert_with(Assigned::default);
+            self.assigned.entry(*slot).or_default();
         }
         let m = &mut self.membership;
         m.last_generation = m.generation;
@@ -298,11 +298,8 @@ impl Consumer {
     pub(crate) fn ask_for_offsets(&mut self, fx: &mut Fx<'_>) {
         let unknown: Vec<Slot> =
             self.assigned.iter().filter(|(_, assigned)| assigned.position.is_none()).map(|(slot, _)| *slot).collect();
-        if unknown.is_empty() {
-            self.membership.offsets_wanted = false;
-        } else if !self.is_waiting(|asked| matches!(asked, Asked::Offsets))
-            && self.ask_group(GroupRequest::OffsetFetch(unknown), Asked::Offsets, fx)
-        {
+        let asked = self.is_waiting(|asked| matches!(asked, Asked::Offsets));
+        if unknown.is_empty() || (!asked && self.ask_group(GroupRequest::OffsetFetch(unknown), Asked::Offsets, fx)) {
             self.membership.offsets_wanted = false;
         }
     }

@@ -54,7 +54,7 @@ pub enum GroupRequest {
     /// To become a member, or to stay one in the next generation.
     Join(Box<Join>),
     /// For the share; the group's leader brings all shares.
-    Sync(Rc<str>, i32, Vec<(Rc<str>, Vec<Slot>)>),
+    Sync(Rc<str>, i32, crate::group::Shares),
     /// A sign of life.
     Heartbeat(Rc<str>, i32),
     /// Farewell.

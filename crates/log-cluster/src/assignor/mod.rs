@@ -1,17 +1,15 @@
-//! How partitions are shared out among the members of a group (K-S1 to K-S8).
+//! How partitions are shared out among the members of a group (K-S1 to K-S7).
 //!
 //! Topics are named by their places in a table that is sorted by name, so that their order is that of their names.
 //! Where Kafka's own order is that of a hash map, the order is an argument: the order of `members`.
 
 mod client;
 mod server;
-mod share;
 mod sticky;
 mod sticky_general;
 
 pub use client::{range, round_robin};
 pub use server::{server_range, server_uniform};
-pub use share::share_simple;
 pub use sticky::{cooperative_sticky, sticky};
 
 /// A partition: the topic's place, and the partition's number.

@@ -88,18 +88,18 @@ fn heterogeneous(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
         .collect();
     let held: BTreeSet<Part> = shares.iter().flatten().copied().collect();
     for (topic, takers) in &topics {
+        let mut bands = Bands::new(takers, &shares);
         for part in (0..count(counts, *topic)).map(|partition| (*topic, partition)).filter(|part| !held.contains(part))
         {
-            if let Some(place) = takers.iter().copied().min_by_key(|place| (shares[*place].len(), *place)) {
-                shares[place].push(part);
-            }
+            let taker = bands.next_taker(&shares);
+            shares[taker].push(part);
         }
     }
     even_out(&topics, &mut shares);
     shares
 }
 
-/// Moves partitions of one topic after the other from the largest share to the smallest.
+/// Moves partitions of one topic after the other from large shares to small ones.
 fn even_out(topics: &[(u32, Vec<usize>)], shares: &mut [Vec<Part>]) {
     for _ in 0..PASSES {
         let mut moved = false;
@@ -112,20 +112,85 @@ fn even_out(topics: &[(u32, Vec<usize>)], shares: &mut [Vec<Part>]) {
     }
 }
 
-fn even_out_topic(topic: u32, takers: &[usize], shares: &mut [Vec<Part>]) -> bool {
-    let mut moved = false;
-    loop {
-        let has = |place: &usize| shares[*place].iter().any(|part| part.0 == topic);
-        let most = takers.iter().copied().filter(has).max_by_key(|place| (shares[*place].len(), *place));
-        let least = takers.iter().copied().min_by_key(|place| (shares[*place].len(), *place));
-        let (Some(most), Some(least)) = (most, least) else { return moved };
-        if shares[most].len() <= shares[least].len() + 1 {
-            return moved;
+/// Two bands of members: those with the smallest shares, which take in turn, and those with the largest, which give in
+/// turn from the last to the first. A band that has had its turn is one level nearer to the other, and takes in the
+/// members that are on that level already.
+struct Bands {
+    /// Members by size, then place. Who has nothing to give is moved behind the giving band.
+    order: Vec<usize>,
+    takes: (usize, usize),
+    take_level: usize,
+    /// Start and end of the giving band, and how many of it have yet to give in this turn.
+    gives: (usize, usize),
+    give_next: usize,
+    give_level: usize,
+}
+
+impl Bands {
+    fn new(takers: &[usize], shares: &[Vec<Part>]) -> Bands {
+        let mut order = takers.to_vec();
+        order.sort_by_key(|place| (shares[*place].len(), *place));
+        let size = |place: Option<&usize>| place.map_or(0, |place| shares[*place].len());
+        let (take_level, give_level) = (size(order.first()), size(order.last()) + 1);
+        let count = order.len();
+        // One level outside each: the first turn of a band begins by taking its first members in.
+        Bands { order, takes: (0, 0), take_level, gives: (count, count), give_next: count, give_level }
+    }
+
+    fn next_taker(&mut self, shares: &[Vec<Part>]) -> usize {
+        if self.takes.0 >= self.takes.1 {
+            if self.takes.1 > 0 {
+                self.take_level += 1;
+            }
+            let on_level = |place: &&usize| shares[**place].len() == self.take_level;
+            self.takes.1 += self.order[self.takes.1..].iter().take_while(on_level).count();
+            self.takes.0 = 0;
         }
-        let highest = shares[most].iter().copied().filter(|part| part.0 == topic).max();
-        let Some(part) = highest else { return moved };
-        shares[most].retain(|held| *held != part);
-        shares[least].push(part);
+        self.takes.0 += 1;
+        self.order[self.takes.0 - 1]
+    }
+
+    /// The next member that has a partition of the topic to give.
+    fn next_giver(&mut self, topic: u32, shares: &[Vec<Part>]) -> Option<usize> {
+        loop {
+            if self.give_next <= self.gives.0 {
+                if self.gives.1 <= self.gives.0 && self.gives.0 > 0 {
+                    self.give_level = self.give_level.min(shares[self.order[self.gives.0 - 1]].len());
+                } else {
+                    self.give_level = self.give_level.saturating_sub(1);
+                }
+                let on_level = |place: &&usize| shares[**place].len() == self.give_level;
+                self.gives.0 -= self.order[..self.gives.0].iter().rev().take_while(on_level).count();
+                self.give_next = self.gives.1;
+            }
+            let giver = *self.order.get(self.give_next.checked_sub(1)?)?;
+            self.give_next -= 1;
+            if shares[giver].iter().any(|part| part.0 == topic) {
+                return Some(giver);
+            }
+            self.gives.1 -= 1;
+            self.order.swap(self.give_next, self.gives.1);
+        }
+    }
+
+    fn are_level(&self) -> bool {
+        self.give_level <= self.take_level + 1
+    }
+}
+
+fn even_out_topic(topic: u32, takers: &[usize], shares: &mut [Vec<Part>]) -> bool {
+    let mut bands = Bands::new(takers, shares);
+    let mut moved = false;
+    while let Some(giver) = bands.next_giver(topic, shares) {
+        let taker = bands.next_taker(shares);
+        if bands.are_level() {
+            break;
+        }
+        let highest = shares[giver].iter().copied().filter(|part| part.0 == topic).max();
+        let Some(part) = highest else { break };
+        shares[giver].retain(|held| *held != part);
+        shares[taker].push(part);
         moved = true;
     }
+    moved
 }

@@ -93,7 +93,7 @@ fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<V
     let mut over = 0;
     let mut given_up: BTreeSet<Part> = claims.contested.clone();
     let (mut under, mut exact): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
-    for place in 0..members.len() {
+    for (place, share) in shares.iter_mut().enumerate() {
         let mut own: Vec<Part> = claims.kept[place].clone();
         own.retain(|part| !claims.contested.contains(part));
         own.sort_unstable_by_key(|(topic, partition)| (*partition, *topic));
@@ -113,7 +113,7 @@ fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<V
             least
         };
         given_up.extend(own.split_off(keep));
-        shares[place] = own;
+        *share = own;
     }
     let order = by_id(members);
     let rank = |place: &usize| order.iter().position(|known| known == place);

@@ -100,7 +100,7 @@ impl Balancer<'_> {
         let movable: Vec<Part> = all.iter().copied().filter(shared).collect();
         fresh.retain(shared);
         let fixed: Vec<usize> = (0..self.members.len()).filter(|place| !self.can_change(*place)).collect();
-        fixed.iter().for_each(|place| drop(self.open.remove(place)));
+        self.open.retain(|place| !fixed.contains(place));
         let kept = (self.shares.clone(), self.owner.clone());
         if !forced {
             self.reassign(&fresh);

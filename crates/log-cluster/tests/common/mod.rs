@@ -72,6 +72,11 @@ pub fn workload(rate: u64, producers: usize, consumers: usize) -> Workload {
 
 impl Story {
     pub fn new(config: &Config, workload: &Workload) -> Story {
+        let mut config = config.clone();
+        if config.consumers.is_empty() {
+            config.consumers = vec![consumer()];
+        }
+        let config = &config;
         Story::seeded(7, config, workload)
     }
 
