@@ -1,11 +1,18 @@
 // npm test: the same set-up as npm start, then every check. `npm test -- page tidy` runs the named ones only.
-import { buildPage, buildWasm, ensureChromium, ensureTools, env, run } from './tools.mjs';
+import { buildPage, buildWasm, ensureChromium, ensureTools, env, fingerprint, run } from './tools.mjs';
 
 ensureTools();
 const steps = {
   format: () => run('cargo', ['fmt', '--all', '--check']),
   clippy: () => run('cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings']),
-  rust: () => run('cargo', ['test', '--workspace', '--quiet']),
+  rust: () => {
+    const types = fingerprint(['www/src/gen']);
+    if (!run('cargo', ['test', '--workspace', '--quiet'])) return false;
+    const fresh = fingerprint(['www/src/gen']) === types;
+    if (!fresh) console.error('www/src/gen was out of date: the tests have written it anew, commit it.');
+    return fresh;
+  },
+  tidy: () => run('node', ['scripts/tidy.mjs']),
   wasm: () => (buildWasm(), run('vitest', ['run', '--config', 'www/wasm.vitest.config.ts'])),
   lint: () => run('biome', ['ci', '--error-on-warnings']),
   types: () => run('tsc', ['--noEmit']),

@@ -102,23 +102,38 @@ function ensureTarget() {
     if (run('rustup', ['target', 'add', TARGET]) && targetInstalled({})) return;
   }
   if (!targetInstalled(fallback)) buildTarget();
-  must(targetInstalled(fallback), 'The wasm32 target could not be installed: run `rustup target add wasm32-unknown-unknown`.');
+  must(
+    targetInstalled(fallback),
+    'The wasm32 target could not be installed: run `rustup target add wasm32-unknown-unknown`.',
+  );
   Object.assign(env, fallback);
 }
 
 /** Without a network for rustup: Debian's compiler builds its own standard library for wasm32. */
 function buildTarget() {
-  must(existsSync('/etc/debian_version') && process.getuid?.() === 0, 'The wasm32 target is missing and rustup cannot get it: run `rustup target add wasm32-unknown-unknown` with a network.');
+  must(
+    existsSync('/etc/debian_version') && process.getuid?.() === 0,
+    'The wasm32 target is missing and rustup cannot get it: run `rustup target add wasm32-unknown-unknown` with a network.',
+  );
   say('building the wasm32 target from Debian’s Rust sources', 'about 3 min');
   run('apt-get', ['update', '-qq']);
-  must(run('apt-get', ['install', '-y', '-qq', 'rustc-web', 'cargo-web', 'rust-web-src', 'lld-22']), 'Debian’s Rust packages could not be installed: see above.');
+  must(
+    run('apt-get', ['install', '-y', '-qq', 'rustc-web', 'cargo-web', 'rust-web-src', 'lld-22']),
+    'Debian’s Rust packages could not be installed: see above.',
+  );
   const folder = join(state, 'wasm-std');
   mkdirSync(join(folder, 'src'), { recursive: true });
-  writeFileSync(join(folder, 'Cargo.toml'), '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n');
+  writeFileSync(
+    join(folder, 'Cargo.toml'),
+    '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n',
+  );
   writeFileSync(join(folder, 'src', 'lib.rs'), '#![no_std]\n');
   const build = ['build', '--release', '-Z', 'build-std=std,panic_abort,test', '--target', TARGET];
   const cargo = { RUSTC: '/usr/bin/rustc', RUSTC_BOOTSTRAP: '1', CARGO_TARGET_DIR: join(folder, 'target') };
-  must(run('/usr/bin/cargo', build, { cwd: folder, env: { ...env, ...cargo } }), 'The wasm32 standard library could not be built: see above.');
+  must(
+    run('/usr/bin/cargo', build, { cwd: folder, env: { ...env, ...cargo } }),
+    'The wasm32 standard library could not be built: see above.',
+  );
   const deps = join(folder, 'target', TARGET, 'release', 'deps');
   const library = `/usr/lib/rustlib/${TARGET}/lib`;
   mkdirSync(library, { recursive: true });
@@ -130,7 +145,9 @@ function buildTarget() {
 
 function lockedVersion(crate) {
   const lock = readFileSync(join(root, 'Cargo.lock'), 'utf8');
-  return new RegExp(`name = "${crate}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? stop(`Cargo.lock does not name ${crate}.`);
+  return (
+    new RegExp(`name = "${crate}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? stop(`Cargo.lock does not name ${crate}.`)
+  );
 }
 
 /** The wasm-bindgen tool has to be of the crate's version, exactly. */
@@ -138,11 +155,17 @@ function ensureWasmTools() {
   const version = lockedVersion('wasm-bindgen');
   if (ask('wasm-bindgen', ['--version']) !== `wasm-bindgen ${version}`) {
     say(`installing wasm-bindgen ${version} with cargo`, '5 to 9 min');
-    must(run('cargo', ['install', '--force', 'wasm-bindgen-cli', '--version', version]), 'wasm-bindgen could not be installed: see above.');
+    must(
+      run('cargo', ['install', '--force', 'wasm-bindgen-cli', '--version', version]),
+      'wasm-bindgen could not be installed: see above.',
+    );
   }
   if (!ask('wasm-pack', ['--version'])) {
     say('installing wasm-pack with cargo', 'about 3 min');
-    must(run('cargo', ['install', 'wasm-pack', '--locked']) || run('cargo', ['install', 'wasm-pack']), 'wasm-pack could not be installed: see above.');
+    must(
+      run('cargo', ['install', 'wasm-pack', '--locked']) || run('cargo', ['install', 'wasm-pack']),
+      'wasm-pack could not be installed: see above.',
+    );
   }
 }
 
@@ -157,7 +180,13 @@ export function ensureTools() {
 
 /** Where Chromium is; installs it if that can be done without asking. */
 export function ensureChromium() {
-  const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'];
+  const places = [
+    process.env.CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ];
   const found = () => places.find((place) => place && existsSync(place));
   if (!found() && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     say('installing Chromium', 'about 30 s');
@@ -175,7 +204,18 @@ export function buildWasm() {
   const folder = join(root, 'www', 'src', 'engine', 'pkg');
   if (done('wasm', print) && existsSync(join(folder, 'brokerlab_bg.wasm'))) return;
   say('building the engines in release', 'about 1 min');
-  const args = ['build', 'crates/wasm', '--release', '--target', 'web', '--out-dir', folder, '--out-name', 'brokerlab', '--no-pack'];
+  const args = [
+    'build',
+    'crates/wasm',
+    '--release',
+    '--target',
+    'web',
+    '--out-dir',
+    folder,
+    '--out-name',
+    'brokerlab',
+    '--no-pack',
+  ];
   must(run('wasm-pack', args), 'The engines could not be built: see above.');
   mark('wasm', print);
 }

@@ -17,7 +17,8 @@ const TYPES: Record<string, string> = {
 };
 /** The page must work from any path. */
 const PATH = '/some/where/';
-const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; frame-src 'self'";
+const CSP =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; frame-src 'self'";
 
 let server: Server;
 let browser: Browser;
@@ -62,7 +63,10 @@ async function visit(path: string, options: Parameters<Browser['newContext']>[0]
   const wrong: string[] = [];
   page.on('pageerror', (error) => wrong.push(error.message));
   page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
-  page.on('request', (request) => !/^(http:\/\/localhost|data:|blob:)/.test(request.url()) && wrong.push(request.url()));
+  page.on(
+    'request',
+    (request) => !/^(http:\/\/localhost|data:|blob:)/.test(request.url()) && wrong.push(request.url()),
+  );
   await page.goto(address + path);
   return { page, context, wrong };
 }
@@ -105,11 +109,17 @@ describe('the lab', () => {
     await scrub(page, 3);
     await page.click('[data-node="rabbit-2"]');
     await page.click('.menu >> text=Kill');
-    await page.waitForFunction(() => document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'));
+    await page.waitForFunction(() =>
+      document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'),
+    );
     await scrub(page, 2.5);
-    await page.waitForFunction(() => !document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'));
+    await page.waitForFunction(
+      () => !document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'),
+    );
     await scrub(page, 4);
-    await page.waitForFunction(() => document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'));
+    await page.waitForFunction(() =>
+      document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'),
+    );
     const link = await shareLink(page);
     expect(wrong).toEqual([]);
     await context.close();
@@ -117,7 +127,9 @@ describe('the lab', () => {
     const other = await visit(link);
     await other.page.waitForSelector('[data-node="rabbit-2"]');
     await scrub(other.page, 4);
-    await other.page.waitForFunction(() => document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'));
+    await other.page.waitForFunction(() =>
+      document.querySelector('[data-node="rabbit-2"]')?.getAttribute('aria-label')?.includes('killed'),
+    );
     expect(await other.page.$('.banner.bad')).toBeNull();
     // The digest that the second browser comes to is the one in the link.
     expect((await shareLink(other.page)).split('.')[2]).toBe(link.split('.')[2]);
@@ -159,11 +171,16 @@ describe('the lab', () => {
     await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
     const at = await clock(page);
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction((before) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') >= before, at);
+    await page.waitForFunction(
+      (before) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') >= before,
+      at,
+    );
     await page.focus('[data-node="broker-2"]');
     await page.keyboard.press('Enter');
     await page.click('.menu >> text=Pause');
-    await page.waitForFunction(() => document.querySelector('[data-node="broker-2"]')?.getAttribute('aria-label')?.includes('paused'));
+    await page.waitForFunction(() =>
+      document.querySelector('[data-node="broker-2"]')?.getAttribute('aria-label')?.includes('paused'),
+    );
     await page.locator('.link-hit').first().dispatchEvent('click');
     await page.waitForSelector('.link.cut');
     await page.keyboard.press('z');
@@ -186,7 +203,11 @@ describe('the lab', () => {
     const { page, context } = await visit('');
     await page.waitForSelector('[data-node="broker-1"]');
     const text = readFileSync(`${root}/scenarios/one-node-lost.json`, 'utf8');
-    const file = (content: string) => ({ name: 'mine.json', mimeType: 'application/json', buffer: Buffer.from(content) });
+    const file = (content: string) => ({
+      name: 'mine.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(content),
+    });
     await page.setInputFiles('input[type=file]', file(text.replace('"acks"', '"aks"')));
     await page.waitForSelector('text=unknown setting aks; did you mean acks?');
     await page.click('text=Play the example');
@@ -219,7 +240,9 @@ describe('the lab', () => {
       await page.waitForTimeout(400);
       await page.addScriptTag({ content: axe });
       const found = await page.evaluate(async () => {
-        const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+        const { axe } = window as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+        };
         return (await axe.run()).violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
       });
       expect(found).toEqual([]);

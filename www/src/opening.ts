@@ -34,3 +34,8 @@ export function applyTheme(choice = localStorage.getItem('theme')): void {
   document.documentElement.classList.toggle('dark', dark);
   document.documentElement.classList.toggle('light', !dark);
 }
+
+/** Keeps the page for offline use. Where that is not allowed (a file, an odd host), it works as before. */
+export function keepOffline(): void {
+  if ('serviceWorker' in navigator) void navigator.serviceWorker.register('./offline.js').catch(() => undefined);
+}

@@ -1,5 +1,5 @@
 // A run being watched: owns the handle, the transport and the frame loop, and tells its listeners what changed.
-import { give, type MarkOut, openDocument, type Order, type Report, type Run, type Side } from './engine/engine';
+import { give, type MarkOut, type Order, openDocument, type Report, type Run, type Side } from './engine/engine';
 import { type Action, reduce, start, type Transport } from './transport/transport';
 
 /** What may have changed since the last call. */
@@ -155,7 +155,9 @@ export class Session {
     this.known = this.guard(() => this.run.lookAhead(AHEAD_EVENTS)) ?? true;
     if (this.run.known !== before || this.known) {
       this.marks = this.run.marks();
-      this.times = this.marks.filter((mark) => mark.kind === 'fault' || mark.kind === 'election').map((mark) => mark.at);
+      this.times = this.marks
+        .filter((mark) => mark.kind === 'fault' || mark.kind === 'election')
+        .map((mark) => mark.at);
       this.changed({ moved: false, tape: true });
     }
   }
@@ -184,7 +186,9 @@ export class Session {
     const wanted = reduce(this.transport, { do: 'tick', wall, marks: this.times });
     const progress = this.guard(() => this.run.advance(wanted.at, FRAME_EVENTS));
     if (progress === undefined) return;
-    this.transport = progress.arrived ? wanted : reduce({ ...wanted, playing: true }, { do: 'reached', at: progress.at });
+    this.transport = progress.arrived
+      ? wanted
+      : reduce({ ...wanted, playing: true }, { do: 'reached', at: progress.at });
     this.changed({ moved: true, tape: false });
   }
 }

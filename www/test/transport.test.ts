@@ -38,7 +38,12 @@ describe('the transport', () => {
   it('has speeds on a logarithmic scale, there and back', () => {
     for (const speed of [1e-5, 1 / 200, 1, 100]) expect(speedAt(placeOf(speed))).toBeCloseTo(speed, 10);
     expect(reduce(start(1, 1, true), { do: 'speed', speed: 1e9 }).speed).toBe(SPEEDS.most);
-    expect([speedWords(1 / 200), speedWords(1), speedWords(2.5), speedWords(0.96)]).toEqual(['1/200 ×', '1 ×', '2.5 ×', '1 ×']);
+    expect([speedWords(1 / 200), speedWords(1), speedWords(2.5), speedWords(0.96)]).toEqual([
+      '1/200 ×',
+      '1 ×',
+      '2.5 ×',
+      '1 ×',
+    ]);
     expect(timeWords(4_812_000_000)).toBe('4.812 s');
   });
 });

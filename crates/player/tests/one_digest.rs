@@ -94,3 +94,26 @@ fn looking_ahead_changes_nothing_and_knows_the_marks_to_come() {
     let faults = player.marks().into_iter().filter(|(_, mark)| mark.code == "powered-off").count();
     assert_eq!(faults, 2);
 }
+
+#[test]
+fn x_3_a_rate_that_is_changed_while_the_run_goes_is_an_order_on_the_tape() {
+    let produced = |rate: Option<&str>| {
+        let mut player = Player::new(document()).unwrap();
+        player.advance(at(2_000), u64::MAX);
+        if let Some(rate) = rate {
+            let rate = scenario::units::Rate::parse(rate).unwrap();
+            for node in ["orders-1", "orders-2"] {
+                let order = TapeOrder::new(Span::default(), Verb::SetRate);
+                player.order(TapeOrder { node: Some(node.to_owned()), rate: Some(rate), ..order }).unwrap();
+            }
+            assert_eq!(player.document().tape.len(), 2);
+        }
+        player.advance(at(4_500), u64::MAX);
+        let counts = |ledger: &referee::Ledger| ledger.counts().produced;
+        let state = player.state();
+        (counts(&state.log.as_ref().unwrap().ledger), counts(&state.queue.as_ref().unwrap().ledger))
+    };
+    let (log, queue) = produced(Some("60/s"));
+    assert_eq!(log, queue, "both clusters see the same messages");
+    assert!(log > 3 * produced(None).0, "{log} messages");
+}

@@ -4,7 +4,7 @@ use crate::faces::Face;
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use player::Side;
-use queue_cluster::{ConsumerView, MemberView, QueueCluster, QueueKind, QueueView, View};
+use queue_cluster::{ConsumerView, Observed, MemberView, QueueCluster, QueueKind, QueueView, View};
 use sim::story::MessageId;
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
@@ -27,6 +27,7 @@ pub(crate) fn cards(
         let mut face = Face::new(node, layout.place(node.id), world.health(node.id), now, since(node.id));
         match node.role {
             Role::Server | Role::Controller => server(&mut face, node.id, &view),
+            Role::Producer(u16::MAX) => scripted(&mut face, node.id, side),
             Role::Producer(index) => publisher(&mut face, index, &view),
             Role::Consumer(index) => consumer(&mut face, index, &view, side),
         }
@@ -186,6 +187,39 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View) {
     for (row, (line, class)) in lines.iter().enumerate() {
         face.line(row, line, class);
         face.say(line.clone());
+    }
+}
+
+/// A scripted connection: the last that it saw.
+fn scripted(face: &mut Face<'_>, node: NodeId, side: &Side<QueueCluster>) {
+    let mine = |id: NodeId| if id == node { 0 } else { usize::MAX };
+    let seen = side.cluster.observed(&mine);
+    let lines = ((face.place.h - 30.0) / 15.0).max(1.0) as usize;
+    let last: Vec<String> = seen.iter().rev().take(lines).map(|(_, _, seen)| words_of(seen)).collect();
+    if last.is_empty() {
+        face.line(0, "scripted", "quiet");
+    }
+    for (row, words) in last.iter().enumerate() {
+        face.line(row, words, if row == 0 { "label" } else { "quiet" });
+        face.say(words.clone());
+    }
+}
+
+/// What a client saw, in a few words.
+fn words_of(seen: &Observed) -> String {
+    let short = |message: &str| message.trim_end_matches('.').to_owned();
+    match seen {
+        Observed::Delivered { delivered, consumer, redelivered, .. } => {
+            format!("{} → {consumer}{}", short(delivered), if *redelivered { " again" } else { "" })
+        }
+        Observed::Got { got: Some(message), .. } => format!("got {}", short(message)),
+        Observed::Got { got: None, .. } => "got nothing".to_owned(),
+        Observed::Confirmed { confirmed, .. } => format!("{} confirmed", short(confirmed)),
+        Observed::Refused { refused, .. } => format!("{} refused", short(refused)),
+        Observed::Returned { returned, code, .. } => format!("{} returned {code}", short(returned)),
+        Observed::ConsumerCancelled { consumer_cancelled } => format!("{consumer_cancelled} cancelled"),
+        Observed::ChannelClosed { code, .. } => format!("channel closed {code}"),
+        Observed::Queue { queue, messages, .. } => format!("{queue}: {messages} ready"),
     }
 }
 

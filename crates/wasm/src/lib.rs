@@ -58,8 +58,7 @@ pub fn read_link(fragment: &str) -> Result<JsValue, JsError> {
 /// A sentence, if the text is a transcript that cannot be played.
 #[wasm_bindgen(js_name = readTranscript)]
 pub fn read_transcript(text: &str) -> Result<Option<String>, JsError> {
-    let _ = text;
-    Ok(None)
+    conform::document_of(text).map_err(|message| JsError::new(&message))
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,9 @@
 // The scenarios that come with the page, as text.
-const files = import.meta.glob(['../../../scenarios/*.json', '!../../../scenarios/digests.json'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
+const files = import.meta.glob(['../../../scenarios/*.json', '!../../../scenarios/digests.json'], {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+}) as Record<string, string>;
 
 export interface Example {
   /** The file's name without its ending. */
@@ -15,7 +19,9 @@ export const gallery: readonly Example[] = Object.entries(files)
     const title = (JSON.parse(text) as { title?: string }).title ?? name;
     return { name, title, text };
   })
-  .sort((a, b) => Number(b.name === 'one-node-lost') - Number(a.name === 'one-node-lost') || a.title.localeCompare(b.title));
+  .sort(
+    (a, b) => Number(b.name === 'one-node-lost') - Number(a.name === 'one-node-lost') || a.title.localeCompare(b.title),
+  );
 
 export function opening(): Example {
   const [first] = gallery;

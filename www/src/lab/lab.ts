@@ -2,7 +2,7 @@
 import { html, LitElement } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
-import { applyTheme, begin, open } from '../opening';
+import { applyTheme, begin, keepOffline, open } from '../opening';
 import '../panels/events';
 import '../panels/verdict';
 import type { Session } from '../session';
@@ -51,6 +51,7 @@ export class BlLab extends LitElement {
   override connectedCallback() {
     super.connectedCallback();
     applyTheme();
+    keepOffline();
     void this.openAddress();
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
     window.addEventListener('keydown', (event) => this.onKey(event));
@@ -98,7 +99,12 @@ export class BlLab extends LitElement {
     this.session = session;
     this.trouble = undefined;
     this.menu = undefined;
-    const document = JSON.parse(session.run.document()) as { title?: string; about?: string; log?: object; queue?: object };
+    const document = JSON.parse(session.run.document()) as {
+      title?: string;
+      about?: string;
+      log?: object;
+      queue?: object;
+    };
     const { title = '', about = '', log, queue } = document;
     this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
     if (title) window.document.title = `${title} · Brokerlab`;
@@ -124,7 +130,8 @@ export class BlLab extends LitElement {
 
   private onKey(event: KeyboardEvent) {
     const { session } = this;
-    const typing = event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox';
+    const typing =
+      event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox';
     if (!session || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape') this.menu = undefined;
     else if (event.key === ' ') {
@@ -210,7 +217,9 @@ export class BlLab extends LitElement {
     return html`<div class="top">
       <h1>${words.name}</h1>
       <select aria-label="Scenario" @change=${(event: Event) => {
-        const chosen = gallery.find((example) => event.target instanceof HTMLSelectElement && example.name === event.target.value);
+        const chosen = gallery.find(
+          (example) => event.target instanceof HTMLSelectElement && example.name === event.target.value,
+        );
         if (chosen) this.openText(chosen.text);
       }}>${known ? '' : html`<option selected>${this.captions.title || 'Untitled'}</option>`}
         ${gallery.map((example) => html`<option value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
@@ -236,7 +245,8 @@ export class BlLab extends LitElement {
   }
 
   private banner(session: Session) {
-    if (session.failure !== undefined) return html`<p class="banner bad" role="alert">${words.gone} ${session.failure}</p>`;
+    if (session.failure !== undefined)
+      return html`<p class="banner bad" role="alert">${words.gone} ${session.failure}</p>`;
     const agrees = session.agrees();
     if (agrees === false) return html`<p class="banner bad" role="alert">${words.rulesChanged}</p>`;
     return '';
@@ -248,9 +258,10 @@ export class BlLab extends LitElement {
       ['events', words.events],
     ];
     return html`<div class="panel"><div class="tabs" role="tablist">${tabs.map(
-      ([tab, name]) => html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => {
-        this.tab = tab;
-      }}>${name}</button>`,
+      ([tab, name]) =>
+        html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => {
+          this.tab = tab;
+        }}>${name}</button>`,
     )}</div>
       ${this.tab === 'verdict' ? html`<bl-verdict .session=${session}></bl-verdict>` : html`<bl-events .session=${session}></bl-events>`}
     </div>`;

@@ -6,7 +6,12 @@ import type { Session } from '../session';
 import { type DeedName, deeds, words } from '../words';
 
 export class BlNodeMenu extends LitElement {
-  static override properties = { session: { attribute: false }, side: { type: Number }, card: { attribute: false }, refused: { state: true } };
+  static override properties = {
+    session: { attribute: false },
+    side: { type: Number },
+    card: { attribute: false },
+    refused: { state: true },
+  };
   declare session: Session | undefined;
   declare side: Side;
   declare card: Card | undefined;
@@ -62,14 +67,19 @@ export class BlNodeMenu extends LitElement {
       ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
       : [
           ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
-          [this.side === 0 ? 'max.poll.records' : 'prefetch', '10', (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) })],
+          [
+            this.side === 0 ? 'max.poll.records' : 'prefetch',
+            '10',
+            (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) }),
+          ],
         ];
     return fields.map(
-      ([name, example, make]) => html`<form class="form" @submit=${(event: SubmitEvent) => {
-        event.preventDefault();
-        const input = event.target instanceof HTMLFormElement ? event.target.elements.namedItem('value') : null;
-        if (input instanceof HTMLInputElement) this.order(make(input.value.trim()));
-      }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>Set</button></form>`,
+      ([name, example, make]) =>
+        html`<form class="form" @submit=${(event: SubmitEvent) => {
+          event.preventDefault();
+          const input = event.target instanceof HTMLFormElement ? event.target.elements.namedItem('value') : null;
+          if (input instanceof HTMLInputElement) this.order(make(input.value.trim()));
+        }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>Set</button></form>`,
     );
   }
 
@@ -80,7 +90,10 @@ export class BlNodeMenu extends LitElement {
       <p>${card.says}</p>
       <ul>${deeds
         .filter(({ order }) => this.fits(order, card))
-        .map(({ order, label, hint }) => html`<li><button title=${hint} @click=${() => this.deed(order, card.name)}>${label}</button></li>`)}</ul>
+        .map(
+          ({ order, label, hint }) =>
+            html`<li><button title=${hint} @click=${() => this.deed(order, card.name)}>${label}</button></li>`,
+        )}</ul>
       ${this.form(card)}
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
   }

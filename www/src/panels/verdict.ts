@@ -58,7 +58,9 @@ export class BlVerdict extends LitElement {
     const series = session.run.series(side);
     const buckets = series.length / 5;
     const all = Math.max(1, session.transport.end / 0.25e9);
-    const means = Array.from({ length: buckets }, (_, place) => ((series[place * 5 + 2] ?? 0) > 0 ? (series[place * 5 + 3] ?? 0) : null));
+    const means = Array.from({ length: buckets }, (_, place) =>
+      (series[place * 5 + 2] ?? 0) > 0 ? (series[place * 5 + 3] ?? 0) : null,
+    );
     const top = Math.max(1, ...means.map((mean) => mean ?? 0));
     let path = '';
     let pen = 'M';
@@ -70,7 +72,9 @@ export class BlVerdict extends LitElement {
       path += `${pen}${((place / all) * 600).toFixed(1)} ${(42 - (mean / top) * 38).toFixed(1)}`;
       pen = 'L';
     });
-    const faults = session.marks.filter((mark) => mark.kind === 'fault' && mark.cluster === (side === 0 ? 'log' : 'queue'));
+    const faults = session.marks.filter(
+      (mark) => mark.kind === 'fault' && mark.cluster === (side === 0 ? 'log' : 'queue'),
+    );
     return html`<figure class="spark"><figcaption>${words.perProcess}, ${millis(top)} at the top</figcaption>
       <svg viewBox="0 0 600 44" preserveAspectRatio="none" aria-hidden="true">
         ${faults.map((mark) => {

@@ -1,10 +1,10 @@
 // A cluster's stage: nodes and links as SVG, what flies on a canvas over it. It shows; the scene decides what.
 import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import type { Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
 import type { Link } from '../gen/Link';
 import type { Picture } from '../gen/Picture';
 import type { Shape } from '../gen/Shape';
-import type { Side } from '../engine/engine';
 import type { Session } from '../session';
 import { words } from '../words';
 

@@ -57,7 +57,8 @@ export class BlTransport extends LitElement {
   }
 
   private readonly seek = (event: Event) => {
-    if (event.target instanceof HTMLInputElement) this.session?.act({ do: 'seek', to: Number(event.target.value) * 1e6 });
+    if (event.target instanceof HTMLInputElement)
+      this.session?.act({ do: 'seek', to: Number(event.target.value) * 1e6 });
   };
 
   private readonly setSpeed = (event: Event) => {

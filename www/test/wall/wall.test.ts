@@ -56,7 +56,9 @@ describe('the wall', () => {
   });
 
   it('says what is wrong with a document, a link and an order, and stays usable', () => {
-    expect(() => new Lab('{"brokerlab": 1, "lenght": "4s"}')).toThrow(/`lenght` is not known here.*did you mean `length`/);
+    expect(() => new Lab('{"brokerlab": 1, "lenght": "4s"}')).toThrow(
+      /`lenght` is not known here.*did you mean `length`/,
+    );
     expect(() => readLink('#1.AAAA')).toThrow(/damaged/);
     const lab = new Lab(text('one-node-lost'));
     expect(() => lab.order('{"order": "kill", "node": "broker-11"}')).toThrow(/did you mean `broker-1`/);
