@@ -140,6 +140,9 @@ impl Server {
             known.heard = fx.now();
             if std::mem::replace(&mut known.suspected, false) {
                 let boot = known.boot;
+                // It was only slow: the elections that its silence called for are off.
+                let led = self.replicas.values_mut().filter(|replica| replica.raft.leader() == Some(peer.0));
+                led.for_each(|replica| replica.armed = false);
                 self.tell_led_queues(&Ask::NodeUp { node: peer, boot }, fx);
             }
         }

@@ -58,7 +58,8 @@ impl Server {
         }
         let (role, leader) = (replica.raft.role(), replica.raft.leader());
         let restart = output.restart_timer;
-        if leader.is_some() && leader != had_leader {
+        if leader.is_some() && (leader != had_leader || restart) {
+            // The leader was heard: nobody needs another one.
             replica.armed = false;
         }
         if output.changed {

@@ -327,3 +327,16 @@ fn r_n1_a_closed_connection_between_nodes_is_seen_at_once_and_silence_after_net_
     story.run(seconds(40));
     assert!(!story.marks("node-lost").is_empty());
 }
+
+#[test]
+fn a_follower_that_slept_does_not_unseat_the_leader() {
+    let mut story = Story::new(19, &config("quorum"), &workload(50, None, Nanos::millis(1)));
+    story.run(seconds(3));
+    let term = |story: &Story| story.cluster.view().queues[0].members.iter().map(|member| member.term).max();
+    let before = term(&story);
+    story.cluster.world_mut().pause(NodeId(2));
+    story.run(seconds(8));
+    story.cluster.world_mut().resume(NodeId(2));
+    story.run(seconds(10));
+    assert_eq!((story.leader(), term(&story)), (Some(0), before));
+}
