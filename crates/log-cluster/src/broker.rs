@@ -139,9 +139,9 @@ impl Broker {
         if self.control.candidate == Some(peer) {
             self.lose_controller(None, fx);
         }
+        self.fetch_failed(peer, fx);
         if fetches {
             self.dialer.lost(peer, fx);
-            self.fetch_failed(peer, fx);
         } else if peer < self.layout.brokers || self.layout.voters.contains(&peer) {
             self.dialer.forget(peer, fx);
         }

@@ -286,6 +286,10 @@ impl Log {
     /// Drops all records from `offset` on; a batch that straddles it goes as a whole. Answers how many records went.
     pub fn truncate(&mut self, offset: u64, now: Time) -> u64 {
         let before = self.end;
+        // Epochs that began here or later are forgotten even if they have no records: a follower that names one of
+        // them would be told to truncate for ever.
+        let kept = offset.min(self.end);
+        self.epochs.retain(|(_, from)| *from < kept);
         if offset >= self.end {
             return 0;
         }

@@ -12,7 +12,7 @@ const ALL: [&str; 6] = ["broker-1", "broker-2", "broker-3", "controller-1", "con
 /// Breaks one thing, and mends it after a while; one machine at a time loses power.
 fn disturb(story: &mut Story, dice: &mut Dice) {
     let any = |dice: &mut Dice| ALL[dice.below(6) as usize];
-    let wait = 1_000 + dice.below(14_000);
+    let wait = 5_000 + dice.below(10_000);
     match dice.below(5) {
         0 => {
             let node = any(dice);
