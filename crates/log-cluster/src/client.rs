@@ -171,6 +171,8 @@ impl<A> Client<A> {
         let known = self.image.brokers.is_empty() || self.image.brokers.get(&broker).is_some_and(|b| !b.fenced);
         if known || self.wants_metadata {
             self.dialer.woke(broker, fx);
+            // It could not be reached for a while: perhaps the metadata names others by now.
+            self.refresh(fx);
         } else {
             self.dialer.forget(broker, fx);
         }

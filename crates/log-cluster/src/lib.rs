@@ -29,6 +29,7 @@ mod membership;
 pub mod partitioner;
 mod produce;
 mod producer;
+mod producer_outcome;
 mod replica;
 mod replica_fetch;
 mod rpc;

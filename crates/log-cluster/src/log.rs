@@ -411,3 +411,7 @@ fn find(entries: &Pages<Entry>, offset: u64) -> usize {
 pub(crate) fn next_sequence(sequence: u32, by: u32) -> u32 {
     sequence.wrapping_add(by) & 0x7FFF_FFFF
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -45,12 +45,12 @@ pub struct Producer {
     pub(crate) ids: Sequences,
     drain_from: BTreeMap<u16, u32>,
     /// Partitions with a batch under way, when only one request may be.
-    muted: BTreeSet<u32>,
+    pub(crate) muted: BTreeSet<u32>,
     pump_alarm: Option<(Time, Alarm)>,
     source_alarm: Option<Alarm>,
     closing: bool,
     born: bool,
-    retry_told: Option<Code>,
+    pub(crate) retry_told: Option<Code>,
 }
 
 impl Producer {
@@ -527,118 +527,9 @@ impl Producer {
         self.pump(fx);
     }
 
-    fn finish(&mut self, bundle: &Bundle) {
+    pub(crate) fn finish(&mut self, bundle: &Bundle) {
         self.muted.remove(&bundle.partition);
         self.gathered.release(bundle);
-    }
-
-    /// A batch was answered, or its connection was lost (K-P4).
-    fn settle(&mut self, mut bundle: Bundle, result: Result<u64, Code>, fx: &mut Fx<'_>) {
-        self.muted.remove(&bundle.partition);
-        let code = match result {
-            Ok(_) => {
-                self.retry_told = None;
-                self.ids.acknowledged(bundle.partition, bundle.stamp(), bundle.count());
-                for id in bundle.messages(self.index) {
-                    fx.note(Note::Life(id, Life::Acknowledged, Rule("K-A1")));
-                }
-                return self.finish(&bundle);
-            }
-            Err(code) => code,
-        };
-        if matches!(code, Code::NotLeaderOrFollower | Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch) {
-            self.client.refresh(fx);
-        }
-        if code == Code::MessageTooLarge && bundle.count() > 1 {
-            self.ids.split(bundle.partition, bundle.stamp(), bundle.count());
-            for half in bundle.split().into_iter().rev() {
-                self.gathered.put_back(half);
-            }
-            return;
-        }
-        let now = fx.now();
-        let too_old = now.since(bundle.created) >= millis(self.config.delivery_timeout_ms);
-        let tries_left = i64::from(bundle.attempts) <= self.config.retries;
-        let retriable = !matches!(code, Code::MessageTooLarge | Code::InvalidProducerEpoch);
-        if too_old || !tries_left || !retriable {
-            return self.give_up(bundle, if too_old { Code::Timeout } else { code }, fx);
-        }
-        if code == Code::OutOfOrderSequence {
-            if self.ids.is_hopeless(bundle.partition, bundle.stamp(), bundle.renumbered) {
-                self.raise_epoch(bundle.partition, Some(&mut bundle), fx);
-            }
-        } else if self.retry_told != Some(code) {
-            self.retry_told = Some(code);
-            let values = vec![self.client.layout.name(fx.me().0), code.name().to_owned()];
-            fx.mark(MarkKind::Refusal, "producer-retries", values, Rule("K-P4"));
-        }
-        bundle.last_try = now;
-        self.gathered.put_back(bundle);
-    }
-
-    /// K-I4: the sequences of a partition begin anew, under a higher epoch.
-    fn raise_epoch(&mut self, partition: u32, other: Option<&mut Bundle>, fx: &mut Fx<'_>) {
-        let epoch = self.ids.raise(partition);
-        let mut all: Vec<&mut Bundle> = Vec::new();
-        for asked in self.client.all_waiting_mut() {
-            if let Asked::Batches(bundles) = asked {
-                all.extend(bundles.iter_mut().filter(|bundle| bundle.partition == partition));
-            }
-        }
-        all.extend(self.gathered.queues[partition as usize].iter_mut().filter(|bundle| bundle.sealed.is_some()));
-        all.extend(other);
-        all.sort_by_key(|bundle| bundle.stamp().map(|stamp| stamp.first));
-        for bundle in all {
-            let stamp = self.ids.stamp(partition, bundle.count());
-            bundle.restamp(stamp);
-        }
-        let values = vec![self.client.layout.name(fx.me().0), epoch.to_string()];
-        fx.mark(MarkKind::Change, "producer-epoch", values, Rule("K-I4"));
-    }
-
-    fn give_up(&mut self, bundle: Bundle, code: Code, fx: &mut Fx<'_>) {
-        self.ids.given_up(bundle.partition, bundle.stamp());
-        for id in bundle.messages(self.index) {
-            fx.note(Note::Life(id, Life::Refused, Rule("K-P4")));
-        }
-        let name = self.client.layout.name(fx.me().0);
-        let values = vec![name, bundle.count().to_string(), code.name().to_owned()];
-        fx.mark(MarkKind::Refusal, "producer-gives-up", values, Rule("K-P4"));
-        self.finish(&bundle);
-    }
-
-    fn next_expiry(&self) -> Option<Time> {
-        let limit = millis(self.config.delivery_timeout_ms);
-        let under_way = self.client.all_waiting().filter_map(|asked| match asked {
-            Asked::Batches(bundles) => bundles.iter().map(|bundle| bundle.created).min(),
-            Asked::ProducerId => None,
-        });
-        let heads = self.gathered.queues.iter().filter_map(|queue| queue.front().map(|head| head.created));
-        heads.chain(under_way).min().map(|created| created + limit)
-    }
-
-    /// K-P4: what is older than `delivery.timeout.ms` is given up, under way or not.
-    fn expire(&mut self, fx: &mut Fx<'_>) {
-        let now = fx.now();
-        if self.next_expiry().is_none_or(|at| at > now) {
-            return;
-        }
-        let limit = millis(self.config.delivery_timeout_ms);
-        let old = |bundle: &Bundle| now.since(bundle.created) >= limit;
-        let mut expired = Vec::new();
-        for queue in &mut self.gathered.queues {
-            while queue.front().is_some_and(old) {
-                expired.extend(queue.pop_front());
-            }
-        }
-        for asked in self.client.all_waiting_mut() {
-            if let Asked::Batches(bundles) = asked {
-                expired.extend(bundles.extract_if(.., |bundle| old(bundle)));
-            }
-        }
-        for bundle in expired {
-            self.give_up(bundle, Code::Timeout, fx);
-        }
     }
 
     /// Records sent and not answered.
