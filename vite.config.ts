@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -11,12 +11,17 @@ function offline(): Plugin {
   return {
     name: 'offline',
     apply: 'build',
-    generateBundle(_, bundle) {
-      const kept = readdirSync(page('public')).concat(Object.keys(bundle));
-      const hash = createHash('sha256').update(kept.join()).digest('hex').slice(0, 12);
-      const source = readFileSync(page('src/offline.js'), 'utf8');
-      const files = JSON.stringify(['./', ...kept.filter((file) => file !== 'example.html').map((file) => `./${file}`)]);
-      this.emitFile({ type: 'asset', fileName: 'offline.js', source: source.replace('VERSION', `'${hash}'`).replace('FILES', files) });
+    // After everything is written: what the bundler takes back at the end must not be on the list.
+    writeBundle({ dir = '' }) {
+      const all = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      const names = all.map((entry) => relative(dir, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+      const kept = names.filter((name) => name !== 'example.html' && name !== 'offline.js').sort();
+      const hash = createHash('sha256');
+      for (const name of kept) hash.update(name).update(readFileSync(join(dir, name)));
+      const source = readFileSync(page('src/offline.js'), 'utf8')
+        .replace('VERSION', `'${hash.digest('hex').slice(0, 12)}'`)
+        .replace('FILES', JSON.stringify(['./', ...kept.map((name) => `./${name}`)]));
+      writeFileSync(join(dir, 'offline.js'), source);
     },
   };
 }
@@ -25,6 +30,7 @@ function offline(): Plugin {
 export default defineConfig({
   root: 'www',
   base: './',
+  cacheDir: '../node_modules/.vite',
   plugins: [offline()],
   build: {
     outDir: '../dist',

@@ -182,7 +182,7 @@ describe('the lab', () => {
       document.querySelector('[data-node="broker-2"]')?.getAttribute('aria-label')?.includes('paused'),
     );
     await page.locator('.link-hit').first().dispatchEvent('click');
-    await page.waitForSelector('.link.cut');
+    await page.waitForSelector('.link.cut', { state: 'attached' });
     await page.keyboard.press('z');
     await page.waitForFunction(() => document.querySelector('.link.cut') === null);
     expect(await says(page, 'broker-2')).toContain('paused');

@@ -36,6 +36,8 @@ export class Session {
   private pending: Change = { moved: true, tape: true };
   private known = false;
   private visible = true;
+  /** Whether the handle was given back. */
+  closed = false;
 
   constructor(text: string, options: { speed: number; playing: boolean; promised?: string | undefined }) {
     this.run = openDocument(text);
@@ -125,6 +127,7 @@ export class Session {
   }
 
   close(): void {
+    this.closed = true;
     cancelAnimationFrame(this.frame);
     this.listeners.clear();
     this.painters.clear();

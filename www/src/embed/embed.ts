@@ -51,9 +51,9 @@ export class BlEmbed extends LitElement {
         ${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
         ${this.sides.queue ? html`<div class="side queue-side"><header><h2>${words.queue}</h2></header><bl-stage .side=${1} .session=${session}></bl-stage></div>` : ''}
       </main>
-      <bl-transport minimal .session=${session}></bl-transport>
-      <div class="foot"><bl-verdict minimal .session=${session}></bl-verdict>
-        <a href=${`./index.html${location.hash}`} target="_blank" rel="noopener">${words.openInLab} ↗</a></div>`;
+      <bl-transport role="region" aria-label=${words.time} minimal .session=${session}></bl-transport>
+      <footer class="foot"><bl-verdict minimal .session=${session}></bl-verdict>
+        <a href=${`./index.html${location.hash}`} target="_blank" rel="noopener">${words.openInLab} ↗</a></footer>`;
   }
 }
 

@@ -214,7 +214,7 @@ export class BlLab extends LitElement {
 
   private top(session: Session) {
     const known = gallery.find((example) => example.title === this.captions.title);
-    return html`<div class="top">
+    return html`<header class="top">
       <h1>${words.name}</h1>
       <select aria-label="Scenario" @change=${(event: Event) => {
         const chosen = gallery.find(
@@ -235,7 +235,7 @@ export class BlLab extends LitElement {
         <button aria-label=${words.theme} title=${words.theme} @click=${() => this.switchTheme()}>◐</button>
         <button class="filled" @click=${() => void this.share()}>${words.share}</button>
       </div>
-    </div>`;
+    </header>`;
   }
 
   private side(side: Side, session: Session) {
@@ -257,14 +257,14 @@ export class BlLab extends LitElement {
       ['verdict', words.verdict],
       ['events', words.events],
     ];
-    return html`<div class="panel"><div class="tabs" role="tablist">${tabs.map(
+    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${tabs.map(
       ([tab, name]) =>
         html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => {
           this.tab = tab;
         }}>${name}</button>`,
     )}</div>
       ${this.tab === 'verdict' ? html`<bl-verdict .session=${session}></bl-verdict>` : html`<bl-events .session=${session}></bl-events>`}
-    </div>`;
+    </section>`;
   }
 
   override render() {
@@ -283,7 +283,7 @@ export class BlLab extends LitElement {
         ${this.menu ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
         ${this.banner(session)}
       </main>
-      <bl-transport .session=${session} title=${words.keyboard}></bl-transport>
+      <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>
       ${this.panel(session)}
       <div class="sr live" aria-live="polite"></div>`;
   }

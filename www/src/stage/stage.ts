@@ -64,7 +64,7 @@ export class BlStage extends LitElement {
   private leave() {
     for (const stop of this.stops) stop();
     this.stops = [];
-    this.attached?.run.detach(this.side);
+    if (this.attached?.closed === false) this.attached.run.detach(this.side);
     this.attached = undefined;
   }
 
@@ -84,13 +84,14 @@ export class BlStage extends LitElement {
   }
 
   private relayout() {
-    if (!this.attached || this.size.width < 40 || this.size.height < 40) return;
+    if (!this.attached || this.attached.closed || this.size.width < 40 || this.size.height < 40) return;
     this.attached.run.layout(this.side, this.size.width, this.size.height);
     this.look();
   }
 
   private look() {
-    this.picture = this.attached?.run.picture(this.side) ?? null;
+    if (this.attached?.closed !== false) return;
+    this.picture = this.attached.run.picture(this.side);
     this.requestUpdate();
   }
 
@@ -127,10 +128,11 @@ export class BlStage extends LitElement {
   }
 
   private card(card: Card) {
-    return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'} role="button" tabindex="0" aria-label=${card.says}
-      data-node=${card.name} @click=${() => this.choose(card)}
-      @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}>
-      ${card.shapes.map(shape)}</g>`;
+    // The face is drawn; what it says is the name of the one thing over it that is focused and clicked.
+    const { x, y, w, h } = card.place;
+    return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'}><g aria-hidden="true">${card.shapes.map(shape)}</g>
+      <rect class="hit" role="button" tabindex="0" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
+        @click=${() => this.choose(card)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}></rect></g>`;
   }
 
   override render() {
