@@ -1,7 +1,7 @@
 // Every text of the page, in one place, ready to be translated.
 export const words = {
   name: 'Brokerlab',
-  what: 'What happens to your messages when a node dies? Click one to break it; drag the time line to rewind.',
+  what: 'What happens to your messages when a node dies? Click one and see.',
   log: 'Log',
   queue: 'Queues',
   share: 'Share',

@@ -117,3 +117,14 @@ fn x_3_a_rate_that_is_changed_while_the_run_goes_is_an_order_on_the_tape() {
     assert_eq!(log, queue, "both clusters see the same messages");
     assert!(log > 3 * produced(None).0, "{log} messages");
 }
+
+#[test]
+fn x_5_all_chance_comes_from_the_seed() {
+    let with_seed = |seed| {
+        let mut document = document();
+        document.seed = seed;
+        whole(&document, at(6_000))
+    };
+    assert_eq!(with_seed(7), with_seed(7));
+    assert_ne!(with_seed(7).0, with_seed(8).0);
+}

@@ -57,7 +57,8 @@ impl<'a> Face<'a> {
             Health::PoweredOff => "card off",
         };
         face.pen.rect(place, 6.0, class);
-        face.pen.text(place.x + 10.0, place.y + 19.0, fitted(&node.name, face.name_room(), 13.0), "name", "start");
+        let (top, class) = if node.role == Role::Controller { (15.0, "name small") } else { (19.0, "name") };
+        face.pen.text(place.x + 10.0, place.y + top, fitted(&node.name, place.w - 14.0, 12.5), class, "start");
         if health != Health::Running {
             let down = since.map(|since| now.since(since)).filter(|down| *down > Nanos::ZERO);
             let words = match down {
@@ -78,10 +79,6 @@ impl<'a> Face<'a> {
             }
         }
         face
-    }
-
-    fn name_room(&self) -> f32 {
-        self.place.w - 20.0
     }
 
     fn is_tall(&self) -> bool {
@@ -111,6 +108,8 @@ impl<'a> Face<'a> {
         self.says.push(words.to_owned());
         let Rect { x, y, w, .. } = self.place;
         if self.is_tall() {
+            // No pill under the name: the words alone, in the colour of what they mean.
+            let class = if class == "badge filled" { "leads" } else { class };
             self.pen.text(x + 10.0, y + 35.0, fitted(words, w - 20.0, 12.0), class, "start");
             return;
         }

@@ -22,6 +22,7 @@ pub struct Layout {
     tall: f32,
     places: Vec<Rect>,
     servers: Vec<NodeId>,
+    controllers: Vec<NodeId>,
 }
 
 /// A curve: from, by, to. What flies is between the ends in proportion to its time.
@@ -45,7 +46,14 @@ impl Layout {
         let producers: Vec<NodeId> = of(|role| matches!(role, Role::Producer(_))).collect();
         let consumers: Vec<NodeId> = of(|role| matches!(role, Role::Consumer(_))).collect();
         let tall = (44.0 + 24.0 * rows as f32).clamp(64.0, 168.0);
-        let mut layout = Layout { width, height, tall, places: vec![Rect::default(); nodes.len()], servers };
+        let mut layout = Layout {
+            width,
+            height,
+            tall,
+            places: vec![Rect::default(); nodes.len()],
+            servers,
+            controllers: controllers.clone(),
+        };
         if width < NARROW {
             layout.in_rows(&controllers, &producers, &consumers);
         } else {
@@ -124,20 +132,27 @@ impl Layout {
     #[must_use]
     pub fn curve(&self, from: NodeId, to: NodeId) -> Curve {
         let (a, b) = (self.place(from), self.place(to));
-        let blocked = self
-            .servers
-            .iter()
-            .any(|node| *node != from && *node != to && crosses(a.center(), b.center(), self.place(*node)));
-        if blocked && self.servers.contains(&from) {
-            return self.around(a, b, from < to);
+        let both_serve = self.servers.contains(&from) && self.servers.contains(&to);
+        if both_serve {
+            let between = |node: &&NodeId| **node != from && **node != to;
+            if self.servers.iter().filter(between).any(|node| crosses(a.center(), b.center(), self.place(*node))) {
+                return self.around(a, b, from < to);
+            }
+            return straight(edge(a, b.center()), edge(b, a.center()), 9.0);
         }
-        let (start, end) = (edge(a, b.center()), edge(b, a.center()));
-        let (dx, dy) = (end.0 - start.0, end.1 - start.1);
-        let length = (dx * dx + dy * dy).sqrt().max(1.0);
-        let apart = if self.servers.contains(&from) && self.servers.contains(&to) { 9.0 } else { 3.5 };
-        let (ox, oy) = (-dy / length * apart, dx / length * apart);
-        let (start, end) = ((start.0 + ox, start.1 + oy), (end.0 + ox, end.1 + oy));
-        [start, ((start.0 + end.0) / 2.0, (start.1 + end.1) / 2.0), end]
+        let (upper, lower) = if a.center().1 <= b.center().1 { (a, b) } else { (b, a) };
+        if self.controllers.contains(&from) != self.controllers.contains(&to) && self.is_wide() {
+            // Along the gutter between the servers and their clients, so that no server is crossed.
+            let gutter = self.servers.first().map_or(0.0, |node| self.place(*node).x_end()) + 34.0;
+            let (high, low) = ((upper.x_end(), upper.center().1), (lower.center().0 + lower.w * 0.3, lower.y));
+            let by = (gutter, (high.1 + low.1) / 2.0 + 24.0);
+            return if self.controllers.contains(&to) { [high, by, low] } else { [low, by, high] };
+        }
+        straight(facing(a, b, self.is_wide()), facing(b, a, self.is_wide()), 3.5)
+    }
+
+    fn is_wide(&self) -> bool {
+        self.width >= NARROW
     }
 
     /// Past the servers between: on one side there, on the other side back.
@@ -156,6 +171,25 @@ impl Layout {
     #[must_use]
     pub fn way(&self, flight: &Flight) -> Curve {
         self.curve(flight.from, flight.to)
+    }
+}
+
+/// A straight way, a little to the right of the line so that the way back does not cover it.
+fn straight(start: (f32, f32), end: (f32, f32), apart: f32) -> Curve {
+    let (dx, dy) = (end.0 - start.0, end.1 - start.1);
+    let length = (dx * dx + dy * dy).sqrt().max(1.0);
+    let (ox, oy) = (-dy / length * apart, dx / length * apart);
+    let (start, end) = ((start.0 + ox, start.1 + oy), (end.0 + ox, end.1 + oy));
+    [start, ((start.0 + end.0) / 2.0, (start.1 + end.1) / 2.0), end]
+}
+
+/// The middle of the side of `r` that looks at `other`: left or right on a wide stage, top or bottom on a narrow one.
+fn facing(r: Rect, other: Rect, wide: bool) -> (f32, f32) {
+    let (x, y) = r.center();
+    if wide {
+        (if other.center().0 > x { r.x + r.w } else { r.x }, y)
+    } else {
+        (x, if other.center().1 > y { r.y + r.h } else { r.y })
     }
 }
 

@@ -18,6 +18,7 @@ pub use svg::{STYLE, figure};
 
 use player::{Cluster, Player, Side};
 use sim::story::MarkKind;
+use sim::workload::Role;
 use sim::{NodeId, Time};
 
 /// Which cluster.
@@ -75,7 +76,9 @@ fn down_since<C: Cluster>(side: &Side<C>, node: NodeId) -> Option<Time> {
 
 fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[sim::workload::NodeInfo], layout: &Layout) -> Vec<Link> {
     let name = |node: NodeId| nodes.get(node.index()).map(|node| node.name.clone()).unwrap_or_default();
-    let mut pairs: Vec<(NodeId, NodeId)> = world.connections().collect();
+    // Controllers talk to everyone: their links are drawn only where they are cut.
+    let quiet = |node: NodeId| nodes.get(node.index()).is_some_and(|info| info.role == Role::Controller);
+    let mut pairs: Vec<(NodeId, NodeId)> = world.connections().filter(|(a, b)| !quiet(*a) && !quiet(*b)).collect();
     pairs.extend(world.cuts().map(|(a, b)| (a.min(b), a.max(b))));
     pairs.sort_unstable();
     pairs.dedup();

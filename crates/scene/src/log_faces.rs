@@ -161,7 +161,7 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
         } else {
             (format!("epoch {}", controller.epoch), "quiet small")
         };
-        face.pen.text(x + 10.0, y + 30.0, words.clone(), class, "start");
+        face.pen.text(x + 10.0, y + 30.0, fitted(&words, face.place.w - 14.0, 12.0), class, "start");
         face.say(words);
     }
 }

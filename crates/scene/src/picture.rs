@@ -17,6 +17,12 @@ pub struct Rect {
 }
 
 impl Rect {
+    /// The right edge.
+    #[must_use]
+    pub fn x_end(self) -> f32 {
+        self.x + self.w
+    }
+
     /// The middle.
     #[must_use]
     pub fn center(self) -> (f32, f32) {

@@ -4,7 +4,7 @@ use crate::faces::Face;
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use player::Side;
-use queue_cluster::{ConsumerView, Observed, MemberView, QueueCluster, QueueKind, QueueView, View};
+use queue_cluster::{ConsumerView, MemberView, Observed, QueueCluster, QueueKind, QueueView, View};
 use sim::story::MessageId;
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};

@@ -1,4 +1,5 @@
-//! Machines: cores, lanes (what runs on one core at a time), and a disk with a page cache.
+//! Machines: cores, lanes (what runs on one core at a time), and a disk with a page cache. What is written and what
+//! is flushed are kept apart; what is visible is the broker's affair.
 
 use crate::{Nanos, Time};
 
