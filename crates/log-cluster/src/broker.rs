@@ -1,7 +1,7 @@
 //! A broker: what it is made of, and how its events are shared out among its parts.
 
 use crate::cluster::Node;
-use crate::config::millis;
+use crate::config::{Acks, millis};
 use crate::control_link::ControlLink;
 use crate::coordinator::Coordinator;
 use crate::dialer::Dialer;
@@ -45,6 +45,8 @@ pub(crate) struct Broker {
     pub produces: BTreeMap<u16, ProduceWait>,
     /// Produce requests behind one that waits.
     pub queued: BTreeMap<u16, VecDeque<(Ticket, Rc<Produce>)>>,
+    /// Produce requests without answers (acks=0) that wait for their turn on a core: nobody else has them.
+    pub accepted: BTreeMap<(u16, Ticket), Rc<Produce>>,
     pub fetches: BTreeMap<u16, FetchWait>,
     pub coordinator: Coordinator,
     pub dialer: Dialer,
@@ -70,6 +72,7 @@ impl Broker {
             fetchers: BTreeMap::new(),
             produces: BTreeMap::new(),
             queued: BTreeMap::new(),
+            accepted: BTreeMap::new(),
             fetches: BTreeMap::new(),
             coordinator: Coordinator::default(),
             dialer: Dialer::new(Nanos::millis(50), Nanos::secs(1), wake),
@@ -102,6 +105,7 @@ impl Broker {
             }
         }
         self.replicas.values_mut().for_each(Replica::recover);
+        self.accepted.clear();
     }
 
     pub fn stop(&mut self, fx: &mut Fx<'_>) {
@@ -155,7 +159,12 @@ impl Broker {
         }
         let costs = &self.layout.costs;
         let bytes = match &request {
-            Request::Produce(produce) => produce.batches.iter().map(|(_, batch)| u64::from(batch.bytes)).sum(),
+            Request::Produce(produce) => {
+                if produce.acks == Acks::None {
+                    self.accepted.insert((from, ticket), produce.clone());
+                }
+                produce.batches.iter().map(|(_, batch)| u64::from(batch.bytes)).sum()
+            }
             Request::Fetch(_) => 0,
             _ => return self.serve(from, ticket, request, fx),
         };
@@ -170,7 +179,10 @@ impl Broker {
                 self.answer(from, ticket, answer, 500, Look::plain(FlightKind::Control), fx);
             }
             Request::InitProducer => self.want_producer_id(from, ticket, fx),
-            Request::Produce(produce) => self.on_produce(from, ticket, produce, fx),
+            Request::Produce(produce) => {
+                self.accepted.remove(&(from, ticket));
+                self.on_produce(from, ticket, produce, fx);
+            }
             Request::Fetch(fetch) => self.on_fetch(from, ticket, fetch, fx),
             Request::ListOffset(slot, which) => self.list_offset(from, ticket, slot, which, fx),
             Request::FindCoordinator(group) => self.find_coordinator(from, ticket, &group, fx),

@@ -7,14 +7,17 @@ use crate::consumer::Consumer;
 use crate::controller::Controller;
 use crate::image::Image;
 use crate::layout::Slot;
+use crate::log::Entry;
 use crate::producer::Producer;
 use crate::replica::Replica;
+use crate::rpc::{Message, Produce, Request, Response};
 use crate::view::{
     AssignedView, BrokerView, ConsumerView, ControllerView, GroupView, PartitionView, ProducerView, Registration,
     ReplicaView, ServerView, TopicView, View,
 };
 use sim::NodeId;
 use sim::story::MessageId;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl LogCluster {
@@ -50,14 +53,20 @@ impl LogCluster {
         self.brokers().find(|known| known.me == broker)?.replicas.get(&slot)
     }
 
-    /// Whose logs a partition's records can still be read from: its leader's, or, while it has none, those that may
-    /// come to lead (K-E1, K-E2).
+    /// Whose logs a partition's records can still be read from: its leader's; or, while that one is away or does not
+    /// know yet that it leads, those of all that may come to lead (K-E1, K-E2).
     fn sources(&self, image: &Image, slot: Slot) -> Vec<&Replica> {
         let Some(state) = image.partition(slot) else { return Vec::new() };
-        let mut brokers: Vec<u16> = match state.leader {
-            Some(leader) => vec![leader],
-            None => state.isr.iter().chain(&state.elr).chain(&state.last_known_elr).copied().collect(),
-        };
+        let alive = |broker: u16| self.world().health(NodeId(broker)).is_alive();
+        if let Some(leader) = state.leader.filter(|leader| alive(*leader))
+            && let Some(replica) = self.replica(leader, slot)
+            && replica.leads().is_some()
+        {
+            return vec![replica];
+        }
+        let any = state.replicas.iter().filter(|_| self.layout.topic(slot).unclean);
+        let named = state.leader.iter().chain(&state.isr).chain(&state.elr).chain(&state.last_known_elr);
+        let mut brokers: Vec<u16> = named.chain(any).copied().collect();
         brokers.sort_unstable();
         brokers.dedup();
         brokers.into_iter().filter_map(|broker| self.replica(broker, slot)).collect()
@@ -83,28 +92,78 @@ impl LogCluster {
         found
     }
 
+    /// Messages on their way into a topic: in producers' hands, to be sent or sent again, and in requests that nobody
+    /// has appended yet.
+    fn incoming(&self) -> Vec<(u32, MessageId)> {
+        let mut found = Vec::new();
+        for node in self.world().processes() {
+            match node {
+                Node::Producer(producer) => {
+                    if let Some(topic) = self.layout.topics.iter().position(|topic| topic.first == producer.first) {
+                        producer.held(&mut |id| found.push((topic as u32, id)));
+                    }
+                }
+                Node::Server(server) => {
+                    let accepted = server.broker.iter().flat_map(|broker| broker.accepted.values());
+                    accepted.for_each(|produce| self.requested(produce, &mut found));
+                }
+                Node::Consumer(_) => {}
+            }
+        }
+        for message in self.world().messages() {
+            if let Message::Ask(_, Request::Produce(produce)) = message {
+                self.requested(produce, &mut found);
+            }
+        }
+        found
+    }
+
+    fn requested(&self, produce: &Produce, found: &mut Vec<(u32, MessageId)>) {
+        for (slot, batch) in &produce.batches {
+            let topic = self.layout.slots[*slot as usize];
+            found.extend(batch.messages(0).map(|(id, _)| (topic, id)));
+        }
+    }
+
+    /// What answers to fetches carry: it arrives even if the log that it was read from is gone by then.
+    fn answers_on_their_way(&self) -> BTreeMap<Slot, Vec<&Entry>> {
+        let mut found: BTreeMap<Slot, Vec<&Entry>> = BTreeMap::new();
+        for message in self.world().messages() {
+            if let Message::Answer(_, Response::Fetched(parts)) = message {
+                parts.iter().for_each(|part| found.entry(part.slot).or_default().extend(&part.entries));
+            }
+        }
+        found
+    }
+
     /// Visits every message that a reader can still come to process: what a partition holds from the group's
-    /// committed offset on, and what is in a consumer's hands. A message may be visited more than once.
+    /// committed offset on, what is on its way, and what is in a client's hands. A message may be visited more than
+    /// once.
     pub fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
         let image = self.image();
+        let incoming = self.incoming();
+        let fetched = self.answers_on_their_way();
         for (reader, group) in (0u8..).zip(&self.layout.readers) {
             let members: Vec<&Consumer> = self.consumers().filter(|consumer| consumer.reader == reader).collect();
             let topics: Vec<u32> = members.iter().flat_map(|consumer| consumer.topics.iter().copied()).collect();
             let reset = members.first().map_or(OffsetReset::Latest, |consumer| consumer.config.auto_offset_reset);
+            incoming.iter().filter(|(topic, _)| topics.contains(topic)).for_each(|(_, id)| visit(reader, *id));
             for (slot, _) in image.all().filter(|(slot, _)| topics.contains(&self.layout.slots[*slot as usize])) {
                 let position =
                     || members.iter().filter_map(|member| member.assigned.get(&slot).and_then(|a| a.position)).min();
                 let from = self.committed(&image, group, slot).or_else(position);
+                let mut show = |entry: &Entry, from: u64| {
+                    let skip = from.saturating_sub(entry.base) as usize;
+                    entry.batch.messages(skip).for_each(|(id, _)| visit(reader, id));
+                };
                 for replica in self.sources(&image, slot) {
                     let from = from.unwrap_or(match reset {
                         OffsetReset::Earliest => replica.log.start(),
                         OffsetReset::Latest => replica.log.end(),
                     });
-                    for entry in replica.log.read(from.max(replica.log.start())) {
-                        let skip = from.saturating_sub(entry.base) as usize;
-                        entry.batch.messages(skip).for_each(|(id, _)| visit(reader, id));
-                    }
+                    replica.log.read(from.max(replica.log.start())).for_each(|entry| show(entry, from));
                 }
+                fetched.get(&slot).into_iter().flatten().for_each(|entry| show(entry, from.unwrap_or(0)));
             }
             members.iter().for_each(|member| member.held(visit));
         }

@@ -9,7 +9,7 @@ use crate::log::Row;
 use crate::partitioner::{LoadStats, Sticky, next_sticky, partition_for_key};
 use crate::rpc::{ClientWake, Message, Produce, Request, Response, Ticket, Wake};
 use crate::sequences::Sequences;
-use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
+use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Fresh, Source};
 use sim::{Alarm, Event, Nanos, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +32,7 @@ pub struct Producer {
     pub(crate) index: u16,
     pub(crate) config: ProducerConfig,
     source: Source,
-    first: Slot,
+    pub(crate) first: Slot,
     partitions: u32,
     pub(crate) gathered: Accumulator,
     pub(crate) sticky: Sticky,
@@ -530,6 +530,19 @@ impl Producer {
     pub(crate) fn finish(&mut self, bundle: &Bundle) {
         self.muted.remove(&bundle.partition);
         self.gathered.release(bundle);
+    }
+
+    /// Visits the messages that it has and may send, or send again.
+    pub(crate) fn held(&self, visit: &mut dyn FnMut(MessageId)) {
+        self.blocked.iter().for_each(|fresh| visit(fresh.id));
+        let under_way = self.client.all_waiting().flat_map(|asked| match asked {
+            Asked::Batches(bundles) => &bundles[..],
+            Asked::ProducerId => &[],
+        });
+        let gathered = self.gathered.queues.iter().flatten();
+        for bundle in gathered.chain(under_way) {
+            bundle.messages(self.index).into_iter().for_each(&mut *visit);
+        }
     }
 
     /// Records sent and not answered.

@@ -403,3 +403,30 @@ fn k_o2_after_a_kill_what_was_not_committed_is_processed_again() {
     assert!(twice < 1_200, "{twice}");
     assert_eq!(story.lost().len(), 0);
 }
+
+#[test]
+fn k_p4_what_producers_may_send_again_is_not_gone() {
+    for acks in [Acks::All, Acks::Leader] {
+        let mut story = producing(acks);
+        story.run_to(3_000);
+        story.power_off("broker-1");
+        for _ in 0..300 {
+            assert_eq!(story.gone().len(), 0, "{acks:?} at {}\n{}", story.at(), story.tell());
+            story.run_for(50);
+        }
+        assert_eq!(story.leader().as_deref(), Some("broker-2"));
+    }
+}
+
+#[test]
+fn k_a1_without_answers_what_is_in_the_air_is_not_gone() {
+    let mut story = producing(Acks::None);
+    story.run_to(2_000);
+    for _ in 0..2_000 {
+        story.run_for(1);
+        assert_eq!(story.gone().len(), 0, "at {}", story.at());
+    }
+    story.kill("broker-1");
+    story.run_for(20_000);
+    assert!(!story.gone().is_empty(), "what flew to a dead broker is nobody's");
+}

@@ -1,7 +1,9 @@
 //! How the cluster is seen, and what of its messages is still to be had.
 
 use crate::classic::Classic;
-use crate::desk::ChannelId;
+use crate::desk::{Ask, ChannelId};
+use crate::frame::{Frame, Method, Reply};
+use crate::message::Body;
 use crate::quorum::Quorum;
 use crate::replica::{Machine, Replica};
 use crate::server::Server;
@@ -66,6 +68,9 @@ impl QueueCluster {
                 Kind::Server(_) | Kind::Script(_) => {}
             }
         }
+        // Publishes that nobody waits to have confirmed, and deliveries that count as done when they are sent, are
+        // nowhere but in the air. Which reader they are for only the other end can say.
+        self.world().messages().filter_map(body_of).filter_map(|body| body.id).for_each(|id| visit(0, id));
     }
 
     /// What there is to see.
@@ -174,6 +179,20 @@ impl QueueCluster {
     }
 }
 
+/// The message that a frame brings somewhere, if it does.
+fn body_of(frame: &Frame) -> Option<&Body> {
+    let of_ask = |ask| match ask {
+        Ask::Publish { body, .. } => Some(body),
+        _ => None,
+    };
+    match frame {
+        Frame::Method(_, Method::Publish { body, .. }) | Frame::Reply(_, Reply::Deliver { body, .. }) => Some(body),
+        Frame::Ask(_, ask) => of_ask(ask),
+        Frame::Command(_, command) => of_ask(&command.ask),
+        _ => None,
+    }
+}
+
 /// Messages in a member's state, and those in its log that it has not applied.
 fn held_by(replica: &Replica, visit: &mut dyn FnMut(MessageId)) {
     match &replica.state.machine {
@@ -186,7 +205,7 @@ fn held_by(replica: &Replica, visit: &mut dyn FnMut(MessageId)) {
     let mut index = replica.raft.commit().next();
     while let Some(entry) = replica.raft.entry(index) {
         if let Some(command) = &entry.command
-            && let crate::desk::Ask::Publish { body, .. } = &command.ask
+            && let Ask::Publish { body, .. } = &command.ask
             && let Some(id) = body.id
         {
             visit(id);

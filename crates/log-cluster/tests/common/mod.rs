@@ -225,17 +225,29 @@ impl Story {
         self.fates.values().filter(|fate| fate.stored > 1).count()
     }
 
-    /// Messages that were acknowledged, are on no log that counts, and were not processed by the first group.
-    pub fn lost(&self) -> Vec<MessageId> {
+    fn held(&self) -> BTreeSet<MessageId> {
         let mut held = BTreeSet::new();
         self.cluster.held(&mut |reader, id| {
             if reader == 0 {
                 held.insert(id);
             }
         });
-        let gone =
+        held
+    }
+
+    /// Messages that were acknowledged, are on no log that counts, and were not processed by the first group.
+    pub fn lost(&self) -> Vec<MessageId> {
+        let held = self.held();
+        let lost =
             |(id, fate): &(&MessageId, &Fate)| fate.acknowledged && fate.processed.is_empty() && !held.contains(id);
-        self.fates.iter().filter(gone).map(|(id, _)| *id).collect()
+        self.fates.iter().filter(lost).map(|(id, _)| *id).collect()
+    }
+
+    /// Messages that were neither acknowledged nor refused nor processed, and that nobody has any more.
+    pub fn gone(&self) -> Vec<MessageId> {
+        let held = self.held();
+        let open = |fate: &Fate| !fate.acknowledged && !fate.refused && fate.processed.is_empty();
+        self.fates.iter().filter(|(id, fate)| open(fate) && !held.contains(id)).map(|(id, _)| *id).collect()
     }
 
     pub fn marked(&self, code: &str) -> usize {
