@@ -181,10 +181,12 @@ impl QueueCluster {
 
 /// The message that a frame brings somewhere, if it does.
 fn body_of(frame: &Frame) -> Option<&Body> {
-    let of_ask = |ask| match ask {
-        Ask::Publish { body, .. } => Some(body),
-        _ => None,
-    };
+    fn of_ask(ask: &Ask) -> Option<&Body> {
+        match ask {
+            Ask::Publish { body, .. } => Some(body),
+            _ => None,
+        }
+    }
     match frame {
         Frame::Method(_, Method::Publish { body, .. }) | Frame::Reply(_, Reply::Deliver { body, .. }) => Some(body),
         Frame::Ask(_, ask) => of_ask(ask),
