@@ -133,6 +133,15 @@ impl<'a> Face<'a> {
         }
     }
 
+    /// A line at the foot of the card, if there is room under two lines of the body.
+    pub fn foot(&mut self, words: &str) {
+        let y = self.place.y + self.place.h - 9.0;
+        if !words.is_empty() && self.place.h >= 74.0 && self.is_alive() {
+            self.pen.text(self.place.x + 10.0, y, fitted(words, self.place.w - 16.0, 12.0), "quiet", "start");
+            self.says.push(words.to_owned());
+        }
+    }
+
     /// The finished card.
     pub fn card(self) -> Card {
         Card {

@@ -9,6 +9,7 @@ mod layout;
 mod log_faces;
 mod picture;
 mod queue_faces;
+mod subtitles;
 mod svg;
 
 pub use flights::{FlightRow, Sight, flights};
@@ -52,16 +53,17 @@ pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<
 /// The picture of a cluster at the playhead; `None` if the document has no such cluster.
 #[must_use]
 pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture> {
-    let (state, compiled) = (player.state(), player.compiled());
+    let state = player.state();
+    let subtitles = subtitles::Subtitles::of(player);
     let (caption, cards, links) = match which {
         Which::Log => {
             let side = state.log.as_ref()?;
-            let cards = log_faces::cards(side, layout, compiled, state.at, &|node| down_since(side, node));
+            let cards = log_faces::cards(side, layout, &subtitles, state.at, &|node| down_since(side, node));
             (log_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
         Which::Queue => {
             let side = state.queue.as_ref()?;
-            let cards = queue_faces::cards(side, layout, state.at, &|node| down_since(side, node));
+            let cards = queue_faces::cards(side, layout, &subtitles, state.at, &|node| down_since(side, node));
             (queue_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
     };

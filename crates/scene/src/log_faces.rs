@@ -3,10 +3,10 @@
 use crate::faces::Face;
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
+use crate::subtitles::Subtitles;
 use log_cluster::LogCluster;
 use log_cluster::view::{BrokerView, ConsumerView, MemberState, Registration, ReplicaView, View};
 use player::Side;
-use scenario::Compiled;
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
 
@@ -17,7 +17,7 @@ const WINDOW: u64 = 48;
 pub(crate) fn cards(
     side: &Side<LogCluster>,
     layout: &Layout,
-    compiled: &Compiled,
+    subtitles: &Subtitles,
     now: Time,
     since: &dyn Fn(NodeId) -> Option<Time>,
 ) -> Vec<Card> {
@@ -28,8 +28,8 @@ pub(crate) fn cards(
         match node.role {
             Role::Server => broker(&mut face, node.id, &view),
             Role::Controller => controller(&mut face, node.id, &view),
-            Role::Producer(index) => producer(&mut face, index, &view, side),
-            Role::Consumer(index) => consumer(&mut face, index, &view, compiled),
+            Role::Producer(index) => producer(&mut face, index, &view, subtitles),
+            Role::Consumer(index) => consumer(&mut face, index, &view, subtitles),
         }
         face.card()
     };
@@ -126,7 +126,7 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, y: f32, row: f
     };
     let part = |offset: u64| (offset.saturating_sub(from) as f32 / window as f32).min(1.0) * bar.w;
     let (committed, end) = (part(replica.high_watermark.min(replica.log_end)), part(replica.log_end));
-    let class = match (replica.is_leader, replica.in_sync) {
+    let class = match (replica.is_leader, replica.in_sync && face.is_alive()) {
         (_, false) => ["log out-of-sync", "log-part behind", "log-part behind open"],
         (true, true) => ["log", "log-part", "log-part open"],
         (false, true) => ["log", "log-part follower", "log-part follower open"],
@@ -145,6 +145,10 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, y: f32, row: f
             face.pen.text(end, baseline, player::words::grouped(replica.log_end), "number", "end");
         }
     }
+    if !face.is_alive() {
+        face.say(format!("{name}: {} on its disk", replica.log_end));
+        return;
+    }
     let role = if replica.is_leader { "leads" } else { "follows" };
     let sync = if replica.in_sync { "in sync" } else { "not in sync" };
     face.say(format!("{name} {role}, {sync}, log end {}, high watermark {}", replica.log_end, replica.high_watermark));
@@ -157,7 +161,7 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
     if face.is_alive() {
         let (x, y) = (face.place.x, face.place.y);
         let (words, class) = if controller.is_active {
-            (format!("active · epoch {}", controller.epoch), "leads small")
+            ("active".to_owned(), "leads small")
         } else {
             (format!("epoch {}", controller.epoch), "quiet small")
         };
@@ -166,12 +170,12 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
     }
 }
 
-fn producer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<LogCluster>) {
+fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {
     let Some(producer) = view.producers.get(usize::from(index)) else { return };
     if !face.is_alive() {
         return;
     }
-    let _ = side;
+    face.foot(subtitles.rate(index));
     let mut words = Vec::new();
     let mut add = |count: u32, what: &str| {
         if count > 0 {
@@ -188,12 +192,12 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<LogCluster
     face.say(words.join(", "));
 }
 
-fn consumer(face: &mut Face<'_>, index: u16, view: &View, compiled: &Compiled) {
+fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {
     let Some(consumer) = view.consumers.get(usize::from(index)) else { return };
     if !face.is_alive() {
         return;
     }
-    let _ = compiled;
+    face.foot(subtitles.processing(index));
     let state = match consumer.state {
         MemberState::Unjoined => Some("not in the group"),
         MemberState::Joining => Some("joining the group"),
@@ -215,7 +219,6 @@ fn assigned(face: &mut Face<'_>, view: &View, consumer: &ConsumerView) {
     let lag: u64 = consumer.assigned.iter().map(|a| a.lag).sum();
     let class = if lag > 20 { "warning" } else { "quiet" };
     face.line(0, &names.join(" "), "label");
-    face.line(1, &format!("lag {}", player::words::grouped(lag)), class);
-    face.line(2, &format!("{} buffered", consumer.buffered), "quiet");
+    face.line(1, &format!("lag {} · {} held", player::words::grouped(lag), consumer.buffered), class);
     face.say(format!("reads {}, lag {lag}, {} buffered", names.join(", "), consumer.buffered));
 }

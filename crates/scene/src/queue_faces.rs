@@ -3,6 +3,7 @@
 use crate::faces::Face;
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
+use crate::subtitles::Subtitles;
 use player::Side;
 use queue_cluster::{ConsumerView, MemberView, Observed, QueueCluster, QueueKind, QueueView, View};
 use sim::story::MessageId;
@@ -18,6 +19,7 @@ const HUES: [&str; 8] = ["hue-0", "hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "
 pub(crate) fn cards(
     side: &Side<QueueCluster>,
     layout: &Layout,
+    subtitles: &Subtitles,
     now: Time,
     since: &dyn Fn(NodeId) -> Option<Time>,
 ) -> Vec<Card> {
@@ -28,8 +30,8 @@ pub(crate) fn cards(
         match node.role {
             Role::Server | Role::Controller => server(&mut face, node.id, &view),
             Role::Producer(u16::MAX) => scripted(&mut face, node.id, side),
-            Role::Producer(index) => publisher(&mut face, index, &view),
-            Role::Consumer(index) => consumer(&mut face, index, &view, side),
+            Role::Producer(index) => publisher(&mut face, index, &view, subtitles),
+            Role::Consumer(index) => consumer(&mut face, index, &view, side, subtitles),
         }
         face.card()
     };
@@ -166,11 +168,12 @@ fn copy(face: &mut Face<'_>, queue: &QueueView, member: &MemberView, y: f32, row
     ));
 }
 
-fn publisher(face: &mut Face<'_>, index: u16, view: &View) {
+fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {
     let Some(publisher) = view.publishers.get(usize::from(index)) else { return };
     if !face.is_alive() {
         return;
     }
+    face.foot(subtitles.rate(index));
     let mut lines = Vec::new();
     if publisher.connected.is_none() {
         lines.push(("not connected".to_owned(), "warning"));
@@ -227,11 +230,12 @@ fn hue(side: &Side<QueueCluster>, id: MessageId) -> &'static str {
     side.ledger.record(id).map_or("held", |record| HUES[record.key as usize % HUES.len()])
 }
 
-fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueCluster>) {
+fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueCluster>, subtitles: &Subtitles) {
     let Some(consumer) = view.consumers.get(usize::from(index)) else { return };
     if !face.is_alive() {
         return;
     }
+    face.foot(subtitles.processing(index));
     if consumer.connected.is_none() {
         face.line(0, "not connected", "warning");
         face.say("not connected");

@@ -1,0 +1,174 @@
+// npm run bench: the kernel and one cluster run, natively and in Chromium, in one table.
+// `npm run bench -- race` also races other engines over the same M/M/1 queue.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { cpus } from 'node:os';
+import { extname, join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { ask, ensureChromium, ensureTools, env, root, run, stop } from './tools.mjs';
+
+// Native and Chromium take turns, so that a noisy neighbour hits both; of all rounds the best counts.
+const ROUNDS = 4;
+const SCENARIO = 'scenarios/one-node-lost.json';
+const PACKAGE = join(root, 'target', 'bench-pkg');
+const PENDING = [16, 256, 4096, 65536];
+
+function build() {
+  const native = ['build', '--release', '--quiet', '-p', 'bench'];
+  if (!run('cargo', native)) stop('The benchmarks could not be built: see above.');
+  const form = ['--release', '--target', 'web', '--out-dir', PACKAGE, '--out-name', 'brokerlab', '--no-pack'];
+  const wasm = ['build', 'crates/wasm', ...form, '--features', 'bench'];
+  if (!run('wasm-pack', wasm)) stop('The engines could not be built for the browser: see above.');
+}
+
+/** One native round: the JSON that crates/bench prints. */
+function native() {
+  const text = ask('cargo', ['run', '--release', '--quiet', '-p', 'bench', '--', SCENARIO]);
+  if (text === null) stop('The native benchmarks failed: `cargo run --release -p bench` says why.');
+  return JSON.parse(text);
+}
+
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
+
+/** Serves the package; isolated from other origins, the page gets a clock of microseconds rather than of 0.1 ms. */
+async function serve() {
+  const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+  const files = new Map(
+    ['brokerlab.js', 'brokerlab_bg.wasm'].map((name) => [`/${name}`, readFileSync(join(PACKAGE, name))]),
+  );
+  const server = createServer((request, response) => {
+    const body = request.url === '/' ? '<!doctype html><title>bench</title>' : files.get(request.url);
+    response.writeHead(body ? 200 : 404, { ...isolated, 'Content-Type': TYPES[extname(request.url)] ?? 'text/html' });
+    response.end(body);
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  return server;
+}
+
+/** Runs in the page: the same as crates/bench/src/main.rs, with the same sizes, in the same form. */
+async function playInPage({ text, pending }) {
+  const engine = await import('/brokerlab.js');
+  await engine.default();
+  const bestOf = (runs, prepare, play) => {
+    let best = { seconds: Number.POSITIVE_INFINITY, value: null };
+    for (let n = 0; n < runs; n += 1) {
+      const prepared = prepare();
+      const from = performance.now();
+      const value = play(prepared);
+      const seconds = (performance.now() - from) / 1000;
+      if (seconds < best.seconds) best = { seconds, value };
+    }
+    return best;
+  };
+  const nothing = () => null;
+  const [customers, holds] = [2_000_000, 2_000_000];
+  const mm1 = bestOf(2, nothing, () => engine.benchMm1(customers));
+  const hold = pending.map((count) => [count, bestOf(2, nothing, () => engine.benchHold(count, holds))]);
+  const lab = { last: null };
+  const open = () => {
+    lab.last?.free();
+    lab.last = new engine.Lab(text);
+    return lab.last;
+  };
+  const cluster = bestOf(12, open, (opened) => opened.advance(opened.end, 0xffffffff));
+  return {
+    mm1: { events_per_s: mm1.value / mm1.seconds },
+    hold_ns: Object.fromEntries(hold.map(([count, { seconds }]) => [count, (seconds * 1e9) / holds])),
+    cluster: {
+      events: cluster.value.events,
+      events_per_s: cluster.value.events / cluster.seconds,
+      digest: lab.last.digest(),
+    },
+  };
+}
+
+/** Opens Chromium; answers how to play a round in it. */
+async function openPage() {
+  const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  const browser = await chromium.launch({ executablePath: ensureChromium(), args });
+  const server = await serve();
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  const text = readFileSync(join(root, SCENARIO), 'utf8');
+  return {
+    version: browser.version(),
+    round: () => page.evaluate(playInPage, { text, pending: PENDING }),
+    close: async () => {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+function merge(rounds) {
+  const most = (of) => Math.max(...rounds.map(of));
+  const least = (of) => Math.min(...rounds.map(of));
+  return {
+    mm1: most((round) => round.mm1.events_per_s),
+    hold: PENDING.map((count) => least((round) => round.hold_ns[count])),
+    cluster: most((round) => round.cluster.events_per_s),
+    digests: rounds.map((round) => round.cluster.digest),
+    events: rounds[0].cluster.events,
+  };
+}
+
+const millions = (rate) => `${(rate / 1e6).toFixed(rate < 1e6 ? 3 : 1)} M`;
+
+function machine() {
+  const [first] = cpus();
+  return `${first?.model.trim() ?? 'an unknown processor'}, ${cpus().length} cores`;
+}
+
+function table(here, there) {
+  const rate = (name, a, b) => [name, millions(a), millions(b), (a / b).toFixed(2)];
+  const rows = [
+    rate('M/M/1, events/s', here.mm1, there.mm1),
+    ...PENDING.map((count, n) => {
+      const [a, b] = [here.hold[n], there.hold[n]];
+      return [`hold with ${count.toLocaleString('en')} pending, ns`, a.toFixed(1), b.toFixed(1), (b / a).toFixed(2)];
+    }),
+    rate(`${SCENARIO} whole (${here.events.toLocaleString('en')} events), events/s`, here.cluster, there.cluster),
+  ];
+  const head = ['', 'native', 'Chromium', 'Chromium takes × as long'];
+  const rule = ['---', '--:', '--:', '--:'];
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+ensureTools();
+build();
+const page = await openPage();
+const [here, there] = [[], []];
+for (let round = 0; round < ROUNDS; round += 1) {
+  here.push(native());
+  there.push(await page.round());
+}
+const [atHome, inPage] = [merge(here), merge(there)];
+const digests = new Set([...atHome.digests, ...inPage.digests]);
+if (digests.size !== 1) stop(`Native and Chromium played different runs: ${[...digests].join(', ')}.`);
+
+const rust = ask('rustc', ['--version'])?.split(' ')[1];
+const day = new Date().toISOString().slice(0, 10);
+console.log(`\n${machine()}; Rust ${rust}, Chromium ${page.version}, Node ${process.versions.node}; ${day}.`);
+console.log(`Best of ${ROUNDS} rounds, native and Chromium by turns, so that a noisy neighbour hits both.`);
+console.log(`Both played the same run: digest ${[...digests][0]}.\n`);
+console.log(table(atHome, inPage));
+
+if (process.argv.includes('race')) {
+  const { race } = await import('../bench/race/race.mjs');
+  const own = [
+    {
+      engine: 'Brokerlab, native',
+      play: async () => {
+        const { mm1 } = native();
+        return { rate: mm1.events_per_s, meanStay: mm1.mean_stay_milli / 1000 };
+      },
+    },
+    {
+      engine: `Brokerlab, WebAssembly in Chromium ${page.version.split('.')[0]}`,
+      // The page's function answers its events only; that it plays the native run is what the digests above say.
+      play: async () => ({ rate: (await page.round()).mm1.events_per_s, meanStay: null }),
+    },
+  ];
+  console.log(`\n${await race(own, env)}`);
+}
+await page.close();
