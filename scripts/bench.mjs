@@ -13,18 +13,23 @@ const SCENARIO = 'scenarios/one-node-lost.json';
 const PACKAGE = join(root, 'target', 'bench-pkg');
 const PENDING = [16, 256, 4096, 65536];
 
+/** Builds both; answers where the native program is. It is built once and not run by cargo, which would build again
+ * between two rounds if somebody changed a file meanwhile. */
 function build() {
-  const native = ['build', '--release', '--quiet', '-p', 'bench'];
-  if (!run('cargo', native)) stop('The benchmarks could not be built: see above.');
+  const cargo = ['build', '--release', '--quiet', '-p', 'bench', '--message-format', 'json-render-diagnostics'];
+  const messages = ask('cargo', cargo, { stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 });
+  if (messages === null) stop('The benchmarks could not be built: see above.');
   const form = ['--release', '--target', 'web', '--out-dir', PACKAGE, '--out-name', 'brokerlab', '--no-pack'];
   const wasm = ['build', 'crates/wasm', ...form, '--features', 'bench'];
   if (!run('wasm-pack', wasm)) stop('The engines could not be built for the browser: see above.');
+  const built = messages.split('\n').map((line) => JSON.parse(line));
+  return built.find((message) => message.executable && message.target.name === 'bench').executable;
 }
 
 /** One native round: the JSON that crates/bench prints. */
 function native() {
-  const text = ask('cargo', ['run', '--release', '--quiet', '-p', 'bench', '--', SCENARIO]);
-  if (text === null) stop('The native benchmarks failed: `cargo run --release -p bench` says why.');
+  const text = ask(program, [SCENARIO], { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (text === null) stop('The native benchmarks failed: see above.');
   return JSON.parse(text);
 }
 
@@ -135,7 +140,7 @@ function table(here, there) {
 }
 
 ensureTools();
-build();
+const program = build();
 const page = await openPage();
 const [here, there] = [[], []];
 for (let round = 0; round < ROUNDS; round += 1) {

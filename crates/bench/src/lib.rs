@@ -81,6 +81,22 @@ pub fn hold(seed: u64, pending: u64, holds: u64) -> u64 {
     sum
 }
 
+/// What playing a document came to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// Events played.
+    pub events: u64,
+    /// The digest of the whole run.
+    pub digest: u64,
+}
+
+/// Plays an opened document to its end, as one call of the page's engine does.
+pub fn play(player: &mut player::Player) -> Played {
+    let end = player.end();
+    let progress = player.advance(end, u64::from(u32::MAX));
+    Played { events: progress.events, digest: player.digest() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
