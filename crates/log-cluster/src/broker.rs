@@ -5,12 +5,13 @@ use crate::config::{Acks, millis};
 use crate::control_link::ControlLink;
 use crate::coordinator::Coordinator;
 use crate::dialer::Dialer;
+use crate::error::Code;
 use crate::image::Image;
 use crate::layout::{Layout, Slot};
 use crate::produce::ProduceWait;
 use crate::replica::{FollowerState, Part, Replica};
 use crate::replica_fetch::Fetcher;
-use crate::rpc::{BrokerWake, Fetch, Message, Produce, Request, Response, Ticket, Wake};
+use crate::rpc::{BrokerWake, Fetch, FetchPart, Fetched, Message, Produce, Request, Response, Ticket, Wake};
 use crate::server::post;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Effects, Nanos, NodeId};
@@ -153,9 +154,7 @@ impl Broker {
 
     pub fn on_ask(&mut self, from: u16, ticket: Ticket, request: Request, fx: &mut Fx<'_>) {
         if !self.serving {
-            // The listener opens once the broker is unfenced.
-            fx.disconnect(NodeId(from));
-            return;
+            return self.turn_away(from, ticket, request, fx);
         }
         let costs = &self.layout.costs;
         let bytes = match &request {
@@ -170,6 +169,19 @@ impl Broker {
         };
         let cost = costs.request + Nanos(costs.kilobyte.0.saturating_mul(bytes) / 1_000);
         fx.work(from, cost, Wake::Serve(from, ticket, Box::new(request)));
+    }
+
+    /// The listener opens once the broker is unfenced. Brokers share one connection for both ways here, and may have
+    /// questions of this broker under way on it: they are told no, and back off as if they had not come through.
+    fn turn_away(&mut self, from: u16, ticket: Ticket, request: Request, fx: &mut Fx<'_>) {
+        match request {
+            Request::Fetch(fetch) if fetch.replica.is_some() => {
+                let refused = |part: &FetchPart| Fetched::refused(part.slot, Code::NotLeaderOrFollower);
+                let answer = Response::Fetched(fetch.parts.iter().map(refused).collect());
+                self.answer(from, ticket, answer, 100, Look::plain(FlightKind::Refuse), fx);
+            }
+            _ => fx.disconnect(NodeId(from)),
+        }
     }
 
     pub fn serve(&mut self, from: u16, ticket: Ticket, request: Request, fx: &mut Fx<'_>) {
@@ -260,6 +272,7 @@ impl Broker {
                     self.stop_fetching(slot);
                     self.leads_now(slot, fx);
                 }
+                self.recover(slot, fx);
                 self.settle_partition(slot, fx);
             } else {
                 let led = known.leads().is_some();
@@ -293,6 +306,13 @@ impl Broker {
         }
     }
 
+    /// K-R5: ends the recovery after an unclean election.
+    pub fn recover(&mut self, slot: Slot, fx: &mut Fx<'_>) {
+        if let Some(isr) = self.replicas.get(&slot).and_then(|replica| replica.recovered(self.me)) {
+            self.propose_isr(slot, isr, fx);
+        }
+    }
+
     /// Looks what a change of a log, of a follower or of the in-sync set lets happen.
     pub fn settle_partition(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
@@ -314,8 +334,9 @@ impl Broker {
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
         fx.wake_in(Nanos(lag.0 / 2), Wake::Broker(BrokerWake::IsrCheck));
         let now = fx.now();
+        let next = |replica: &Replica| replica.recovered(self.me).or_else(|| replica.shrunk(now, lag));
         let behind: Vec<(Slot, Vec<u16>)> =
-            self.replicas.iter().filter_map(|(slot, replica)| Some((*slot, replica.shrunk(now, lag)?))).collect();
+            self.replicas.iter().filter_map(|(slot, replica)| Some((*slot, next(replica)?))).collect();
         for (slot, isr) in behind {
             self.propose_isr(slot, isr, fx);
         }

@@ -237,9 +237,11 @@ impl Controller {
             let before = self.committed.clone();
             let records = entry.command.unwrap_or_else(|| Rc::from([]));
             Rc::make_mut(&mut self.committed).apply(index.0, &records);
-            if self.raft.role() == Role::Leader {
+            // What an earlier active controller proposed it has told itself, most likely; a log read from the disk
+            // has all of it once more.
+            if self.raft.role() == Role::Leader && entry.term == self.raft.term() {
                 self.announce(&before, &records, fx);
-                if !self.active && entry.term == self.raft.term() {
+                if !self.active {
                     self.activate(fx);
                 }
             }

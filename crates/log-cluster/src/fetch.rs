@@ -35,7 +35,7 @@ impl Broker {
 
     /// K-R1, K-R4: what a follower's fetch tells of it: it may join the in-sync set, and let the high watermark move.
     fn hear_follower(&mut self, from: u16, broker_epoch: u64, parts: &[FetchPart], fx: &mut Fx<'_>) {
-        let now = fx.now();
+        let (now, me) = (fx.now(), self.me);
         let image = self.image.clone();
         for part in parts {
             let Some(replica) = self.replicas.get_mut(&part.slot) else { continue };
@@ -47,6 +47,10 @@ impl Broker {
                 known.is_some_and(|known| known.log_end != Some(part.offset)) || !leadership.isr.contains(&from)
             });
             replica.hear_follower(from, part.offset, broker_epoch, now);
+            if let Some(isr) = replica.recovered(me) {
+                self.propose_isr(part.slot, isr, fx);
+                continue;
+            }
             let wider = replica.expanded(from, &|follower| Broker::eligible(&image, follower));
             if let Some(isr) = wider {
                 self.propose_isr(part.slot, isr, fx);
@@ -67,7 +71,7 @@ impl Broker {
             if reading.bytes > 0 && room == 0 {
                 break;
             }
-            let fetched = self.read_part(from, fetch.replica.is_some(), part, room);
+            let fetched = self.read_part(fetch.replica.is_some(), part, room);
             let bytes: u64 = fetched.entries.iter().map(|entry| u64::from(entry.batch.bytes)).sum();
             reading.bytes += bytes;
             let urgent = fetched.error.is_some() || fetched.diverging.is_some();
@@ -87,23 +91,19 @@ impl Broker {
         })
     }
 
-    fn read_part(&self, from: u16, follower: bool, part: &FetchPart, room: u64) -> Fetched {
+    fn read_part(&self, follower: bool, part: &FetchPart, room: u64) -> Fetched {
+        let Some(replica) = self.replicas.get(&part.slot).filter(|replica| replica.leads().is_some()) else {
+            return Fetched::refused(part.slot, Code::NotLeaderOrFollower);
+        };
+        let log = &replica.log;
         let mut fetched = Fetched {
             slot: part.slot,
             error: None,
-            high_watermark: 0,
-            span: (0, 0),
+            high_watermark: replica.high_watermark,
+            span: (log.start(), log.end()),
             diverging: None,
             entries: Vec::new(),
         };
-        let Some(replica) = self.replicas.get(&part.slot).filter(|replica| replica.leads().is_some()) else {
-            fetched.error = Some(Code::NotLeaderOrFollower);
-            return fetched;
-        };
-        let _ = from;
-        let log = &replica.log;
-        fetched.high_watermark = replica.high_watermark;
-        fetched.span = (log.start(), log.end());
         let limit = if follower { log.end() } else { replica.high_watermark };
         // K-L2: an older epoch is fenced off, a newer one is not known here yet.
         if part.leader_epoch != replica.leader_epoch {

@@ -209,6 +209,13 @@ impl Replica {
         Some(isr)
     }
 
+    /// K-R5: a leader that came by an unclean election says first that it recovered, with itself alone in sync; only
+    /// then may others join.
+    pub fn recovered(&self, me: u16) -> Option<Vec<u16>> {
+        let leadership = self.leads()?;
+        (leadership.recovering && leadership.proposal.is_none()).then(|| vec![me])
+    }
+
     /// K-R3: the in-sync set without those that fell behind, if any did.
     pub fn shrunk(&self, now: Time, lag: Nanos) -> Option<Vec<u16>> {
         let leadership = self.leads()?;

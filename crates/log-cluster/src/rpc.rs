@@ -136,6 +136,14 @@ pub struct Fetched {
     pub entries: Vec<Entry>,
 }
 
+impl Fetched {
+    /// Nothing but an error.
+    #[must_use]
+    pub fn refused(slot: Slot, code: Code) -> Fetched {
+        Fetched { slot, error: Some(code), high_watermark: 0, span: (0, 0), diverging: None, entries: Vec::new() }
+    }
+}
+
 /// What a broker answers.
 #[derive(Clone, Debug)]
 pub enum Response {

@@ -430,3 +430,21 @@ fn k_a1_without_answers_what_is_in_the_air_is_not_gone() {
     story.run_for(20_000);
     assert!(!story.gone().is_empty(), "what flew to a dead broker is nobody's");
 }
+
+#[test]
+fn k_r5_after_the_power_of_all_was_lost_production_goes_on() {
+    let mut story = producing(Acks::All);
+    story.run_to(6_000);
+    let all = ["broker-1", "broker-2", "broker-3"];
+    all.iter().for_each(|broker| story.power_off(broker));
+    story.run_for(4_000);
+    all.iter().for_each(|broker| story.start(broker));
+    // The old sessions have to end before the new lives are let in (K-Q5).
+    story.run_for(12_000);
+    let (promised, lost) = (story.acknowledged(), story.lost().len());
+    assert!(lost > 500, "what was acknowledged was on no disk: {lost}\n{}", story.tell());
+    story.run_until(8_000, "all in sync", |view| view.topics[0].partitions[0].isr.len() == 3);
+    story.run_for(3_000);
+    assert!(story.acknowledged() > promised + 500, "{promised} {}\n{}", story.acknowledged(), story.tell());
+    assert_eq!(story.lost().len(), lost, "what is acknowledged from now on is kept");
+}

@@ -1,13 +1,16 @@
 //! Many runs with faults at random: with acks=all and two in-sync replicas demanded, nothing acknowledged is lost as
-//! long as at least one of the replicas that had it keeps its disk.
+//! long as at least one of the replicas that had it keeps its disk. And whatever broke, once all is mended the cluster
+//! becomes whole again.
 
 mod common;
 use common::{Story, config, consumer, producer, workload};
-use log_cluster::config::Acks;
+use log_cluster::config::{Acks, Config, Controllers};
 use sim::Dice;
 
 const BROKERS: [&str; 3] = ["broker-1", "broker-2", "broker-3"];
 const ALL: [&str; 6] = ["broker-1", "broker-2", "broker-3", "controller-1", "controller-2", "controller-3"];
+/// As many as run in about half a minute.
+const SEEDS: u64 = 100;
 
 /// Breaks one thing, and mends it after a while; one machine at a time loses power.
 fn disturb(story: &mut Story, dice: &mut Dice) {
@@ -50,20 +53,96 @@ fn disturb(story: &mut Story, dice: &mut Dice) {
 }
 
 fn is_whole(story: &Story) -> bool {
-    story.view().topics[0].partitions.iter().all(|partition| partition.isr.len() == 3)
+    story.view().topics[0].partitions.iter().all(|partition| partition.leader.is_some() && partition.isr.len() == 3)
+}
+
+fn swarm(seed: u64, change: impl Fn(&mut Config)) -> Story {
+    let mut config = config();
+    config.topics[0].partitions = 3;
+    config.topics[0].replica_assignment = Vec::new();
+    config.producers = vec![producer(Acks::All)];
+    config.consumers = vec![consumer()];
+    config.broker.group_initial_rebalance_delay_ms = 0;
+    change(&mut config);
+    Story::seeded(seed, &config, &workload(20, 1, 1))
+}
+
+/// The servers; controllers may be within brokers.
+fn nodes(story: &Story) -> Vec<&'static str> {
+    ALL.into_iter().filter(|name| story.cluster.nodes().iter().any(|node| node.name == *name)).collect()
+}
+
+/// Breaks something, and leaves it so.
+fn break_something(story: &mut Story, dice: &mut Dice) {
+    let nodes = nodes(story);
+    let any = |dice: &mut Dice| nodes[dice.below(nodes.len() as u64) as usize];
+    match dice.below(8) {
+        0 => story.kill(any(dice)),
+        1 => story.power_off(any(dice)),
+        2 => BROKERS.iter().for_each(|broker| story.power_off(broker)),
+        3 => nodes.iter().for_each(|node| story.kill(node)),
+        4 => story.pause(any(dice)),
+        5 => story.stop(any(dice)),
+        _ => {
+            let (a, b) = (any(dice), any(dice));
+            if a != b {
+                story.cut(a, b);
+            }
+        }
+    }
+}
+
+fn mend_everything(story: &mut Story) {
+    let nodes = nodes(story);
+    for (place, node) in nodes.iter().enumerate() {
+        story.resume(node);
+        story.start(node);
+        nodes[..place].iter().for_each(|other| story.heal(node, other));
+    }
+}
+
+#[test]
+fn k_r4_once_all_is_mended_every_partition_is_whole_again() {
+    let mut recovered = 0;
+    for seed in 0..SEEDS {
+        let mut story = swarm(seed, |config| {
+            config.broker.eligible_leader_replicas = seed % 3 != 0;
+            config.topics[0].config.unclean_leader_election_enable = Some(seed % 5 == 0);
+            // A batch between others that a log lost stays out of order until it is given up (K-I3, K-I4).
+            config.producers[0].config.delivery_timeout_ms = 40_000;
+            if seed % 4 == 0 {
+                config.controllers = Controllers::Combined(3);
+            }
+        });
+        let mut dice = Dice::named(seed, "pile", &[]);
+        story.run_to(3_000);
+        for _ in 0..2 + dice.below(3) {
+            for _ in 0..1 + dice.below(4) {
+                break_something(&mut story, &mut dice);
+                story.run_for(dice.below(6_000));
+            }
+            if dice.below(2) == 0 {
+                mend_everything(&mut story);
+                story.run_for(dice.below(12_000));
+            }
+        }
+        mend_everything(&mut story);
+        story.run_for(60_000);
+        assert!(is_whole(&story), "seed {seed}: not whole again\n{}", story.tell());
+        let before = story.acknowledged();
+        story.run_for(10_000);
+        let news = story.acknowledged() - before;
+        assert!(news > 150, "seed {seed}: only {news} acknowledged\n{}", story.tell());
+        recovered += story.marked("leader-unclean");
+    }
+    assert!(recovered > 20, "the rare state was not reached: {recovered}");
 }
 
 #[test]
 fn k_a6_with_acks_all_nothing_acknowledged_is_lost() {
     let (mut unclean, mut truncated, mut elected) = (0, 0, 0);
-    for seed in 0..100 {
-        let mut config = config();
-        config.topics[0].partitions = 3;
-        config.topics[0].replica_assignment = Vec::new();
-        config.producers = vec![producer(Acks::All)];
-        config.consumers = vec![consumer()];
-        config.broker.group_initial_rebalance_delay_ms = 0;
-        let mut story = Story::seeded(seed, &config, &workload(20, 1, 1));
+    for seed in 0..SEEDS {
+        let mut story = swarm(seed, |_| {});
         let mut dice = Dice::named(seed, "swarm", &[]);
         story.run_to(3_000);
         for _ in 0..6 {
