@@ -13,7 +13,10 @@ const steps = {
     return fresh;
   },
   tidy: () => run('node', ['scripts/tidy.mjs']),
-  wasm: () => (buildWasm(), run('vitest', ['run', '--config', 'www/wasm.vitest.config.ts'])),
+  wasm: () => {
+    buildWasm();
+    return run('vitest', ['run', '--config', 'www/wasm.vitest.config.ts']);
+  },
   lint: () => run('biome', ['ci', '--error-on-warnings']),
   types: () => run('tsc', ['--noEmit']),
   unit: () => run('vitest', ['run']),

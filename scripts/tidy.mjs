@@ -6,8 +6,12 @@ import { ask, root } from './tools.mjs';
 const breaches = [];
 const breach = (text) => breaches.push(text);
 const read = (file) => readFileSync(`${root}/${file}`, 'utf8');
-const tracked = ask('git', ['ls-files', '-co', '--exclude-standard']).split('\n').filter((file) => file && existsSync(`${root}/${file}`));
-const source = tracked.filter((file) => /^(crates|www|scripts|bench)\/.*\.(rs|ts|mjs)$/.test(file) && !file.includes('/gen/'));
+const tracked = ask('git', ['ls-files', '-co', '--exclude-standard'])
+  .split('\n')
+  .filter((file) => file && existsSync(`${root}/${file}`));
+const source = tracked.filter(
+  (file) => /^(crates|www|scripts|bench)\/.*\.(rs|ts|mjs)$/.test(file) && !file.includes('/gen/'),
+);
 
 // What each crate may use of ours: the arrows never turn.
 const MAY_USE = {
@@ -42,13 +46,16 @@ for (const file of source) {
 
 // The engine's package has one importer.
 for (const file of source.filter((name) => name.startsWith('www/src') && name !== 'www/src/engine/engine.ts')) {
-  if (/from '.*engine\/pkg|from '\.\/pkg/.test(read(file))) breach(`${file}: only www/src/engine/engine.ts imports the package`);
+  if (/from '.*engine\/pkg|from '\.\/pkg/.test(read(file)))
+    breach(`${file}: only www/src/engine/engine.ts imports the package`);
 }
 
 // Rules: every id cited in a crate is in the catalogue, and has a test of its own.
 const RULE = /\b([KR]-[A-Z]+\d+|X-\d+)\b/g;
 const rust = source.filter((file) => file.endsWith('.rs'));
-const tests = rust.map((file) => [...read(file).matchAll(/#\[test\]\s*(?:#\[[^\]]*\]\s*)*fn ([a-z0-9_]+)/g)].map((match) => match[1])).flat();
+const tests = rust.flatMap((file) =>
+  [...read(file).matchAll(/#\[test\]\s*(?:#\[[^\]]*\]\s*)*fn ([a-z0-9_]+)/g)].map((match) => match[1]),
+);
 const catalogue = new Map();
 for (const file of tracked.filter((name) => /^rules\/.*\.toml$/.test(name))) {
   for (const [, id] of read(file).matchAll(/^id = "([^"]+)"/gm)) {
@@ -63,17 +70,19 @@ for (const file of rust.filter((name) => /^crates\/(sim|consensus|log-cluster|qu
 for (const [id, file] of cited) {
   if (!catalogue.has(id)) breach(`${file}: cites ${id}, which is in no catalogue of rules/`);
   const prefix = `${id.toLowerCase().replace('-', '_')}_`;
-  if (!tests.some((name) => name.startsWith(prefix))) breach(`${file}: cites ${id}, which has no test of its own (fn ${prefix}…)`);
+  if (!tests.some((name) => name.startsWith(prefix)))
+    breach(`${file}: cites ${id}, which has no test of its own (fn ${prefix}…)`);
 }
 const named = rust.map(read).join('\n');
 for (const id of catalogue.keys()) if (!named.includes(id)) breach(`${catalogue.get(id)}: ${id} is cited nowhere`);
 
 // What must not be in the repository.
-const OPEN = /todo!\(|unimplemented!\(|\bTODO\b|\bFIXME\b|#\[ignore|\b(it|test|describe)\.(skip|only|todo)\(|expect\(true\)|assert!\(true\)/;
+const OPEN =
+  /todo!\(|unimplemented!\(|\bTODO\b|\bFIXME\b|#\[ignore|\b(it|test|describe)\.(skip|only|todo)\(|expect\(true\)|assert!\(true\)/;
 for (const file of source.filter((name) => name !== 'scripts/tidy.mjs')) {
-  read(file)
-    .split('\n')
-    .forEach((line, index) => OPEN.test(line) && breach(`${file}:${index + 1}: left open: ${line.trim()}`));
+  for (const [index, line] of read(file).split('\n').entries()) {
+    if (OPEN.test(line)) breach(`${file}:${index + 1}: left open: ${line.trim()}`);
+  }
 }
 const lock = tracked.includes('package-lock.json') ? read('package-lock.json') : '';
 if (lock.includes('"resolved"')) breach('package-lock.json: names a registry; strip its "resolved" lines');

@@ -207,7 +207,8 @@ export function buildWasm() {
   const args = [
     'build',
     'crates/wasm',
-    '--release',
+    '--profile',
+    'wasm',
     '--target',
     'web',
     '--out-dir',
