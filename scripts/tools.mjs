@@ -13,6 +13,9 @@ export const env = {
   PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
 };
 
+/** What the build for wasm32 needs beside that: the toolchain that has the target, where it is not the usual one. */
+const wasmEnv = {};
+
 /** Runs a command in the repository with its output shown; answers whether it succeeded. */
 export function run(command, args, options = {}) {
   return spawnSync(command, args, { cwd: root, env, stdio: 'inherit', ...options }).status === 0;
@@ -92,7 +95,7 @@ function targetInstalled(toolchain) {
   return home !== null && existsSync(join(home, 'lib', 'rustlib', TARGET, 'lib'));
 }
 
-/** Makes the wasm32 target available; sets RUSTUP_TOOLCHAIN when it had to come from elsewhere. */
+/** Makes the wasm32 target available; sets the toolchain for it when it had to come from elsewhere. */
 function ensureTarget() {
   const fallback = { RUSTUP_TOOLCHAIN: 'wasm-std' };
   const forced = process.env.BROKERLAB_WASM_FALLBACK === '1';
@@ -106,7 +109,7 @@ function ensureTarget() {
     targetInstalled(fallback),
     'The wasm32 target could not be installed: run `rustup target add wasm32-unknown-unknown`.',
   );
-  Object.assign(env, fallback);
+  Object.assign(wasmEnv, fallback);
 }
 
 /** Without a network for rustup: Debian's compiler builds its own standard library for wasm32. */
@@ -217,7 +220,7 @@ export function buildWasm() {
     'brokerlab',
     '--no-pack',
   ];
-  must(run('wasm-pack', args), 'The engines could not be built: see above.');
+  must(run('wasm-pack', args, { env: { ...env, ...wasmEnv } }), 'The engines could not be built: see above.');
   mark('wasm', print);
 }
 
