@@ -277,58 +277,6 @@ impl Controller {
         }
         self.propose(records, fx);
     }
-
-    /// Puts on the time line what was agreed on.
-    pub(crate) fn announce(&mut self, before: &Image, records: &[Record], fx: &mut Fx<'_>) {
-        for record in records {
-            match record {
-                Record::Broker(id, now) => self.announce_broker(*id, before.brokers.get(id), now, fx),
-                Record::Partition(slot, now) => {
-                    if let Some(was) = before.partition(*slot) {
-                        self.announce_partition(*slot, was, now, fx);
-                    }
-                }
-                Record::ProducerIds(_) => {}
-            }
-        }
-    }
-
-    fn announce_broker(&self, id: u16, was: Option<&Registered>, now: &Registered, fx: &mut Fx<'_>) {
-        let values = vec![self.layout.name(id)];
-        if now.leaving && was.is_some_and(|was| !was.leaving) {
-            fx.mark(MarkKind::Change, "controlled-shutdown", values, Rule("K-Q6"));
-        } else if !now.fenced && was.is_some_and(|was| was.fenced) {
-            fx.mark(MarkKind::Change, "broker-unfenced", values, Rule("K-Q4"));
-        } else if was.is_none_or(|was| was.incarnation != now.incarnation) {
-            fx.mark(MarkKind::Change, "broker-registered", values, Rule("K-Q4"));
-        }
-    }
-
-    fn announce_partition(&self, slot: Slot, was: &PartitionState, now: &PartitionState, fx: &mut Fx<'_>) {
-        let layout = self.layout.clone();
-        let kept = layout.readers.iter().any(|group| layout.group_slot(group) == Some(slot));
-        if layout.topic(slot).internal && !kept {
-            return; // Fifty partitions of which few are in use: they would hide the rest.
-        }
-        let label = layout.label(slot);
-        if was.leader_epoch != now.leader_epoch {
-            match now.leader {
-                Some(leader) => {
-                    let unclean = now.recovering && !was.isr.contains(&leader) && !was.elr.contains(&leader);
-                    let code = if unclean { "leader-unclean" } else { "leader-elected" };
-                    let values = vec![label.clone(), layout.name(leader), now.leader_epoch.to_string()];
-                    fx.mark(MarkKind::Election, code, values, Rule("K-E2"));
-                }
-                None => fx.mark(MarkKind::Election, "leader-lost", vec![label.clone()], Rule("K-E5")),
-            }
-        }
-        if was.isr != now.isr {
-            let grown = now.isr.len() > was.isr.len();
-            let code = if grown { "isr-expanded" } else { "isr-shrunk" };
-            let rule = if grown { Rule("K-R4") } else { Rule("K-R3") };
-            fx.mark(MarkKind::Change, code, vec![label, layout.names_of(&now.isr)], rule);
-        }
-    }
 }
 
 /// K-E9: replicas on consecutive brokers from a random one on, the next partition one further; after as many

@@ -198,7 +198,7 @@ impl Group {
             self.leader = Some(join.member);
         }
         if begins {
-            self.prepare(initial, now, if fresh { "a member joins" } else { "a member joins again" }, out);
+            self.prepare(initial, now, if fresh { "a new member" } else { "a member that joins again" }, out);
         } else if let Some((_, joined)) = self.initial.as_mut().filter(|_| fresh) {
             *joined = true;
         }
@@ -338,7 +338,7 @@ impl Group {
     /// K-G6: a member says farewell.
     pub fn leave(&mut self, id: &Rc<str>, now: Time, out: &mut Outcome) {
         if self.members.remove(id).is_some() {
-            self.lost_member("a member leaves", now, out);
+            self.lost_member("a member that left", now, out);
         }
     }
 
@@ -360,7 +360,7 @@ impl Group {
         for id in gone {
             self.members.remove(&id);
             out.expired.push(id);
-            self.lost_member("a session ended", now, out);
+            self.lost_member("a member whose session ended", now, out);
         }
         if self.state != State::Preparing {
             return;

@@ -4,6 +4,7 @@
 //! their ids in `rules/kafka.toml`. The stories in `tests/` hold it, and the recordings that the conform crate replays.
 
 mod accumulator;
+mod announce;
 pub mod assignor;
 mod broker;
 mod check;

@@ -448,3 +448,20 @@ fn k_r5_after_the_power_of_all_was_lost_production_goes_on() {
     assert!(story.acknowledged() > promised + 500, "{promised} {}\n{}", story.acknowledged(), story.tell());
     assert_eq!(story.lost().len(), lost, "what is acknowledged from now on is kept");
 }
+
+#[test]
+fn k_e7_what_happens_to_many_partitions_at_once_is_one_mark() {
+    let mut config = config();
+    config.topics[0].partitions = 18;
+    config.topics[0].replica_assignment = Vec::new();
+    let mut story = Story::new(&config, &unread(200, 0));
+    story.run_to(2_000);
+    story.kill("broker-1");
+    story.run_for(12_000);
+    assert_eq!((story.marked("leaders-elected"), story.marked("isrs-shrunk")), (1, 1), "{}", story.tell());
+    assert_eq!(story.marked("leader-elected") + story.marked("isr-shrunk"), 1, "the group's own\n{}", story.tell());
+    let told = |code: &str| story.marks.iter().find(|mark| mark.code == code).map(|mark| mark.values.clone());
+    assert_eq!(told("leaders-elected"), Some(vec!["6".to_owned(), "1".to_owned()]));
+    assert_eq!(told("isrs-shrunk"), Some(vec!["12".to_owned(), "broker-1".to_owned()]));
+    assert!(story.marks.iter().any(|mark| mark.code == "isrs-shrunk" && mark.rule.0 == "K-E7"));
+}
