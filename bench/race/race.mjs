@@ -139,13 +139,15 @@ function ready(competitor, env) {
   console.log(`· installing ${competitor.engine} ${competitor.version}`);
   try {
     const command = competitor.install(env);
-    const play = async (left) => {
+    const once = (left) => {
       const options = { env, timeout: Math.min(RUN_MS, left) };
       const [program, args] = command(String(competitor.customers));
       const output = call('run', program, args, options);
       const { seconds, mean_stay: meanStay } = JSON.parse(output.trim().split('\n').at(-1));
       return { rate: (2 * competitor.customers) / seconds, meanStay };
     };
+    // Twice a round, the better one counts: our own programs do the same.
+    const play = async (left) => [once(left), once(left)].reduce((a, b) => (a.rate > b.rate ? a : b));
     return { ...competitor, play, results: [] };
   } catch (error) {
     if (!(error instanceof Absent)) throw error;
@@ -203,6 +205,8 @@ export async function race(own, env) {
   const head = ['engine', 'version', 'how obtained', 'events/s', '× SimPy, lean', 'mean time in system'];
   const rule = ['---', '---', '---', '--:', '--:', '--:'];
   const lines = [head, rule, ...sorted.map((racer) => row(racer, simpy))].map((cells) => `| ${cells.join(' | ')} |`);
-  const told = `Best of ${ROUNDS} rounds, all engines by turns; theory says a customer stays 10.`;
+  const told =
+    `Best of ${ROUNDS} rounds of two runs, all engines by turns; theory says a customer stays 10. Brokerlab draws with ` +
+    'its own dice, whose logarithm is the same on every machine; the Rust and C++ programs draw with a cheaper one.';
   return `${told}\n\n${lines.join('\n')}`;
 }
