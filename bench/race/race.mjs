@@ -187,7 +187,7 @@ function row(racer, simpy) {
   if (racer.absent) return [...head, `not raced: ${racer.absent}`, '', ''];
   const stay = racer.results[0].meanStay;
   const times = simpy ? racer.best / simpy.best : null;
-  const ratio = times === null ? '' : times.toFixed(times < 10 ? 1 : 0);
+  const ratio = times === null ? '' : times.toFixed(times < 1 ? 2 : times < 10 ? 1 : 0);
   const rate = `${(racer.best / 1e6).toFixed(racer.best < 1e6 ? 3 : 1)} M`;
   return [...head, rate, ratio, stay === null ? 'as native' : stay.toFixed(2)];
 }
