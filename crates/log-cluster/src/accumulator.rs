@@ -34,7 +34,8 @@ fn varint(number: u32) -> u32 {
 #[derive(Clone, Debug)]
 pub(crate) struct Bundle {
     pub partition: u32,
-    rows: Vec<Row>,
+    /// Shared with clones of the cluster until one side appends.
+    rows: Rc<Vec<Row>>,
     pub bytes: u32,
     /// What it takes of `buffer.memory`.
     pub room: u32,
@@ -68,7 +69,7 @@ impl Bundle {
         if let Some(batch) = &self.sealed {
             return batch.clone();
         }
-        let rows = std::mem::take(&mut self.rows).into_boxed_slice();
+        let rows = Rc::unwrap_or_clone(std::mem::take(&mut self.rows)).into_boxed_slice();
         let payload = Payload::Messages(producer, rows);
         let batch = Rc::new(Batch { payload, bytes: self.bytes, stamp, created: self.created });
         self.sealed = Some(batch.clone());
@@ -94,7 +95,7 @@ impl Bundle {
             let stamp = batch.stamp.map(|stamp| Stamp { first: crate::log::next_sequence(stamp.first, skip), ..stamp });
             let payload = Payload::Messages(*producer, rows.into());
             let sealed = Some(Rc::new(Batch { payload, bytes, stamp, created: batch.created }));
-            Bundle { bytes, room: self.room / 2, sealed, rows: Vec::new(), ..self.clone() }
+            Bundle { bytes, room: self.room / 2, sealed, rows: Rc::default(), ..self.clone() }
         };
         vec![half(&rows[..middle], 0), half(&rows[middle..], middle as u32)]
     }
@@ -139,7 +140,7 @@ impl Accumulator {
         if let Some(last) = queue.back_mut().filter(|last| !last.is_full()) {
             if last.bytes + bytes <= last.room {
                 last.bytes += bytes;
-                last.rows.push(row);
+                Rc::make_mut(&mut last.rows).push(row);
                 return Some((false, last.is_full()));
             }
             last.closed = true;
@@ -154,7 +155,7 @@ impl Accumulator {
         let second = !queue.is_empty();
         queue.push_back(Bundle {
             partition,
-            rows,
+            rows: Rc::new(rows),
             bytes: HEADER + bytes,
             room,
             created: now,

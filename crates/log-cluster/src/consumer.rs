@@ -7,6 +7,7 @@ use crate::layout::{Layout, Slot};
 use crate::log::Entry;
 use crate::membership::Membership;
 use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, GroupRequest, Message, Request, Response, Ticket, Wake};
+use crate::shared_queue::SharedQueue;
 use crate::view::MemberState;
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Duration};
@@ -43,7 +44,7 @@ pub(crate) struct Assigned {
     /// Fetched and not polled.
     pub buffered: VecDeque<Entry>,
     /// Worked on and not known to be committed.
-    unsettled: VecDeque<(u64, MessageId)>,
+    unsettled: SharedQueue<(u64, MessageId)>,
     /// Looking for its position.
     seeking: bool,
 }
@@ -354,7 +355,7 @@ impl Consumer {
                 continue;
             }
             assigned.committed = Some(assigned.committed.map_or(*offset, |known| known.max(*offset)));
-            while let Some((_, id)) = assigned.unsettled.pop_front_before(*offset) {
+            while let Some((_, id)) = pop_before(&mut assigned.unsettled, *offset) {
                 fx.note(Note::Life(id, Life::Settled { reader: self.reader }, Rule("K-O1")));
             }
         }
@@ -554,12 +555,6 @@ impl Consumer {
     }
 }
 
-trait PopBefore {
-    fn pop_front_before(&mut self, offset: u64) -> Option<(u64, MessageId)>;
-}
-
-impl PopBefore for VecDeque<(u64, MessageId)> {
-    fn pop_front_before(&mut self, offset: u64) -> Option<(u64, MessageId)> {
-        if self.front()?.0 < offset { self.pop_front() } else { None }
-    }
+fn pop_before(unsettled: &mut SharedQueue<(u64, MessageId)>, offset: u64) -> Option<(u64, MessageId)> {
+    if unsettled.front()?.0 < offset { unsettled.pop_front() } else { None }
 }

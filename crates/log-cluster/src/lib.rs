@@ -37,6 +37,7 @@ mod rpc;
 mod sequences;
 mod server;
 pub mod settings;
+mod shared_queue;
 pub mod view;
 mod words;
 

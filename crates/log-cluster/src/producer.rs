@@ -9,10 +9,11 @@ use crate::log::Row;
 use crate::partitioner::{LoadStats, Sticky, next_sticky, partition_for_key};
 use crate::rpc::{ClientWake, Message, Produce, Request, Response, Ticket, Wake};
 use crate::sequences::Sequences;
+use crate::shared_queue::SharedQueue;
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Fresh, Source};
 use sim::{Alarm, Event, Nanos, Time};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Arrivals are looked at no more often than this: they keep their order and come at most so much late.
@@ -39,7 +40,7 @@ pub struct Producer {
     stats: Option<LoadStats>,
     turn: u32,
     /// Records whose `send()` blocks, and since when the first one does.
-    pub(crate) blocked: VecDeque<Fresh>,
+    pub(crate) blocked: SharedQueue<Fresh>,
     blocked_since: Time,
     blocked_told: bool,
     pub(crate) ids: Sequences,
@@ -78,7 +79,7 @@ impl Producer {
             sticky: Sticky::default(),
             stats: None,
             turn: 0,
-            blocked: VecDeque::new(),
+            blocked: SharedQueue::default(),
             blocked_since: Time::ZERO,
             blocked_told: false,
             drain_from: BTreeMap::new(),
