@@ -73,7 +73,7 @@ mod tests {
         (0..1_500).for_each(|item| queue.push_back(item));
         let mut kept = queue.clone();
         assert!((0..1_500).all(|item| queue.front() == Some(&item) && queue.pop_front() == Some(item)));
-        assert_eq!((queue.front(), queue.pop_front(), queue.is_empty(), queue.len()), (None, None, true, 0));
+        assert_eq!((queue.front().copied(), queue.pop_front(), queue.is_empty(), queue.len()), (None, None, true, 0));
         queue.push_back(7);
         assert_eq!((queue.pop_front(), queue.pop_front()), (Some(7), None));
         assert!((0..700).all(|item| kept.pop_front() == Some(item)));
