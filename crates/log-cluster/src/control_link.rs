@@ -89,7 +89,8 @@ impl Broker {
         self.control.alarms.push((ticket, alarm));
     }
 
-    /// The controller is gone, silent, or not the active one: looks for another.
+    /// The controller is gone, silent, or not the active one: looks for another. K-R6: what this broker leads it goes
+    /// on leading with the in-sync sets that it knows; changes of them wait.
     pub(crate) fn lose_controller(&mut self, hint: Option<u16>, fx: &mut Fx<'_>) {
         let control = &mut self.control;
         for (_, alarm) in control.alarms.drain(..) {
