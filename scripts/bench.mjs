@@ -19,7 +19,7 @@ function build() {
   const cargo = ['build', '--release', '--quiet', '-p', 'bench', '--message-format', 'json-render-diagnostics'];
   const messages = ask('cargo', cargo, { stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 });
   if (messages === null) stop('The benchmarks could not be built: see above.');
-  const form = ['--release', '--target', 'web', '--out-dir', PACKAGE, '--out-name', 'brokerlab', '--no-pack'];
+  const form = ['--profile', 'wasm', '--target', 'web', '--out-dir', PACKAGE, '--out-name', 'brokerlab', '--no-pack'];
   const wasm = ['build', 'crates/wasm', ...form, '--features', 'bench'];
   if (!run('wasm-pack', wasm)) stop('The engines could not be built for the browser: see above.');
   const built = messages.split('\n').map((line) => JSON.parse(line));

@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-export const root = resolve(import.meta.dirname, '..');
+// By way of the URL: an older Node must get as far as the sentence that says which one is needed.
+export const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const state = join(root, '.setup');
 
 /** The environment of every command: the npm packages' tools are on the PATH. */

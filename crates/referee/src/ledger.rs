@@ -129,6 +129,9 @@ pub struct Verdict {
     pub p999: Option<u64>,
 }
 
+/// Asks a cluster what it holds: it calls the visitor with each message that a reader (a number) can still get.
+pub type Held<'a> = &'a mut dyn FnMut(&mut dyn FnMut(u8, MessageId));
+
 /// How many ids a verdict names.
 const NAMED: usize = 200;
 
@@ -260,7 +263,7 @@ impl Ledger {
 
     /// Says what became of the messages so far. `held` visits every message that a reader can still get.
     #[must_use]
-    pub fn verdict(&mut self, held: &mut dyn FnMut(&mut dyn FnMut(u8, MessageId))) -> Verdict {
+    pub fn verdict(&mut self, held: Held<'_>) -> Verdict {
         let kept = self.kept(held);
         let (mut lost, mut gone, mut outstanding) = (0, 0, 0);
         let mut lost_ids = Vec::new();
@@ -282,12 +285,7 @@ impl Ledger {
 
     /// The first messages of a fate, at most `limit`.
     #[must_use]
-    pub fn of_fate(
-        &self,
-        wanted: Fate,
-        limit: usize,
-        held: &mut dyn FnMut(&mut dyn FnMut(u8, MessageId)),
-    ) -> Vec<MessageId> {
+    pub fn of_fate(&self, wanted: Fate, limit: usize, held: Held<'_>) -> Vec<MessageId> {
         let kept = self.kept(held);
         let mut found = Vec::new();
         for (producer, records) in self.producers.iter().enumerate() {
@@ -301,7 +299,7 @@ impl Ledger {
         found
     }
 
-    fn kept(&self, held: &mut dyn FnMut(&mut dyn FnMut(u8, MessageId))) -> Vec<Bits> {
+    fn kept(&self, held: Held<'_>) -> Vec<Bits> {
         let mut kept: Vec<Bits> =
             self.producers.iter().zip(&self.open_from).map(|(all, from)| Bits::new(*from, all.len())).collect();
         held(&mut |_, id| {

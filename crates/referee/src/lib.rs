@@ -7,4 +7,4 @@ mod histogram;
 mod ledger;
 
 pub use histogram::Histogram;
-pub use ledger::{Counts, Fate, Ledger, Record, Verdict};
+pub use ledger::{Counts, Fate, Held, Ledger, Record, Verdict};

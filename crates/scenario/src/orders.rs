@@ -133,7 +133,8 @@ fn step(path: &str, place: usize, order: &TapeOrder, names: &Names<'_>, check: &
     };
     for name in order.node.iter().chain(&order.from).chain(&order.to) {
         let (in_log, in_queue) = (names.log.contains(name), names.queue.contains(name));
-        if !(in_log && log) && !(in_queue && queue) {
+        let here = (in_log && log) || (in_queue && queue);
+        if !here {
             let known = names.log.iter().filter(|_| log).chain(names.queue.iter().filter(|_| queue));
             let message = format!("there is no node `{name}` here");
             check.refuse(format!("{path}.node"), suggest(message, name, known.map(String::as_str)));

@@ -116,10 +116,10 @@ impl<'a> Face<'a> {
         let room = w - 34.0 - self.node.name.len() as f32 * 7.6;
         let words = fitted(words, room, 12.0);
         if class == "badge filled" || class == "badge" {
-            let width = words.chars().count() as f32 * 6.6 + 16.0;
+            let width = words.chars().count() as f32 * 6.9 + 18.0;
             let pill = if class == "badge" { "pill" } else { "pill filled" };
             self.pen.rect(Rect { x: x + w - 8.0 - width, y: y + 7.0, w: width, h: 18.0 }, 9.0, pill);
-            self.pen.text(x + w - 16.0, y + 20.0, words, class, "end");
+            self.pen.text(x + w - 8.0 - width / 2.0, y + 20.0, words, class, "middle");
         } else {
             self.pen.text(x + w - 10.0, y + 19.0, words, class, "end");
         }

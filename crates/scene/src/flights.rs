@@ -56,7 +56,7 @@ fn wreck_row(layout: &Layout, wreck: &Wreck, now: Time) -> FlightRow {
     let way = wreck.flight.due.since(wreck.flight.sent).0.max(1);
     let gone = wreck.at.since(wreck.flight.sent).0.min(way);
     // What never left is shown a little on its way, off the card that sent it.
-    let stopped = (gone as f32 / way as f32).max(0.12).min(0.94);
+    let stopped = (gone as f32 / way as f32).clamp(0.12, 0.94);
     FlightRow { look: packed(wreck.flight.look, true), stopped, ..row(layout, &wreck.flight, now) }
 }
 
