@@ -258,14 +258,18 @@ impl<P: Process> World<P> {
         self.kit.net.flights.iter().flatten().copied()
     }
 
-    /// The messages on their way: in the air, or held up to be sent again.
+    /// The messages on their way: in the air, held up to be sent again, or waiting at a paused process.
     pub fn messages(&self) -> impl Iterator<Item = &P::Message> {
         let flying = self.kit.wheel.iter().filter_map(|scheduled| match scheduled {
             Scheduled::Deliver { message, .. } => Some(message),
             _ => None,
         });
         let sides = self.kit.net.pairs.iter().flat_map(|pair| &pair.sides);
-        flying.chain(sides.flat_map(|side| &side.stuck).map(|stuck| &stuck.message))
+        let waiting = self.kit.held.iter().flatten().filter_map(|event| match event {
+            Event::Received(_, message) => Some(message),
+            _ => None,
+        });
+        flying.chain(sides.flat_map(|side| &side.stuck).map(|stuck| &stuck.message)).chain(waiting)
     }
 
     /// What was lost lately, oldest first.

@@ -164,6 +164,7 @@ fn x_1_a_paused_process_keeps_its_connections_and_sees_everything_late() {
     world.pause(B);
     world.run_until(at(65));
     assert_eq!(diary(&world, B).len(), 4);
+    assert_eq!(world.messages().map(|hello| hello.0).collect::<Vec<_>>(), [3, 4, 5, 6], "they wait at its machine");
     world.resume(B);
     assert_eq!(diary(&world, B)[4..], ["65: hello 3", "65: hello 4", "65: hello 5", "65: hello 6"]);
 }
