@@ -67,19 +67,24 @@ export class BlTransport extends LitElement {
     }
   };
 
-  /** Marks that are shown: faults and elections; of those that would touch, the first. */
+  /** Marks that are shown: faults and elections. Of labels that would touch, a fault's stays, then the earlier one. */
   private marks(session: Session): { x: number; mark: MarkOut; label: boolean }[] {
     const shown = session.marks.filter((mark) => mark.kind === 'fault' || mark.kind === 'election');
-    const end = session.transport.end;
-    let free = [-1, -1];
-    return shown.map((mark) => {
-      const x = (mark.at / end) * this.width;
-      const row = mark.cluster === 'log' ? 0 : 1;
-      const width = Math.min(mark.what.length * 6.2, 220);
-      const label = x - width / 2 > (free[row] ?? 0) && x > width / 2 && x < this.width - width / 2;
-      if (label) free = free.map((edge, place) => (place === row ? x + width / 2 + 10 : edge));
-      return { x, mark, label };
-    });
+    const places = shown.map((mark) => ({ x: (mark.at / session.transport.end) * this.width, mark, label: false }));
+    const taken: { cluster: string; from: number; to: number }[] = [];
+    for (const kind of ['fault', 'election']) {
+      for (const place of places.filter(({ mark }) => mark.kind === kind)) {
+        const half = Math.min(place.mark.what.length * 3.1, 110);
+        const [from, to] = [place.x - half, place.x + half];
+        const touches = taken.some(
+          (other) => other.cluster === place.mark.cluster && from < other.to && other.from < to,
+        );
+        if (touches || from < 0 || to > this.width) continue;
+        taken.push({ cluster: place.mark.cluster, from: from - 10, to: to + 10 });
+        place.label = true;
+      }
+    }
+    return places;
   }
 
   private line(session: Session) {
