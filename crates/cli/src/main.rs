@@ -80,7 +80,15 @@ fn span(text: &str) -> Result<Span, String> {
 }
 
 fn main() -> ExitCode {
-    match carry_out(Cli::parse().command) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and versions are no errors; whatever else cannot be understood ends like every other error.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match carry_out(cli.command) {
         Ok(code) => code,
         Err(message) => {
             eprintln!("{message}");

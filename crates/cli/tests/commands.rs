@@ -80,6 +80,8 @@ fn errors_go_to_stderr_with_exit_1_and_say_what_to_do() {
     };
     assert!(fails(&["run", "no-such-file.json"]).starts_with("no-such-file.json: "));
     assert!(fails(&["unlink", "#1.damaged"]).contains("the link is damaged"));
+    assert!(fails(&["run", FILE, "--until", "soon"]).contains("such as `4ms`"));
+    assert!(fails(&["digset", FILE]).contains("digest"));
     assert!(fails(&["digest", "package.json"]).contains("package.json: name: `name` is not known here"));
 }
 
