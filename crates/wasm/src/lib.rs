@@ -282,15 +282,6 @@ impl Lab {
         painter.paint(&self.rows, layout.width, layout.height, scale, dark);
         self.rows.len() as u32
     }
-
-    /// How many flights are under way on a cluster's links.
-    pub fn flights(&mut self, side: u8) -> u32 {
-        let stage = &self.stages[usize::from(side != 0)];
-        let Some(layout) = &stage.layout else { return 0 };
-        let sight = Sight { wrecks: Nanos::ZERO, most: usize::MAX };
-        scene::flights(&self.player, which(side), layout, sight, &mut self.rows);
-        self.rows.len() as u32
-    }
 }
 
 /// Plays the M/M/1 benchmark; answers the events played.
