@@ -1,7 +1,8 @@
 //! A member's log: entries after a snapshot, and how far they are on the disk.
 
-use crate::message::{Index, Term};
+use crate::message::{Index, Peer, Term};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Entry<E> {
     pub term: Term,
     /// What is to be applied; `None` is a new leader's first entry, which applies to nothing.
     pub command: Option<E>,
+    /// If it changes who the members are: all of them, from this entry on.
+    pub members: Option<Rc<[Peer]>>,
 }
 
 /// A member's log.
@@ -24,11 +27,14 @@ pub(crate) struct Log<E, S> {
     /// How far the log reached after each change that is not flushed yet.
     pending: VecDeque<(u64, Index)>,
     durable: Index,
+    /// Who the members are from which entry on: the last counts, the first is from before all entries. Never empty.
+    configurations: VecDeque<(Index, Rc<[Peer]>)>,
 }
 
 impl<E: Clone, S: Clone> Log<E, S> {
-    pub fn new() -> Self {
+    pub fn new(members: Rc<[Peer]>) -> Self {
         Log {
+            configurations: VecDeque::from([(Index(0), members)]),
             base: (Index(0), Term(0)),
             snapshot: None,
             entries: VecDeque::new(),
@@ -49,6 +55,25 @@ impl<E: Clone, S: Clone> Log<E, S> {
     pub fn last(&self) -> (Index, Term) {
         let term = self.entries.back().map_or(self.base.1, |entry| entry.term);
         (Index(self.base.0.0 + self.entries.len() as u64), term)
+    }
+
+    /// The members, and from which entry on.
+    pub fn configuration(&self) -> (Index, &Rc<[Peer]>) {
+        let last = self.configurations.len() - 1;
+        let (index, members) = &self.configurations[last];
+        (*index, members)
+    }
+
+    /// The members as of the snapshot.
+    pub fn base_members(&self) -> Rc<[Peer]> {
+        self.configurations[0].1.clone()
+    }
+
+    /// Entries after `index` are gone, and what they said of members.
+    fn forget_configurations(&mut self, index: Index) {
+        while self.configurations.len() > 1 && self.configurations.back().is_some_and(|(from, _)| *from > index) {
+            self.configurations.pop_back();
+        }
     }
 
     pub fn written(&self) -> u64 {
@@ -81,6 +106,9 @@ impl<E: Clone, S: Clone> Log<E, S> {
     }
 
     pub fn append(&mut self, entry: Entry<E>) {
+        if let Some(members) = &entry.members {
+            self.configurations.push_back((self.last().0.next(), members.clone()));
+        }
         self.entries.push_back(entry);
         self.touch();
     }
@@ -89,6 +117,7 @@ impl<E: Clone, S: Clone> Log<E, S> {
     pub fn truncate(&mut self, index: Index) {
         self.entries.truncate((index.0 - self.base.0.0) as usize);
         self.durable = self.durable.min(index);
+        self.forget_configurations(index);
         for (_, upto) in &mut self.pending {
             *upto = (*upto).min(index);
         }
@@ -110,6 +139,7 @@ impl<E: Clone, S: Clone> Log<E, S> {
         self.entries.truncate((keep.0 - self.base.0.0) as usize);
         self.pending.clear();
         self.durable = keep;
+        self.forget_configurations(keep);
     }
 
     /// All that was written counts as flushed: the page cache survived.
@@ -124,10 +154,14 @@ impl<E: Clone, S: Clone> Log<E, S> {
         self.entries.drain(..gone);
         self.base = (index, term);
         self.snapshot = Some(state);
+        while self.configurations.get(1).is_some_and(|(from, _)| *from <= index) {
+            self.configurations.pop_front();
+        }
     }
 
     /// Replaces everything by a leader's snapshot.
-    pub fn restore(&mut self, last: (Index, Term), state: S) {
+    pub fn restore(&mut self, last: (Index, Term), state: S, members: Rc<[Peer]>) {
+        self.configurations = VecDeque::from([(last.0, members)]);
         self.entries.clear();
         self.pending.clear();
         self.base = last;

@@ -79,6 +79,8 @@ pub enum Message<E, S> {
         last: (Index, Term),
         /// The state.
         state: S,
+        /// The members as of that entry.
+        members: Rc<[Peer]>,
     },
 }
 

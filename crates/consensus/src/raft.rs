@@ -49,6 +49,9 @@ pub enum Input<E, S> {
     Heartbeat,
     /// A leader looks whether a majority answered since it last looked, and resigns if not.
     CheckQuorum,
+    /// The members are these from now on; one at a time may come or go. Ignored unless this member leads and the last
+    /// such change is agreed on. A member that is not among the new ones goes on until the change is agreed on.
+    ChangeMembers(Vec<Peer>),
     /// The connection to this member is new: what was under way on the old one is lost.
     Reconnected(Peer),
 }
@@ -96,6 +99,7 @@ pub struct Raft<E, S> {
     pub(crate) durable_vote: (Term, Option<Peer>),
     pub(crate) votes_to_flush: VecDeque<(u64, Term, Option<Peer>)>,
     pub(crate) leader: Option<Peer>,
+    pub(crate) led: Term,
     /// Whether the driver has lost sight of the leader.
     pub(crate) suspects: bool,
     pub(crate) log: Log<E, S>,
@@ -113,6 +117,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     pub fn new(me: Peer, voters: Vec<Peer>, options: Options) -> Self {
         Raft {
             me,
+            log: Log::new(voters.clone().into()),
             voters,
             options,
             role: Role::Follower,
@@ -121,14 +126,26 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             durable_vote: (Term(0), None),
             votes_to_flush: VecDeque::new(),
             leader: None,
+            led: Term(0),
             suspects: false,
-            log: Log::new(),
             commit: Index(0),
             applied: Index(0),
             ballots: BTreeSet::new(),
             progress: BTreeMap::new(),
             held: VecDeque::new(),
         }
+    }
+
+    /// Which member it is.
+    #[must_use]
+    pub fn me(&self) -> Peer {
+        self.me
+    }
+
+    /// The last term that it led; 0 if it never did since it started.
+    #[must_use]
+    pub fn last_led(&self) -> Term {
+        self.led
     }
 
     /// How the member stands.
@@ -238,9 +255,19 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.progress.clear();
         self.role = Role::Follower;
         self.leader = None;
+        self.led = Term(0);
         self.suspects = false;
         self.commit = self.log.base();
         self.applied = self.log.base();
+        self.know_members();
+    }
+
+    /// The log's last word on who the members are counts, agreed on or not.
+    pub(crate) fn know_members(&mut self) {
+        let (_, members) = self.log.configuration();
+        if *self.voters != **members {
+            self.voters = members.to_vec();
+        }
     }
 
     /// One thing happens to the member.
@@ -252,6 +279,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             Input::Flushed(written) => self.on_flushed(written, out),
             Input::Heartbeat => self.on_heartbeat(out),
             Input::CheckQuorum => self.on_check_quorum(out),
+            Input::ChangeMembers(members) => self.on_change_members(&members, out),
             Input::Reconnected(peer) => self.on_reconnected(peer, out),
         }
     }
@@ -291,7 +319,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     }
 
     fn on_timeout(&mut self, out: &mut Output<E, S>) {
-        if self.role == Role::Leader {
+        if self.role == Role::Leader || !self.voters.contains(&self.me) {
             return;
         }
         self.role = Role::PreCandidate;
@@ -326,23 +354,49 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     fn lead(&mut self, out: &mut Output<E, S>) {
         self.role = Role::Leader;
         self.leader = Some(self.me);
+        self.led = self.term;
         self.suspects = false;
         let next = self.log.last().0.next();
         let fresh = Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0) };
         self.progress = self.others().into_iter().map(|peer| (peer, fresh.clone())).collect();
         out.changed = true;
         // Only an entry of its own term lets a leader commit those of earlier terms.
-        self.log.append(Entry { term: self.term, command: None });
+        self.log.append(Entry { term: self.term, command: None, members: None });
         out.flush = true;
         self.replicate(out);
     }
 
     fn on_propose(&mut self, command: E, out: &mut Output<E, S>) {
         if self.role == Role::Leader {
-            self.log.append(Entry { term: self.term, command: Some(command) });
+            self.log.append(Entry { term: self.term, command: Some(command), members: None });
             out.flush = true;
             self.replicate(out);
         }
+    }
+
+    fn on_change_members(&mut self, members: &[Peer], out: &mut Output<E, S>) {
+        let (since, known) = self.log.configuration();
+        let gone = known.iter().filter(|peer| !members.contains(peer)).count();
+        let new: Vec<Peer> = members.iter().copied().filter(|peer| !known.contains(peer)).collect();
+        let ready = self.role == Role::Leader && since <= self.commit && self.has_own_commit();
+        if !ready || gone + new.len() != 1 || members.is_empty() {
+            return;
+        }
+        self.log.append(Entry { term: self.term, command: None, members: Some(members.into()) });
+        self.know_members();
+        self.progress.retain(|peer, _| members.contains(peer));
+        let next = self.log.base().next();
+        for peer in new {
+            let fresh = Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0) };
+            self.progress.insert(peer, fresh);
+        }
+        out.flush = true;
+        self.replicate(out);
+    }
+
+    /// Whether an entry of the leader's own term is agreed on: only then does it know what was agreed on before.
+    fn has_own_commit(&self) -> bool {
+        self.log.term_at(self.commit) == Some(self.term)
     }
 
     fn on_flushed(&mut self, written: u64, out: &mut Output<E, S>) {
@@ -411,7 +465,9 @@ impl<E: Clone, S: Clone> Raft<E, S> {
                 self.on_append(from, term, previous, &entries, commit, out);
             }
             Message::AppendReply { term, matched } => self.on_append_reply(from, term, matched, out),
-            Message::Snapshot { term, last, state } => self.on_snapshot(from, term, last, state, out),
+            Message::Snapshot { term, last, state, members } => {
+                self.on_snapshot(from, term, last, (state, members), out);
+            }
         }
     }
 

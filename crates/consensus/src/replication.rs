@@ -33,7 +33,8 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         if progress.next <= self.log.base() {
             let base = self.log.base();
             if let (Some(state), Some(base_term)) = (self.log.snapshot(), self.log.term_at(base)) {
-                out.send.push((peer, Message::Snapshot { term, last: (base, base_term), state: state.clone() }));
+                let (state, members) = (state.clone(), self.log.base_members());
+                out.send.push((peer, Message::Snapshot { term, last: (base, base_term), state, members }));
                 progress.next = base.next();
                 progress.under_way += 1;
             }
@@ -62,13 +63,19 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     /// The commit index is the highest place that is flushed on a majority and of the leader's own term.
     pub(crate) fn advance_commit(&mut self, out: &mut Output<E, S>) {
         let mut places: Vec<Index> = self.progress.values().map(|progress| progress.matched).collect();
-        places.push(self.log.durable());
+        if self.voters.contains(&self.me) {
+            places.push(self.log.durable());
+        }
         places.sort_unstable();
         let agreed = places[self.voters.len() - self.majority()];
         if agreed <= self.commit || self.log.term_at(agreed) != Some(self.term) {
             return;
         }
         self.commit = agreed;
+        if !self.voters.contains(&self.me) && self.log.configuration().0 <= agreed {
+            // The others have agreed to go on without this one.
+            return self.become_follower(self.term, None, out);
+        }
         // Followers with more to come learn of it then; the others are told now.
         let last = self.log.last().0;
         let idle = self.progress.iter().filter(|(_, p)| p.matched == last && p.told_commit < agreed);
@@ -124,10 +131,14 @@ impl<E: Clone, S: Clone> Raft<E, S> {
                 Some(_) => {
                     assert!(index > self.commit, "Raft leader completeness: a committed entry would be overwritten");
                     self.log.truncate(Index(index.0 - 1));
+                    self.know_members();
                 }
                 None => {}
             }
             self.log.append(entry.clone());
+            if entry.members.is_some() {
+                self.know_members();
+            }
         }
         self.commit = self.commit.max(commit.min(index));
         let reply = Message::AppendReply { term, matched: Ok(index) };
@@ -185,14 +196,15 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         from: Peer,
         term: Term,
         last: (Index, Term),
-        state: S,
+        (state, members): (S, Rc<[Peer]>),
         out: &mut Output<E, S>,
     ) {
         if !self.follow(from, term, out) {
             return;
         }
         if last.0 > self.commit {
-            self.log.restore(last, state.clone());
+            self.log.restore(last, state.clone(), members);
+            self.know_members();
             self.commit = last.0;
             self.applied = last.0;
             out.restored = Some(state);

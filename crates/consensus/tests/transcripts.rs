@@ -66,6 +66,14 @@ impl Group {
         let who = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0);
         match words[0] {
             "timeout" => self.give(who, Input::ElectionTimeout),
+            "members" => {
+                let members = words[2..].iter().filter_map(|word| word.parse().ok()).collect();
+                self.give(who, Input::ChangeMembers(members));
+            }
+            "join" => {
+                self.members.insert(who, Raft::new(who, Vec::new(), Options::default()));
+                self.applied.insert(who, Vec::new());
+            }
             "propose" => self.give(who, Input::Propose(words[2].to_owned())),
             "heartbeat" => self.give(who, Input::Heartbeat),
             "check-quorum" => self.give(who, Input::CheckQuorum),

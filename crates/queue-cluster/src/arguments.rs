@@ -33,6 +33,8 @@ pub struct QueueArguments {
     pub single_active_consumer: bool,
     /// R-U5: `None` is no limit.
     pub delivery_limit: Option<u32>,
+    /// `x-dead-letter-strategy` is `at-least-once` (R-U8).
+    pub at_least_once: bool,
 }
 
 /// Known arguments, to catch misspelt ones in a config. The broker itself ignores what it does not know.
@@ -58,6 +60,12 @@ pub const KNOWN: &[&str] = &[
 ];
 
 impl QueueArguments {
+    /// R-U8: dead letters are kept until their targets have confirmed them, if the queue refuses when it is full and
+    /// there is an exchange for them; otherwise they go at most once.
+    pub fn carries_dead_letters(&self) -> bool {
+        self.at_least_once && self.overflow == Overflow::RejectPublish && self.dead_letter_exchange.is_some()
+    }
+
     /// Reads the arguments as the broker does.
     ///
     /// # Errors
@@ -102,6 +110,13 @@ impl QueueArguments {
         if dead_letter_routing_key.is_some() && dead_letter_exchange.is_none() {
             return Err(("x-dead-letter-routing-key".into(), "needs x-dead-letter-exchange".into()));
         }
+        let at_least_once = match text("x-dead-letter-strategy")?.as_deref() {
+            None | Some("at-most-once") => false,
+            Some("at-least-once") => true,
+            Some(other) => {
+                return Err(("x-dead-letter-strategy".into(), format!("at-most-once or at-least-once, not {other}")));
+            }
+        };
         let expires = count("x-expires")?;
         if expires == Some(0) {
             return Err(("x-expires".into(), "expected more than 0".into()));
@@ -119,6 +134,7 @@ impl QueueArguments {
             dead_letter_routing_key,
             single_active_consumer: table.get("x-single-active-consumer").is_some_and(Value::is_true),
             delivery_limit,
+            at_least_once: kind == QueueKind::Quorum && at_least_once,
         })
     }
 }

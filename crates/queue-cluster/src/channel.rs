@@ -3,7 +3,7 @@
 use crate::Fx;
 use crate::connection::{Channel, Connection, Subscription, Unacked, Unconfirmed};
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, Limiter, QueueId};
-use crate::frame::{Frame, Method, Reply};
+use crate::frame::{Frame, Method, Reply, Wake};
 use crate::message::{Body, Message, More};
 use crate::routing;
 use crate::server::Server;
@@ -21,7 +21,10 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.heard = fx.now();
         match frame {
-            Frame::Method(number, method) if connection.in_flow => connection.unread.push_back((number, method)),
+            // R-M3, R-M4, R-U3: in flow or blocked it is not read from, and what comes waits in the socket.
+            Frame::Method(number, method) if connection.in_flow || connection.blocked => {
+                connection.unread.push_back((number, method));
+            }
             Frame::Method(number, method) => self.on_method(client, number, method, fx),
             Frame::Goodbye => self.connection_gone(client, fx),
             Frame::Restart => self.restart(fx),
@@ -39,13 +42,14 @@ impl Server {
         self.channel(id.client, id.number).filter(|channel| channel.id == id && !channel.closing)
     }
 
-    fn on_method(&mut self, client: NodeId, number: u16, method: Method, fx: &mut Fx<'_>) {
+    pub fn on_method(&mut self, client: NodeId, number: u16, method: Method, fx: &mut Fx<'_>) {
         if matches!(method, Method::Open) {
             self.next_channel += 1;
             let serial = u64::from(self.boot) << 32 | u64::from(self.next_channel);
             let id = ChannelId { node: self.me, client, number, serial };
             if let Some(connection) = self.connections.get_mut(&client) {
                 connection.channels.insert(number, Channel::new(id));
+                fx.wake_in(self.config.server.channel_tick, Wake::ChannelTick(id));
             }
             return;
         }
@@ -56,6 +60,9 @@ impl Server {
                 self.connections.get_mut(&client).map(|connection| connection.channels.remove(&number));
             }
             return;
+        }
+        if channel.waits.is_some() {
+            return channel.later.push_back(method);
         }
         match method {
             Method::Open | Method::CloseOk => {}
@@ -113,7 +120,18 @@ impl Server {
 
     /// A hard error: the whole connection is closed (R-P1, R-P2).
     pub fn close_connection(&mut self, client: NodeId, code: u16, reason: &str, fx: &mut Fx<'_>) {
-        fx.mark(MarkKind::Refusal, "connection-closed", vec![code.to_string(), reason.to_string()], Rule("R-P2"));
+        self.close_connection_by(client, code, reason, "R-P2", fx);
+    }
+
+    pub fn close_connection_by(
+        &mut self,
+        client: NodeId,
+        code: u16,
+        reason: &str,
+        rule: &'static str,
+        fx: &mut Fx<'_>,
+    ) {
+        fx.mark(MarkKind::Refusal, "connection-closed", vec![code.to_string(), reason.to_string()], Rule(rule));
         let frame = Frame::ConnectionClosed(code, reason.into());
         self.send(client, frame, 0, Look::plain(FlightKind::Refuse), fx);
         self.connection_gone(client, fx);
@@ -191,11 +209,16 @@ impl Server {
             return self.done(id, number, true);
         }
         if let Some(number) = number {
-            channel.unconfirmed.insert(number, Unconfirmed { waiting: queues.clone(), refused: false });
+            let moves = |queue: &QueueId| self.topology.queues.get(queue).is_some_and(|q| q.mirroring.is_some());
+            let kept = queues.iter().any(moves).then(|| body.clone());
+            let unconfirmed = Unconfirmed { waiting: queues.clone(), refused: false, body: kept };
+            if let Some(channel) = self.live(id) {
+                channel.unconfirmed.insert(number, unconfirmed);
+            }
         }
         let confirm = number.map(|number| (id, number));
         for queue in queues {
-            let ask = Ask::Publish { confirm, body: body.clone() };
+            let ask = Ask::Publish { from: Some(id), confirm, body: body.clone() };
             if self.refuses(queue) {
                 if let Some(number) = number {
                     self.refuse(queue, id, number, fx);
@@ -203,6 +226,9 @@ impl Server {
                 continue;
             }
             self.ask(queue, ask, Some(id), fx);
+        }
+        if self.alarms.any() {
+            self.block_publisher(id.client, fx);
         }
     }
 
@@ -336,9 +362,10 @@ impl Server {
             _ => {}
         }
         let Some(channel) = self.live(id) else { return };
-        channel.subscriptions.insert(request.tag.clone(), Subscription { queue, last: 0 });
-        let request = ConsumeRequest { prefetch, limited, ..ConsumeRequest::clone(request) };
-        self.ask(queue, Ask::Consume { channel: id, request: Rc::new(request) }, Some(id), fx);
+        let request = Rc::new(ConsumeRequest { prefetch, limited, ..ConsumeRequest::clone(request) });
+        let subscription = Subscription { queue, request: request.clone(), last: 0 };
+        channel.subscriptions.insert(request.tag.clone(), subscription);
+        self.ask(queue, Ask::Consume { channel: id, request }, Some(id), fx);
     }
 
     fn cancel(&mut self, id: ChannelId, tag: &Rc<str>, fx: &mut Fx<'_>) {
@@ -408,7 +435,15 @@ impl Server {
             self.send(id.node, Frame::Answer(id, queue, answer), bytes, look, fx);
             return;
         }
+        if let Some(source) = Server::worker_of(id) {
+            return match answer {
+                Answer::Confirmed(letter) => self.letter_answered(source, queue, letter, true, fx),
+                Answer::Refused(letter) => self.letter_answered(source, queue, letter, false, fx),
+                _ => {}
+            };
+        }
         match answer {
+            Answer::Credit(count) => self.credit_came(id, queue, count, fx),
             Answer::Deliver { tag, handed } => self.deliver(id, queue, &tag, handed, fx),
             Answer::Confirmed(number) => self.queue_answered(id, queue, number, true),
             Answer::Refused(number) => self.queue_answered(id, queue, number, false),
@@ -491,22 +526,5 @@ impl Server {
         }
         let (redelivered, count) = (handed.redelivered, handed.delivery_count);
         self.reply(id, Reply::Got { tag: number, redelivered, body: handed.body, count, remaining }, fx);
-    }
-
-    /// A command of the channel to a replicated queue is applied: the connection may be read again (R-U3).
-    pub fn command_done(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
-        let limit = self.config.server.quorum_commands_soft_limit;
-        if let Some(channel) = self.live(id) {
-            channel.commands = channel.commands.saturating_sub(1);
-        }
-        loop {
-            let Some(connection) = self.connections.get_mut(&id.client) else { return };
-            connection.in_flow = connection.channels.values().any(|channel| channel.commands >= limit);
-            if connection.in_flow {
-                return;
-            }
-            let Some((number, method)) = connection.unread.pop_front() else { return };
-            self.on_method(id.client, number, method, fx);
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Desk, Handed, Out};
 use crate::dispatch::Dispatch;
 use crate::fifo::Fifo;
 use crate::message::{Body, Reason};
+use crate::mirror::MirrorOp;
 use sim::story::{Life, MarkKind};
 use sim::{Nanos, Time};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub struct Stored {
     pub place: u64,
     pub body: Body,
     expiry: Option<Time>,
-    delivered: bool,
+    pub(crate) delivered: bool,
     /// When it was written, by the store's count; 0 if it was not.
     written: u64,
 }
@@ -29,17 +30,23 @@ pub struct Classic {
     arguments: Rc<QueueArguments>,
     durable: bool,
     /// A line for each priority (R-M1); one if the queue has no priorities.
-    lines: Vec<Fifo<Stored>>,
-    ready: u64,
-    ready_bytes: u64,
-    unacked: BTreeMap<u64, Stored>,
+    pub(crate) lines: Vec<Fifo<Stored>>,
+    pub(crate) ready: u64,
+    pub(crate) ready_bytes: u64,
+    pub(crate) unacked: BTreeMap<u64, Stored>,
     pub dispatch: Dispatch,
-    next_place: u64,
+    pub(crate) next_place: u64,
     pub exclusive_consumer: bool,
     auto_delete: bool,
     had_consumers: bool,
     /// Since when nobody used it (R-T2).
     idle_since: Time,
+    /// Bytes that are out with consumers.
+    pub(crate) unacked_bytes: u64,
+    /// What each channel has published since it last got credit (R-M3).
+    published: Vec<(ChannelId, u32)>,
+    /// The last number of each channel that a mirror had when it took over: what comes again is there (R-M8).
+    pub(crate) taken: BTreeMap<ChannelId, u64>,
 }
 
 impl Classic {
@@ -58,8 +65,31 @@ impl Classic {
             auto_delete,
             had_consumers: false,
             idle_since: now,
+            unacked_bytes: 0,
+            published: Vec::new(),
+            taken: BTreeMap::new(),
             arguments,
         }
+    }
+
+    /// Messages ready and unacked, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        (self.ready + self.unacked.len() as u64, self.ready_bytes + self.unacked_bytes)
+    }
+
+    /// Counts a message of a channel; whether `after` have come since the last time that it was so (R-M3).
+    pub fn count_publish(&mut self, channel: ChannelId, after: u32) -> bool {
+        let place = self.published.iter().position(|(known, _)| *known == channel).unwrap_or_else(|| {
+            self.published.push((channel, 0));
+            self.published.len() - 1
+        });
+        let count = &mut self.published[place].1;
+        *count += 1;
+        let due = *count >= after;
+        if due {
+            *count = 0;
+        }
+        due
     }
 
     pub fn ready(&self) -> u64 {
@@ -77,7 +107,7 @@ impl Classic {
     /// Answers one request.
     pub fn handle(&mut self, ask: Ask, desk: &mut Desk<'_>) {
         match ask {
-            Ask::Publish { confirm, body } => self.publish(confirm, body, desk),
+            Ask::Publish { confirm, body, .. } => self.publish(confirm, body, desk),
             Ask::Consume { channel, request } => self.consume(channel, &request, desk),
             Ask::Cancel { channel, tag } => self.cancel(channel, &tag, desk),
             Ask::Ack { channel, ids } => self.ack(channel, &ids, desk),
@@ -110,7 +140,7 @@ impl Classic {
                     self.channel_down(channel, desk);
                 }
             }
-            Ask::NodeUp { .. } => {}
+            Ask::NodeUp { .. } | Ask::Change(_) | Ask::Carried { .. } => {}
         }
     }
 
@@ -121,10 +151,16 @@ impl Classic {
     }
 
     fn publish(&mut self, confirm: Option<(ChannelId, u64)>, body: Body, desk: &mut Desk<'_>) {
+        if let Some((channel, number)) = confirm
+            && self.taken.get(&channel).is_some_and(|last| number <= *last)
+        {
+            // R-M8: it came again because the queue has moved; the mirror had it.
+            return desk.answer(channel, Answer::Confirmed(number));
+        }
         // R-T3: a queue that refuses looks at its length before it tries consumers.
         if self.arguments.overflow != Overflow::DropHead && self.would_overflow(&body) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                self.bury(&body, Reason::MaxLen, desk);
+                self.bury_body(&body, Reason::MaxLen, desk);
             }
             if let Some((channel, number)) = confirm {
                 desk.answer(channel, Answer::Refused(number));
@@ -142,10 +178,12 @@ impl Classic {
         if let Some(consumer) = self.ready_for_hand_off(desk) {
             let needs_ack = self.needs_ack(&consumer.0, &consumer.1);
             self.confirm(confirm, kept && needs_ack, &mut stored, desk);
+            self.tell_mirrors(|| MirrorOp::Publish { stored: stored.clone(), confirm }, desk);
             self.hand(&consumer.0, &consumer.1, stored, needs_ack, desk);
             return;
         }
         self.confirm(confirm, kept, &mut stored, desk);
+        self.tell_mirrors(|| MirrorOp::Publish { stored: stored.clone(), confirm }, desk);
         self.enqueue(stored);
         self.drop_over_limit(desk);
         self.drop_expired(desk);
@@ -186,7 +224,9 @@ impl Classic {
             desk.out.push(Out::Wrote(stored.body.bytes));
         }
         let Some((channel, number)) = confirm else { return };
-        if kept && desk.rules < Rules::V4_2 {
+        if desk.mirrored {
+            desk.out.push(Out::ConfirmMirrored(channel, number, kept && desk.rules < Rules::V4_2));
+        } else if kept && desk.rules < Rules::V4_2 {
             desk.out.push(Out::ConfirmFlushed(channel, number));
         } else {
             desk.answer(channel, Answer::Confirmed(number));
@@ -205,7 +245,7 @@ impl Classic {
         usize::from(body.priority.unwrap_or(0)).min(self.lines.len() - 1)
     }
 
-    fn enqueue(&mut self, stored: Stored) {
+    pub(crate) fn enqueue(&mut self, stored: Stored) {
         self.ready += 1;
         self.ready_bytes += u64::from(stored.body.bytes);
         let level = self.level(&stored.body);
@@ -218,7 +258,25 @@ impl Classic {
         self.lines.iter_mut().rev().find(|line| !line.is_empty())
     }
 
-    fn take_head(&mut self) -> Option<Stored> {
+    /// A message is out with somebody.
+    pub(crate) fn hold(&mut self, stored: Stored) {
+        self.unacked_bytes += u64::from(stored.body.bytes);
+        self.unacked.insert(stored.place, stored);
+    }
+
+    pub(crate) fn unhold(&mut self, place: u64) -> Option<Stored> {
+        let stored = self.unacked.remove(&place)?;
+        self.unacked_bytes -= u64::from(stored.body.bytes);
+        Some(stored)
+    }
+
+    fn tell_mirrors(&self, op: impl FnOnce() -> MirrorOp, desk: &mut Desk<'_>) {
+        if desk.mirrored {
+            desk.out.push(Out::Mirror(op()));
+        }
+    }
+
+    pub(crate) fn take_head(&mut self) -> Option<Stored> {
         let stored = self.top()?.pop_front()?;
         self.ready -= 1;
         self.ready_bytes -= u64::from(stored.body.bytes);
@@ -243,8 +301,10 @@ impl Classic {
         };
         if needs_ack {
             self.dispatch.holds(&(*channel, tag.clone()), stored.place);
-            self.unacked.insert(stored.place, stored);
+            self.tell_mirrors(|| MirrorOp::Sent(stored.place), desk);
+            self.hold(stored);
         } else {
+            self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
             desk.settled(&stored.body);
         }
         desk.answer(*channel, Answer::Deliver { tag: tag.clone(), handed });
@@ -302,7 +362,8 @@ impl Classic {
     fn ack(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
         let revived = self.dispatch.give_back(channel, ids);
         for id in ids {
-            if let Some(stored) = self.unacked.remove(id) {
+            if let Some(stored) = self.unhold(*id) {
+                self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
                 desk.settled(&stored.body);
             }
         }
@@ -314,8 +375,8 @@ impl Classic {
     fn reject(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
         let revived = self.dispatch.give_back(channel, ids);
         for id in ids {
-            if let Some(stored) = self.unacked.remove(id) {
-                self.bury(&stored.body, Reason::Rejected, desk);
+            if let Some(stored) = self.unhold(*id) {
+                self.bury(&stored, Reason::Rejected, desk);
             }
         }
         if revived {
@@ -325,7 +386,8 @@ impl Classic {
 
     fn requeue(&mut self, ids: &[u64], desk: &mut Desk<'_>) {
         for id in ids {
-            if let Some(stored) = self.unacked.remove(id) {
+            if let Some(stored) = self.unhold(*id) {
+                self.tell_mirrors(|| MirrorOp::Returned(stored.place), desk);
                 self.enqueue(stored);
             }
         }
@@ -350,10 +412,12 @@ impl Classic {
             needs_ack: !no_ack,
         };
         if no_ack {
+            self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
             desk.settled(&stored.body);
         } else {
             self.dispatch.got(channel, stored.place);
-            self.unacked.insert(stored.place, stored);
+            self.tell_mirrors(|| MirrorOp::Sent(stored.place), desk);
+            self.hold(stored);
         }
         self.drop_expired(desk);
         desk.answer(channel, Answer::Got { handed: Some(handed), remaining: self.ready });
@@ -372,6 +436,7 @@ impl Classic {
     fn purge(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {
         let messages = self.ready;
         while let Some(stored) = self.take_head() {
+            self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
             desk.life(&stored.body, Life::Dropped, "R-K1");
         }
         desk.answer(channel, Answer::Stat { passive: false, messages, consumers: self.dispatch.count() });
@@ -388,7 +453,7 @@ impl Classic {
                 return;
             }
             let Some(stored) = self.take_head() else { return };
-            self.bury(&stored.body, Reason::MaxLen, desk);
+            self.bury(&stored, Reason::MaxLen, desk);
         }
     }
 
@@ -400,11 +465,17 @@ impl Classic {
                 return desk.out.push(Out::WakeAt(expiry));
             }
             let Some(stored) = self.take_head() else { return };
-            self.bury(&stored.body, Reason::Expired, desk);
+            self.bury(&stored, Reason::Expired, desk);
         }
     }
 
-    fn bury(&self, body: &Body, reason: Reason, desk: &mut Desk<'_>) {
+    /// A message that the queue held is dead (R-T4).
+    fn bury(&self, stored: &Stored, reason: Reason, desk: &mut Desk<'_>) {
+        self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
+        self.bury_body(&stored.body, reason, desk);
+    }
+
+    fn bury_body(&self, body: &Body, reason: Reason, desk: &mut Desk<'_>) {
         if self.arguments.dead_letter_exchange.is_some() {
             desk.out.push(Out::Dead(body.clone(), reason));
         } else {
@@ -444,6 +515,9 @@ impl Classic {
         for (_, stored) in std::mem::take(&mut self.unacked) {
             self.enqueue(stored);
         }
+        self.unacked_bytes = 0;
+        self.published.clear();
+        self.taken.clear();
         let single_active = self.dispatch.single_active;
         self.dispatch = Dispatch { single_active, ..Dispatch::default() };
         self.exclusive_consumer = false;

@@ -3,24 +3,63 @@
 use crate::Fx;
 use crate::desk::Ask;
 use crate::frame::{Frame, Wake};
+use crate::metadata::Change;
 use crate::server::Server;
-use crate::topology::Topology;
+use crate::topology::QueueRecord;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Nanos, NodeId};
-use std::rc::Rc;
 
 /// How long a connection attempt between servers may take before it is begun anew. Assumed.
 const REACH_PATIENCE: Nanos = Nanos::secs(7);
 
 impl Server {
+    /// A connection to another node stands. Whether a broker is at work there, it says itself.
     pub fn peer_connected(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
-        let again = std::mem::replace(&mut known.connected, true);
+        if std::mem::replace(&mut known.linked, true) && std::mem::take(&mut known.connected) {
+            // The old connection ended and this one took its place at once.
+            known.lost_boot = None;
+        }
         known.heard = fx.now();
+        known.read = true;
+        known.silent_ticks = 0;
         known.suspected = false;
-        let _ = again;
-        self.send_control(peer, Frame::Hello { boot: self.boot }, fx);
-        self.send_control(peer, Frame::Topology(self.topology.clone()), fx);
+        if !self.partition.paused {
+            self.say_hello(peer, fx);
+        }
+    }
+
+    /// The broker on the other node is up and said who it is: what its earlier boots held is over (R-U4).
+    fn peer_said_hello(&mut self, peer: NodeId, boot: u32, fresh: bool, fx: &mut Fx<'_>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let again = std::mem::replace(&mut known.boot, boot) != boot;
+        known.connected = true;
+        known.fresh = fresh;
+        let ran_apart = known.lost_boot.take() == Some(boot);
+        if again {
+            self.partition.apart.remove(&peer);
+        }
+        fx.mark(MarkKind::Change, "node-seen", vec![node_name(peer)], Rule("R-N1"));
+        if ran_apart {
+            self.ran_apart(peer, fx);
+        }
+        let shares = !self.has_khepri() && !self.partition.apart.contains(&peer);
+        if shares && (fresh || !self.partition.fresh) {
+            self.send_control(peer, Frame::Topology(self.topology.clone(), self.partition.fresh), fx);
+        }
+        if again && self.has_khepri() {
+            self.drop_transient_queues_of(peer, boot, fx);
+        }
+        self.tell_alarms(peer, fx);
+        self.reconnect_queues(peer, fx);
+        self.tell_led_queues(&Ask::NodeUp { node: peer, boot }, fx);
+        self.resend_lines(peer, fx);
+        self.mirror_found(peer, fx);
+        self.ask_for_healing(fx);
+    }
+
+    /// The groups of replicated queues reach the other node again.
+    fn reconnect_queues(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
         let queues: Vec<_> = self.replicas.keys().copied().collect();
         for queue in queues {
             self.raft(queue, consensus::Input::Reconnected(peer.0), fx);
@@ -33,29 +72,22 @@ impl Server {
         }
     }
 
-    /// The other node said who it is: what its earlier boots held is over (R-U4).
-    fn peer_said_hello(&mut self, peer: NodeId, boot: u32, fx: &mut Fx<'_>) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        known.boot = boot;
-        fx.mark(MarkKind::Change, "node-seen", vec![node_name(peer)], Rule("R-N1"));
-        self.tell_led_queues(&Ask::NodeUp { node: peer, boot }, fx);
-        self.resend_lines(peer, fx);
-    }
-
     /// Another node is no longer seen: its process died, or the connection broke.
-    pub fn peer_lost(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
-        fx.mark(MarkKind::Change, "node-lost", vec![node_name(peer)], Rule("R-N1"));
-        self.lose_sight(peer, fx);
-        self.home_lost(peer, fx);
-        self.drop_transient_queues(peer, fx);
-        let mine: Vec<_> = self.classics.keys().copied().collect();
-        for queue in mine {
-            self.ask_later(queue, Ask::NodeDown { node: peer }, fx);
+    pub fn peer_gone(&mut self, peer: NodeId, graceful: bool, fx: &mut Fx<'_>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.linked = false;
+        known.suspected = false;
+        if std::mem::replace(&mut known.connected, false) {
+            known.lost_boot = Some(known.boot);
+            self.try_again(peer, fx);
+            self.peer_lost(peer, graceful, fx);
+        } else {
+            self.try_again(peer, fx);
         }
     }
 
     /// What follows for replicated queues when a node is down or suspected (R-U2, R-U4).
-    fn lose_sight(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
+    pub fn lose_sight(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
         self.tell_led_queues(&Ask::NodeDown { node: peer }, fx);
         let led: Vec<_> =
             self.replicas.iter().filter(|(_, r)| r.raft.leader() == Some(peer.0)).map(|(q, _)| *q).collect();
@@ -80,7 +112,7 @@ impl Server {
     pub fn reach(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         known.trying = false;
-        if known.connected {
+        if known.linked {
             return;
         }
         if fx.now().since(known.reaching) > REACH_PATIENCE {
@@ -104,32 +136,21 @@ impl Server {
     pub fn poll(&mut self, fx: &mut Fx<'_>) {
         let now = fx.now();
         let settings = &self.config.server;
-        let (suspects, tick, poll) = (settings.aten_suspects, settings.net_ticktime, settings.aten_poll);
+        let (suspects, poll) = (settings.aten_suspects, settings.aten_poll);
         let mut silent = Vec::new();
-        let mut down = Vec::new();
         for (peer, known) in &mut self.peers {
-            if !known.connected {
+            if !known.linked {
                 continue;
             }
             fx.send(*peer, Frame::Heartbeat, 20, Look::plain(FlightKind::Heartbeat));
             let silence = now.since(known.heard);
-            if silence > tick {
-                // R-N1: silent for net_ticktime: the connection is given up.
-                known.connected = false;
-                known.suspected = false;
-                down.push(*peer);
-            } else if silence > suspects && !known.suspected {
+            if silence > suspects && !known.suspected {
                 known.suspected = true;
                 silent.push(*peer);
             }
         }
         for peer in silent {
             self.lose_sight(peer, fx);
-        }
-        for peer in down {
-            fx.disconnect(peer);
-            self.try_again(peer, fx);
-            self.peer_lost(peer, fx);
         }
         self.nudge_lines(fx);
         fx.wake_in(poll, Wake::Poll);
@@ -138,6 +159,7 @@ impl Server {
     pub fn on_peer_frame(&mut self, peer: NodeId, frame: Frame, fx: &mut Fx<'_>) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.heard = fx.now();
+            known.read = true;
             if std::mem::replace(&mut known.suspected, false) {
                 let boot = known.boot;
                 // It was only slow: the elections that its silence called for are off.
@@ -146,9 +168,25 @@ impl Server {
                 self.tell_led_queues(&Ask::NodeUp { node: peer, boot }, fx);
             }
         }
+        if self.partition.paused {
+            // The broker is not at work; whoever says hello is told when it is.
+            return;
+        }
         match frame {
-            Frame::Hello { boot } => self.peer_said_hello(peer, boot, fx),
-            Frame::Topology(topology) => self.learn(&topology, fx),
+            Frame::Hello { boot, fresh } => self.peer_said_hello(peer, boot, fresh, fx),
+            Frame::Topology(topology, fresh) => self.learn(peer, &topology, fresh, fx),
+            Frame::HealStart => self.heal_asked(fx),
+            Frame::HealAsk => {
+                let report = self.own_report();
+                self.send_control(peer, Frame::HealReport(report), fx);
+            }
+            Frame::HealReport(report) => self.heal_reported(peer, report, fx),
+            Frame::HealLose => self.lose(fx),
+            Frame::ChangeMembers { queue, node, add } => self.change_members(queue, node, add, fx),
+            Frame::HostMember { queue } => self.host_member(queue),
+            Frame::Alarms { memory, disk } => self.alarms_told(peer, memory, disk, fx),
+            Frame::Mirror(queue, turn) => self.mirror_came(peer, queue, turn, fx),
+            Frame::Mirrored(queue, upto) => self.mirrored(peer, queue, upto, fx),
             Frame::Ask(queue, ask) => self.ask_later(queue, ask, fx),
             Frame::Answer(channel, queue, answer) => self.answer(channel, queue, answer, fx),
             Frame::Command(queue, command) => self.command_came(peer, queue, command, fx),
@@ -161,36 +199,13 @@ impl Server {
             Frame::Leads { queue, .. } => self.leads(queue, peer, fx),
             Frame::Raft(queue, message) => self.raft(queue, consensus::Input::Received(peer.0, *message), fx),
             Frame::Heartbeat => {}
-            Frame::Method(..) | Frame::Goodbye | Frame::Restart | Frame::Reply(..) | Frame::ConnectionClosed(..) => {}
+            Frame::Method(..)
+            | Frame::Goodbye
+            | Frame::Restart
+            | Frame::Reply(..)
+            | Frame::ConnectionClosed(..)
+            | Frame::Blocked(_) => {}
         }
-    }
-
-    /// Takes over a newer topology.
-    fn learn(&mut self, topology: &Rc<Topology>, fx: &mut Fx<'_>) {
-        if topology.version <= self.topology.version {
-            return;
-        }
-        self.topology = topology.clone();
-        self.classics.retain(|queue, _| topology.queues.contains_key(queue));
-        self.replicas.retain(|queue, _| topology.queues.contains_key(queue));
-        let queues: Vec<_> = topology.queues.keys().copied().collect();
-        for queue in queues {
-            if !self.classics.contains_key(&queue) && !self.replicas.contains_key(&queue) {
-                self.host(queue, true, fx);
-            }
-        }
-    }
-
-    /// Changes the topology and tells the others.
-    pub fn change_topology<R>(&mut self, fx: &mut Fx<'_>, change: impl FnOnce(&mut Topology) -> R) -> R {
-        let topology = Rc::make_mut(&mut self.topology);
-        let result = change(topology);
-        topology.version = (topology.version.0 + 1, self.me.0);
-        let connected: Vec<NodeId> = self.peers.iter().filter(|(_, p)| p.connected).map(|(node, _)| *node).collect();
-        for peer in connected {
-            self.send_control(peer, Frame::Topology(self.topology.clone()), fx);
-        }
-        result
     }
 
     /// R-Q3: queues that are not durable go with their node.
@@ -200,10 +215,21 @@ impl Server {
         if node == self.me && self.boot <= 1 || gone.is_empty() {
             return;
         }
-        self.change_topology(fx, |topology| gone.iter().for_each(|queue| topology.delete_queue(*queue)));
-        gone.iter().for_each(|queue| {
-            self.classics.remove(queue);
-        });
+        self.change(Change::DeleteQueues(gone), None, fx);
+    }
+
+    /// R-N3: with Khepri, what is not durable on a node goes when the node is back without it.
+    fn drop_transient_queues_of(&mut self, node: NodeId, boot: u32, fx: &mut Fx<'_>) {
+        if boot <= 1 {
+            return;
+        }
+        let old = |record: &&QueueRecord| record.is_classic() && record.home() == node && !record.durable;
+        // What was declared in the node's present life stays: its owner says in which it was.
+        let gone = self.topology.queues.values().filter(old).filter(|record| record.boot < boot);
+        let gone: Vec<_> = gone.map(|record| record.id).collect();
+        if !gone.is_empty() {
+            self.change(Change::DeleteQueues(gone), None, fx);
+        }
     }
 }
 

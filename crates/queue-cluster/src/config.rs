@@ -81,6 +81,8 @@ pub struct QueueSpec {
     /// The node that declares it: the home of a classic queue, and the first leader of a quorum queue (the
     /// client-local leader locator). `None` spreads queues over the nodes in turn (the balanced locator).
     pub node: Option<u16>,
+    /// Mirroring of a classic queue, before 4.0 (R-M8).
+    pub mirroring: Option<Mirroring>,
 }
 
 /// A binding that exists from the beginning.
@@ -188,6 +190,96 @@ impl Default for ConsumerSettings {
     }
 }
 
+/// What a node does when it loses sight of others (`cluster_partition_handling`, R-N2). Without effect where metadata
+/// is in Khepri (R-N3).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum PartitionHandling {
+    /// Both sides carry on, and somebody restarts one of them by hand.
+    #[default]
+    Ignore,
+    /// A node that sees no more than half of the cluster stops serving until it does.
+    PauseMinority,
+    /// A node that sees none of these stops serving until it does; what follows a partition nevertheless.
+    PauseIfAllDown {
+        /// The nodes, from 0.
+        nodes: Vec<u16>,
+        /// Whether the sides that went on are healed as by `autoheal`; else ignored.
+        autoheal: bool,
+    },
+    /// When all nodes see each other again, the sides with fewer clients restart and take over the winner's metadata.
+    Autoheal,
+}
+
+impl PartitionHandling {
+    /// Whether sides that ran apart are healed by restarting all but one (R-N2).
+    #[must_use]
+    pub fn heals(&self) -> bool {
+        matches!(self, PartitionHandling::Autoheal | PartitionHandling::PauseIfAllDown { autoheal: true, .. })
+    }
+}
+
+/// Where exchanges, queues and bindings are kept.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum MetadataStore {
+    /// Each running node has them; a partition makes two of them (R-N2).
+    Mnesia,
+    /// Agreed on by a majority (R-N3): the default of new 4.2 clusters.
+    Khepri,
+}
+
+/// Which classic queues are mirrored, by a policy's `ha-mode` (R-M8; removed in 4.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HaMode {
+    /// On every node.
+    All,
+    /// On so many nodes.
+    Exactly(u16),
+}
+
+/// When a mirror that has not all messages may take over (`ha-promote-on-failure`, `ha-promote-on-shutdown`, R-M8).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Promote {
+    /// Whatever it lacks is lost.
+    Always,
+    /// Only a synchronised one; else the queue is down until its home is back.
+    WhenSynced,
+}
+
+/// Mirroring of one classic queue (R-M8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirroring {
+    /// How many copies.
+    pub mode: HaMode,
+    /// `ha-sync-mode`: whether a new mirror is given what the queue already holds.
+    pub automatic_sync: bool,
+    /// After a failure. Default `always`.
+    pub on_failure: Promote,
+    /// After a stop in good order. Default `when-synced`.
+    pub on_shutdown: Promote,
+}
+
+impl Mirroring {
+    /// How many copies a queue has in a cluster of so many nodes, with its home.
+    #[must_use]
+    pub fn copies(&self, nodes: u16) -> u16 {
+        match self.mode {
+            HaMode::All => nodes,
+            HaMode::Exactly(count) => count.clamp(1, nodes.max(1)),
+        }
+    }
+}
+
+impl Default for Mirroring {
+    fn default() -> Self {
+        Mirroring {
+            mode: HaMode::All,
+            automatic_sync: false,
+            on_failure: Promote::Always,
+            on_shutdown: Promote::WhenSynced,
+        }
+    }
+}
+
 /// Timings and costs of a server node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
@@ -217,6 +309,30 @@ pub struct ServerSettings {
     pub consumer_timeout: Nanos,
     /// How often nodes try to reach each other again. Assumed.
     pub reconnect: Nanos,
+    /// `cluster_partition_handling`.
+    pub partition_handling: PartitionHandling,
+    /// Where metadata is kept.
+    pub metadata_store: MetadataStore,
+    /// How long an operation on metadata waits for a majority before it fails (Khepri's default timeout: 30 s).
+    pub metadata_timeout: Nanos,
+    /// How often a paused node looks for the others (rabbit_node_monitor: 1000 ms).
+    pub down_ping: Nanos,
+    /// How often a channel looks whether an acknowledgement is overdue (`channel_tick_interval`: 60 s).
+    pub channel_tick: Nanos,
+    /// A machine's memory. Assumed: 4 GiB.
+    pub total_memory: u64,
+    /// What a node takes without any message. Assumed: 100 MB.
+    pub base_memory: u64,
+    /// `vm_memory_high_watermark.relative` in percent: 60 from 4.0 on, 40 before (R-M4).
+    pub memory_watermark_percent: u64,
+    /// Free bytes on a node's disk in the beginning. Assumed: 50 GB.
+    pub disk_free: u64,
+    /// `disk_free_limit`: 50 MB (R-M4).
+    pub disk_free_limit: u64,
+    /// How often memory and disk are looked at: memory_monitor_interval 2500 ms, disk at most each 10 s.
+    pub memory_monitor: Nanos,
+    /// `credit_flow_default_credit`: what a process may send before it hears back, and after how many it hears (R-M3).
+    pub credit: (u32, u32),
     /// How many log entries a quorum queue keeps before it takes a snapshot. Assumed: 4096 (ra's default interval).
     pub snapshot_every: u64,
 }
@@ -239,6 +355,18 @@ impl ServerSettings {
             heartbeat: Nanos::secs(60),
             consumer_timeout: Nanos::millis(1_800_000),
             reconnect: Nanos::millis(500),
+            partition_handling: PartitionHandling::Ignore,
+            metadata_store: if rules >= Rules::V4_2 { MetadataStore::Khepri } else { MetadataStore::Mnesia },
+            metadata_timeout: Nanos::secs(30),
+            down_ping: Nanos::secs(1),
+            channel_tick: Nanos::secs(60),
+            total_memory: 4 << 30,
+            base_memory: 100_000_000,
+            memory_watermark_percent: if rules >= Rules::V4_2 { 60 } else { 40 },
+            disk_free: 50_000_000_000,
+            disk_free_limit: 50_000_000,
+            memory_monitor: Nanos::millis(2500),
+            credit: (400, 200),
             snapshot_every: 4096,
         }
     }

@@ -1,7 +1,8 @@
 //! What a server keeps of a client's connection and its channels.
 
-use crate::desk::{ChannelId, QueueId};
+use crate::desk::{ChannelId, ConsumeRequest, QueueId};
 use crate::frame::Method;
+use crate::message::Body;
 use sim::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -10,6 +11,8 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub queue: QueueId,
+    /// What was asked for, to ask it again when the queue moves (R-M8).
+    pub request: Rc<ConsumeRequest>,
     /// The last message of a replicated queue that came for it: what comes again is ignored.
     pub last: u64,
 }
@@ -29,6 +32,8 @@ pub struct Unacked {
 pub struct Unconfirmed {
     pub waiting: Vec<QueueId>,
     pub refused: bool,
+    /// The message, if a queue that it went to may move (R-M8).
+    pub body: Option<Body>,
 }
 
 /// A channel.
@@ -50,6 +55,11 @@ pub struct Channel {
     pub next_tag: u64,
     /// Commands to replicated queues that are not applied yet.
     pub commands: u32,
+    /// What it may send each classic queue before it hears from it (R-M3). A queue that is not here has not had any.
+    pub credits: Vec<(QueueId, u32)>,
+    /// The change of the metadata that the channel waits for (R-N3), and what came meanwhile.
+    pub waits: Option<u64>,
+    pub later: VecDeque<Method>,
     /// Closed for a reason; the client has not confirmed it yet.
     pub closing: bool,
 }
@@ -69,6 +79,9 @@ impl Channel {
             unacked: BTreeMap::new(),
             next_tag: 0,
             commands: 0,
+            credits: Vec::new(),
+            waits: None,
+            later: VecDeque::new(),
             closing: false,
         }
     }
@@ -99,11 +112,27 @@ pub struct Connection {
     /// Frames that the node has not read: the connection is in flow.
     pub unread: VecDeque<(u16, Method)>,
     pub in_flow: bool,
+    /// An alarm holds it up: it has published while there was one (R-M4).
+    pub blocked: bool,
     pub heard: Time,
+    /// Tells this connection from earlier ones of the same client.
+    pub serial: u64,
+    /// What the last check of the heartbeats found, and how often it found nothing new (R-M6).
+    pub checked: Time,
+    pub unchanged: u8,
 }
 
 impl Connection {
-    pub fn new(now: Time) -> Connection {
-        Connection { channels: BTreeMap::new(), unread: VecDeque::new(), in_flow: false, heard: now }
+    pub fn new(now: Time, serial: u64) -> Connection {
+        Connection {
+            channels: BTreeMap::new(),
+            unread: VecDeque::new(),
+            in_flow: false,
+            blocked: false,
+            heard: now,
+            serial,
+            checked: now,
+            unchanged: 0,
+        }
     }
 }

@@ -128,7 +128,7 @@ impl Consumer {
                     self.consume(fx);
                 }
             }
-            Order::Client(_) | Order::Operate(_) => {}
+            Order::Client(_) | Order::Operate(_) | Order::Server(_) => {}
         }
     }
 

@@ -3,8 +3,9 @@
 use crate::Fx;
 use crate::arguments::QueueArguments;
 use crate::config::ExchangeKind;
-use crate::desk::{Answer, Ask, ChannelId, ConsumerId, QueueId};
+use crate::desk::{Ask, ChannelId, ConsumerId, QueueId};
 use crate::frame::Method;
+use crate::metadata::{Change, NewQueue};
 use crate::replica::Machine;
 use crate::server::Server;
 use crate::topology::{self, Destination, QueueRecord};
@@ -24,7 +25,9 @@ impl Server {
                 if topology::is_predeclared(&name) || name.is_empty() {
                     return self.close_channel(id, 403, "ACCESS_REFUSED - a predeclared exchange", fx);
                 }
-                self.change_topology(fx, |topology| topology.delete_exchange(&name));
+                if self.topology.exchanges.contains_key(&name) {
+                    self.change(Change::DeleteExchange { name }, Some(id), fx);
+                }
             }
             Method::DeclareQueue { name, durable, exclusive, auto_delete, passive, arguments } => {
                 let wanted = Wanted { name, durable, exclusive, auto_delete, arguments };
@@ -34,7 +37,7 @@ impl Server {
                 if self.topology.names.contains_key(&name)
                     && let Some(queue) = self.usable_queue(id, &name, fx)
                 {
-                    self.delete_queue(queue, fx);
+                    self.delete_queue(queue, Some(id), fx);
                 }
             }
             Method::PurgeQueue { name } => {
@@ -46,8 +49,8 @@ impl Server {
                 self.bind(id, &source, &destination, to_exchange, &key, arguments, fx);
             }
             Method::Unbind { source, destination, key, arguments } => {
-                if let Some(found) = self.topology.destination(&destination, false) {
-                    self.change_topology(fx, |topology| topology.unbind(&source, &found, &key, &arguments));
+                if let Some(destination) = self.topology.destination(&destination, false) {
+                    self.change(Change::Unbind { source, destination, key, arguments }, Some(id), fx);
                 }
             }
             // All others are the channel's own.
@@ -79,10 +82,8 @@ impl Server {
             }
             None if name.starts_with("amq.") => self.close_channel(id, 403, "ACCESS_REFUSED - reserved prefix", fx),
             None => {
-                let name = name.to_string();
-                self.change_topology(fx, |topology| {
-                    topology.declare_exchange(&name, kind, durable, auto_delete, arguments);
-                });
+                let name = name.into();
+                self.change(Change::DeclareExchange { name, kind, durable, auto_delete, arguments }, Some(id), fx);
             }
         }
     }
@@ -116,17 +117,17 @@ impl Server {
         if arguments.kind != QueueKind::Classic && (!wanted.durable || wanted.exclusive || wanted.auto_delete) {
             return self.close_channel(id, 406, "PRECONDITION_FAILED - invalid property for a replicated queue", fx);
         }
-        let (me, config) = (self.me, self.config.clone());
-        let queue = self.change_topology(fx, |topology| {
-            let table = wanted.arguments.clone();
-            let queue = topology.declare_queue(&wanted.name, wanted.durable, arguments, table, me, &config);
-            if let Some(record) = topology.queues.get_mut(&queue) {
-                record.auto_delete = wanted.auto_delete;
-                record.owner = wanted.exclusive.then_some(id);
-            }
-            queue
-        });
-        self.host(queue, true, fx);
+        let new = NewQueue {
+            name: wanted.name,
+            durable: wanted.durable,
+            auto_delete: wanted.auto_delete,
+            owner: wanted.exclusive.then_some(id),
+            arguments,
+            table: wanted.arguments,
+            first: self.me,
+            boot: self.boot,
+        };
+        self.change(Change::DeclareQueue(Box::new(new)), Some(id), fx);
     }
 
     #[allow(clippy::too_many_arguments)] // AMQP's fields.
@@ -156,7 +157,8 @@ impl Server {
         {
             return self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
         }
-        self.change_topology(fx, |topology| topology.bind(source, destination, key, arguments));
+        let change = Change::Bind { source: source.into(), destination, key: key.into(), arguments };
+        self.change(change, Some(id), fx);
     }
 
     /// R-Q4: an exclusive queue is its connection's alone.
@@ -186,19 +188,13 @@ impl Server {
     }
 
     /// A queue goes, with what is in it and all its bindings. Its consumers are told (R-P7).
-    pub fn delete_queue(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
-        let Some(record) = self.topology.queues.get(&queue).cloned() else { return };
-        for (channel, tag) in self.consumers_of(queue) {
-            self.answer(channel, queue, Answer::Cancelled { tag }, fx);
-        }
+    pub fn delete_queue(&mut self, queue: QueueId, whose: Option<ChannelId>, fx: &mut Fx<'_>) {
+        let Some(record) = self.topology.queues.get(&queue) else { return };
         fx.mark(MarkKind::Change, "queue-deleted", vec![record.name.to_string()], Rule("R-P7"));
-        self.change_topology(fx, |topology| topology.delete_queue(queue));
-        self.classics.remove(&queue);
-        self.replicas.remove(&queue);
-        self.lines.remove(&queue);
+        self.change(Change::DeleteQueues(vec![queue]), whose, fx);
     }
 
-    fn consumers_of(&self, queue: QueueId) -> Vec<ConsumerId> {
+    pub fn consumers_of(&self, queue: QueueId) -> Vec<ConsumerId> {
         if let Some(classic) = self.classics.get(&queue) {
             let all = classic.dispatch.channels.iter();
             return all
@@ -210,7 +206,7 @@ impl Server {
                 quorum.consumers.keys().chain(quorum.waiting.iter().map(|(id, _)| id)).cloned().collect()
             }
             Some(Machine::Stream(stream)) => stream.readers.keys().cloned().collect(),
-            None => Vec::new(),
+            Some(Machine::Metadata(..)) | None => Vec::new(),
         }
     }
 
@@ -220,7 +216,7 @@ impl Server {
         let mine = |record: &&QueueRecord| record.owner.is_some_and(|owner| (owner.node, owner.client) == (me, client));
         let owned: Vec<QueueId> = self.topology.queues.values().filter(mine).map(|record| record.id).collect();
         for queue in owned {
-            self.delete_queue(queue, fx);
+            self.delete_queue(queue, None, fx);
         }
     }
 }

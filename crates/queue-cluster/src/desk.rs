@@ -2,6 +2,8 @@
 
 use crate::config::Rules;
 use crate::message::{Body, Reason};
+use crate::metadata::Change;
+use crate::mirror::MirrorOp;
 use crate::value::Table;
 use sim::story::{Life, MarkKind, Rule};
 use sim::{NodeId, Time};
@@ -51,6 +53,8 @@ pub struct ConsumeRequest {
 pub enum Ask {
     /// Take this message; the channel's number for it if it wants a confirm.
     Publish {
+        /// The channel that published it; none if the broker itself did. It gets credit (R-M3).
+        from: Option<ChannelId>,
         confirm: Option<(ChannelId, u64)>,
         body: Body,
     },
@@ -108,6 +112,12 @@ pub enum Ask {
         node: NodeId,
         boot: u32,
     },
+    /// A change of the metadata (R-N3).
+    Change(Rc<Change>),
+    /// Dead letters that their targets have taken, by their numbers (R-U8).
+    Carried {
+        letters: Vec<u64>,
+    },
 }
 
 /// A message on its way to a client.
@@ -135,6 +145,8 @@ pub enum Answer {
     },
     Confirmed(u64),
     Refused(u64),
+    /// The channel may send the queue so many messages more (R-M3).
+    Credit(u32),
     ConsumeOk {
         tag: Rc<str>,
     },
@@ -160,6 +172,14 @@ pub enum Out {
     Answer(ChannelId, Answer),
     /// Confirm once all that is written now is on the disk.
     ConfirmFlushed(ChannelId, u64),
+    /// What mirrors have to do to stay in step (R-M8).
+    Mirror(MirrorOp),
+    /// Confirm once the mirrors have it, and, if so said, the disk after them.
+    ConfirmMirrored(ChannelId, u64, bool),
+    /// There are dead letters to carry on (R-U8).
+    DeadLetters,
+    /// The queue's group has agreed on its members (R-U1).
+    Members(Rc<[u16]>),
     /// So many bytes go to the disk.
     Wrote(u32),
     /// Publish it to the dead-letter exchange.
@@ -224,6 +244,8 @@ pub struct Desk<'a> {
     pub rules: Rules,
     pub queue: QueueId,
     pub name: &'a Rc<str>,
+    /// Whether the queue has mirrors to keep in step (R-M8).
+    pub mirrored: bool,
     pub reader: Option<u8>,
     /// Counts writes to the node's message store.
     pub written: &'a mut u64,

@@ -49,6 +49,22 @@ impl<T: Clone> Fifo<T> {
         item
     }
 
+    /// Takes the item with this key out; the line is in the order of its keys.
+    pub fn take_by(&mut self, wanted: u64, key: impl Fn(&T) -> u64) -> Option<T> {
+        let found = self.chunks.iter().position(|chunk| chunk.back().is_some_and(|last| key(last) >= wanted))?;
+        let chunk = Rc::make_mut(&mut self.chunks[found]);
+        let at = chunk.partition_point(|other| key(other) < wanted);
+        if chunk.get(at).map(&key) != Some(wanted) {
+            return None;
+        }
+        let item = chunk.remove(at);
+        if chunk.is_empty() {
+            self.chunks.remove(found);
+        }
+        self.len -= 1;
+        item
+    }
+
     /// Puts an item in before the first one whose key is higher.
     pub fn insert_by(&mut self, item: T, key: impl Fn(&T) -> u64) {
         let place = key(&item);

@@ -2,6 +2,8 @@
 
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, QueueId};
 use crate::message::Body;
+use crate::mirror::Turn;
+use crate::partition::Report;
 use crate::replica::{Command, State};
 use crate::script::Operation;
 use crate::topology::Topology;
@@ -65,10 +67,41 @@ pub enum Frame {
     ConnectionClosed(u16, Rc<str>),
     /// A sign of life, either way.
     Heartbeat,
-    /// Server to server: who I am in which boot.
-    Hello { boot: u32 },
-    /// Exchanges, queues and bindings have changed.
-    Topology(Rc<Topology>),
+    /// Server to client: an alarm holds up publishers, or none does any more (connection.blocked, R-M4).
+    Blocked(bool),
+    /// Server to server: my broker is up, in which boot, and whether it has just started.
+    Hello {
+        boot: u32,
+        fresh: bool,
+    },
+    /// To the first node: see whether the sides of a partition can be healed (R-N2).
+    HealStart,
+    /// From the first node: how do you stand?
+    HealAsk,
+    HealReport(Report),
+    /// From the first node: restart.
+    HealLose,
+    /// To a queue's leader: this node is to get a member of it, or to lose it (R-U1).
+    ChangeMembers {
+        queue: QueueId,
+        node: NodeId,
+        add: bool,
+    },
+    /// From a queue's leader: you are about to get a member of it.
+    HostMember {
+        queue: QueueId,
+    },
+    /// My alarms are these now (R-M4).
+    Alarms {
+        memory: bool,
+        disk: bool,
+    },
+    /// From the home of a mirrored queue to a mirror (R-M8).
+    Mirror(QueueId, Rc<Turn>),
+    /// From a mirror: I have everything up to this turn.
+    Mirrored(QueueId, u64),
+    /// Exchanges, queues and bindings as the sender has them, and whether it has just started (R-N2).
+    Topology(Rc<Topology>, bool),
     /// To a classic queue on its home.
     Ask(QueueId, Ask),
     /// From a queue to a channel.
@@ -76,11 +109,22 @@ pub enum Frame {
     /// To a replicated queue's leader.
     Command(QueueId, Rc<Command>),
     /// From a leader: all commands of this session up to this one are applied; publishers should hold back or not.
-    Applied { queue: QueueId, session: u32, upto: u64, blocked: bool },
+    Applied {
+        queue: QueueId,
+        session: u32,
+        upto: u64,
+        blocked: bool,
+    },
     /// I do not lead this queue; perhaps that one does.
-    NotLeader { queue: QueueId, leader: Option<NodeId> },
+    NotLeader {
+        queue: QueueId,
+        leader: Option<NodeId>,
+    },
     /// I lead this queue.
-    Leads { queue: QueueId, term: u64 },
+    Leads {
+        queue: QueueId,
+        term: u64,
+    },
     /// Between members.
     Raft(QueueId, Box<RaftMessage<Rc<Command>, Rc<State>>>),
 }
@@ -120,6 +164,20 @@ pub enum Wake {
     Again,
     /// The next operation of a script.
     Step,
+    /// Look who was not heard for long (R-N1).
+    NetTick,
+    /// A paused node looks for the others (R-N2).
+    DownPing,
+    /// Look at memory and disk (R-M4).
+    Monitor,
+    /// Look whether a client's connection, by its number, brought anything (R-M6).
+    HeartbeatCheck(NodeId, u64),
+    /// A channel looks whether an acknowledgement is overdue (R-K6).
+    ChannelTick(ChannelId),
+    /// A channel has waited long for a change of the metadata (R-N3).
+    MetadataTimeout(ChannelId, u64),
+    /// Carry dead letters on (R-U8).
+    DeadLetters(QueueId),
 }
 
 /// What a user orders of a process.
@@ -129,6 +187,45 @@ pub enum Order {
     Client(ClientOrder),
     /// Of a scripted connection.
     Operate(Rc<Operation>),
+    /// Of a server.
+    Server(ServerOrder),
+}
+
+/// What a user orders of a server node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerOrder {
+    /// Something else fills the disk until so many bytes are free.
+    FillDisk {
+        /// Bytes that stay free.
+        free: u64,
+    },
+    /// `rabbitmqctl set_vm_memory_high_watermark` (R-M4).
+    SetMemoryWatermark {
+        /// Percent of the machine's memory.
+        percent: u32,
+    },
+    /// `rabbitmq-queues add_member`: the node gets a member of a replicated queue (R-U1).
+    AddMember {
+        /// The queue's name.
+        queue: String,
+    },
+    /// `rabbitmq-queues delete_member`: the node's member of a replicated queue goes (R-U1).
+    DeleteMember {
+        /// The queue's name.
+        queue: String,
+    },
+}
+
+impl ServerOrder {
+    fn fingerprint(&self) -> u64 {
+        let of = |queue: &str| queue.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        match self {
+            ServerOrder::FillDisk { free } => 1 ^ free << 3,
+            ServerOrder::SetMemoryWatermark { percent } => 2 ^ u64::from(*percent) << 3,
+            ServerOrder::AddMember { queue } => 3 ^ of(queue) << 3,
+            ServerOrder::DeleteMember { queue } => 4 ^ of(queue) << 3,
+        }
+    }
 }
 
 impl Fingerprint for Order {
@@ -136,6 +233,7 @@ impl Fingerprint for Order {
         match self {
             Order::Client(order) => order.fingerprint(),
             Order::Operate(operation) => 5 ^ (operation.channel().len() as u64) << 8,
+            Order::Server(order) => 6 ^ order.fingerprint() << 8,
         }
     }
 }
@@ -150,8 +248,8 @@ impl Fingerprint for Frame {
             Frame::Reply(channel, reply) => of(4, u64::from(*channel) ^ reply.fingerprint()),
             Frame::ConnectionClosed(code, _) => of(5, u64::from(*code)),
             Frame::Heartbeat => 6,
-            Frame::Hello { boot } => of(7, u64::from(*boot)),
-            Frame::Topology(topology) => of(8, topology.version.0),
+            Frame::Hello { boot, fresh } => of(7, u64::from(*boot) << 1 ^ u64::from(*fresh)),
+            Frame::Topology(topology, _) => of(8, topology.version.0),
             Frame::Ask(queue, ask) => of(9, u64::from(queue.0) ^ ask.fingerprint()),
             Frame::Answer(channel, queue, answer) => of(10, channel.serial ^ u64::from(queue.0) ^ answer.fingerprint()),
             Frame::Command(queue, command) => of(11, u64::from(queue.0) << 32 ^ command.seq),
@@ -159,6 +257,18 @@ impl Fingerprint for Frame {
             Frame::NotLeader { queue, .. } => of(13, u64::from(queue.0)),
             Frame::Leads { queue, term } => of(14, u64::from(queue.0) << 32 ^ term),
             Frame::Raft(queue, message) => of(15, u64::from(queue.0) ^ message.fingerprint()),
+            Frame::Blocked(on) => of(16, u64::from(*on)),
+            Frame::HealStart => 17,
+            Frame::HealAsk => 18,
+            Frame::HealReport(report) => of(19, u64::from(report.clients) ^ (report.apart.len() as u64) << 32),
+            Frame::HealLose => 20,
+            Frame::Alarms { memory, disk } => of(21, u64::from(*memory) | u64::from(*disk) << 1),
+            Frame::Mirror(queue, turn) => of(22, u64::from(queue.0) << 32 ^ turn.number),
+            Frame::ChangeMembers { queue, node, add } => {
+                of(24, u64::from(queue.0) << 32 ^ u64::from(node.0) << 1 ^ u64::from(*add))
+            }
+            Frame::HostMember { queue } => of(25, u64::from(queue.0)),
+            Frame::Mirrored(queue, upto) => of(23, u64::from(queue.0) << 32 ^ upto),
         }
     }
 }
@@ -234,6 +344,13 @@ impl Fingerprint for Wake {
             Wake::Patience(attempt) => of(14, u64::from(*attempt)),
             Wake::Again => 15,
             Wake::Step => 16,
+            Wake::NetTick => 17,
+            Wake::DownPing => 18,
+            Wake::Monitor => 19,
+            Wake::HeartbeatCheck(client, serial) => of(20, u64::from(client.0) ^ serial << 16),
+            Wake::ChannelTick(id) => of(21, id.serial),
+            Wake::MetadataTimeout(id, seq) => of(22, id.serial ^ seq << 32),
+            Wake::DeadLetters(queue) => of(23, u64::from(queue.0)),
         }
     }
 }

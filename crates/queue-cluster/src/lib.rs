@@ -3,10 +3,12 @@
 //! It must never know of documents, pages or the other cluster. Server nodes and clients are processes of a
 //! [`sim::World`]; all that they do follows from events. Held by the recordings of a real broker (crate `conform`).
 
+mod alarms;
 mod arguments;
 mod channel;
 mod check;
 mod classic;
+mod classic_mirror;
 mod client;
 mod cluster;
 mod config;
@@ -17,11 +19,17 @@ mod dead_letter;
 mod declare;
 mod desk;
 mod dispatch;
+mod dlx;
 mod fifo;
+mod flow;
 mod frame;
 mod headers;
 mod look;
+mod members;
 mod message;
+mod metadata;
+mod mirror;
+mod partition;
 mod priority_line;
 mod publisher;
 mod queues;
@@ -41,7 +49,7 @@ mod view;
 mod words;
 
 pub use config::*;
-pub use frame::{Frame, Order, Wake};
+pub use frame::{Frame, Order, ServerOrder, Wake};
 pub use script::{ADMIN, DeathSeen, Observed, Operation, PropertiesOf};
 pub use value::{Table, Value};
 pub use view::*;
@@ -179,6 +187,18 @@ impl QueueCluster {
         let found = self.nodes.iter().find(|info| info.role == role).map(|info| info.id);
         let id = found.ok_or_else(|| format!("no client is {role:?}"))?;
         self.world.order(id, Order::Client(order.clone()));
+        Ok(())
+    }
+
+    /// Gives a server an order.
+    ///
+    /// # Errors
+    /// A sentence, if the node is no server.
+    pub fn order_server(&mut self, node: NodeId, order: ServerOrder) -> Result<(), String> {
+        if node.0 >= self.config.nodes {
+            return Err(format!("node {} is no server", node.0));
+        }
+        self.world.order(node, Order::Server(order));
         Ok(())
     }
 

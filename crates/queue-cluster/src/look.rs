@@ -44,11 +44,21 @@ impl QueueCluster {
     /// can be read, or read again once its nodes are back, or in a client's hands. One may come up more than once.
     pub fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
         let Some(topology) = self.topology() else { return };
-        for (_, server) in self.servers() {
+        for (node, server) in self.servers() {
             for (queue, classic) in &server.classics {
-                let Some(reader) = topology.queues.get(queue).and_then(|record| record.reader) else { continue };
+                let Some(record) = topology.queues.get(queue) else { continue };
+                // R-M8: what the old home of a queue that has moved still has does not come back.
+                let moved = record.mirroring.is_some() && record.home() != node;
+                let Some(reader) = record.reader.filter(|_| !moved) else { continue };
                 let unacked = classic.unacked().values().map(|stored| &stored.body);
                 classic.ready_messages().chain(unacked).filter_map(|body| body.id).for_each(|id| visit(reader, id));
+            }
+            for (queue, mirror) in &server.mirrors {
+                let Some(record) = topology.queues.get(queue).filter(|record| !self.up(record.home())) else {
+                    continue;
+                };
+                let Some(reader) = record.reader else { continue };
+                mirror.copy.all().iter().filter_map(|stored| stored.body.id).for_each(|id| visit(reader, id));
             }
             for (queue, replica) in &server.replicas {
                 let Some(reader) = topology.queues.get(queue).and_then(|record| record.reader) else { continue };
@@ -83,11 +93,14 @@ impl QueueCluster {
                 id,
                 name: server.name.to_string(),
                 health,
-                running: health == Health::Running,
+                running: health == Health::Running && !server.partition.paused,
+                paused_by_strategy: server.partition.paused,
+                apart: server.partition.apart.iter().copied().collect(),
                 sees: server.peers.iter().filter(|(_, p)| p.connected && !p.suspected).map(|(node, _)| *node).collect(),
                 clients: server.connections.keys().copied().collect(),
                 in_flow: server.connections.iter().filter(|(_, c)| c.in_flow).map(|(client, _)| *client).collect(),
-                alarms: Vec::new(),
+                blocked: server.connections.iter().filter(|(_, c)| c.blocked).map(|(client, _)| *client).collect(),
+                alarms: server.alarms.of(id),
             });
         }
         if let Some(topology) = self.topology() {
@@ -106,6 +119,8 @@ impl QueueCluster {
             leader: None,
             available: false,
             members: Vec::new(),
+            mirrors: Vec::new(),
+            dead_letters: 0,
             ready: 0,
             unacked: 0,
             first_ready: Vec::new(),
@@ -115,7 +130,8 @@ impl QueueCluster {
         if record.is_classic() {
             let home = record.home();
             queue.leader = Some(home);
-            queue.available = self.up(home);
+            queue.available = self.up(home) && servers.get(&home).is_some_and(|server| !server.partition.paused);
+            queue.mirrors = record.members[1..].iter().map(|node| (*node, record.synced.contains(node))).collect();
             if let Some(classic) = servers.get(&home).and_then(|server| server.classics.get(&record.id)) {
                 show_classic(classic, &mut queue);
             }
@@ -159,6 +175,7 @@ impl QueueCluster {
                     unconfirmed: publisher.unconfirmed.len() as u32,
                     waiting: publisher.waiting.len() as u32,
                     refused: publisher.refused,
+                    blocked: publisher.blocked,
                 }),
                 Kind::Consumer(consumer) => {
                     let unacked = consumer.held.iter().chain(&consumer.finished);
@@ -200,9 +217,11 @@ fn held_by(replica: &Replica, visit: &mut dyn FnMut(MessageId)) {
     match &replica.state.machine {
         Machine::Quorum(quorum) => {
             let out = quorum.checked_out.values().map(|out| &out.kept.body);
-            quorum.ready_messages().chain(out).filter_map(|body| body.id).for_each(&mut *visit);
+            let dead = quorum.dead.values().map(|(body, _)| body);
+            quorum.ready_messages().chain(out).chain(dead).filter_map(|body| body.id).for_each(&mut *visit);
         }
         Machine::Stream(stream) => stream.messages().filter_map(|body| body.id).for_each(&mut *visit),
+        Machine::Metadata(..) => {}
     }
     let mut index = replica.raft.commit().next();
     while let Some(entry) = replica.raft.entry(index) {
@@ -240,6 +259,7 @@ fn show_classic(classic: &Classic, queue: &mut QueueView) {
 fn show_replica(replica: &Replica, queue: &mut QueueView) {
     match &replica.state.machine {
         Machine::Quorum(quorum) => show_quorum(quorum, queue),
+        Machine::Metadata(..) => {}
         Machine::Stream(stream) => {
             queue.ready = stream.len();
             queue.first_ready = stream.messages().filter_map(|body| body.id).take(SHOWN).collect();
@@ -260,6 +280,7 @@ fn show_replica(replica: &Replica, queue: &mut QueueView) {
 fn show_quorum(quorum: &Quorum, queue: &mut QueueView) {
     queue.ready = quorum.ready();
     queue.unacked = quorum.checked_out.len() as u64;
+    queue.dead_letters = quorum.dead.len() as u64;
     queue.first_ready = quorum.ready_messages().filter_map(|body| body.id).take(SHOWN).collect();
     let mut held: BTreeMap<(ChannelId, Rc<str>), Vec<MessageId>> = BTreeMap::new();
     for out in quorum.checked_out.values() {

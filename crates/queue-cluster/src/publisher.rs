@@ -29,6 +29,8 @@ pub struct Publisher {
     returned: BTreeSet<MessageId>,
     pub refused: u64,
     refusing: bool,
+    /// The server said that an alarm holds publishers up (R-M4).
+    pub blocked: bool,
     alarm: Option<Alarm>,
 }
 
@@ -51,6 +53,7 @@ impl Publisher {
             returned: BTreeSet::new(),
             refused: 0,
             refusing: false,
+            blocked: false,
             alarm: None,
             settings,
         }
@@ -106,7 +109,7 @@ impl Publisher {
                 self.take(fresh, fx);
                 self.pump(fx);
             }
-            Order::Client(_) | Order::Operate(_) => {}
+            Order::Client(_) | Order::Operate(_) | Order::Server(_) => {}
         }
     }
 
@@ -155,7 +158,7 @@ impl Publisher {
     /// Sends what waits, as far as the limit of unconfirmed messages allows.
     fn pump(&mut self, fx: &mut Fx<'_>) {
         let max = self.settings.max_unconfirmed as usize;
-        while self.open && self.uplink.connected {
+        while self.open && self.uplink.connected && !self.blocked {
             if self.settings.confirms && max > 0 && self.unconfirmed.len() >= max {
                 return;
             }
@@ -188,6 +191,11 @@ impl Publisher {
                 self.uplink.send(number, Method::CloseOk, fx);
                 self.unknown();
                 fx.wake_in(self.config.client.recovery_interval, Wake::Again);
+            }
+            Frame::Blocked(on) => {
+                // R-M4: an application that is told stops publishing until it is told otherwise.
+                self.blocked = on;
+                self.pump(fx);
             }
             Frame::ConnectionClosed(..) => self.lost(fx),
             _ => {}
@@ -235,6 +243,7 @@ impl Publisher {
     /// R-C5: what is unconfirmed when a channel ends is unknown: sent again it may be there twice.
     fn unknown(&mut self) {
         self.open = false;
+        self.blocked = false;
         let unconfirmed = std::mem::take(&mut self.unconfirmed);
         if self.settings.resend_unconfirmed {
             for body in unconfirmed.into_values().rev() {
@@ -252,6 +261,7 @@ impl Publisher {
     pub fn crash(&mut self) {
         self.alarm = None;
         self.open = false;
+        self.blocked = false;
         self.waiting.clear();
         self.unconfirmed.clear();
         self.uplink.connected = false;

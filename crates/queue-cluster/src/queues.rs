@@ -10,6 +10,15 @@ use crate::server::Server;
 use crate::topology::QueueRecord;
 use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
 use sim::{Nanos, NodeId};
+use std::collections::VecDeque;
+
+/// What waits for a classic queue's process (R-P5).
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    busy: bool,
+    urgent: VecDeque<Box<Ask>>,
+    normal: VecDeque<Box<Ask>>,
+}
 
 impl Server {
     /// Asks something of a queue, wherever it is. `whose` is the channel that waits for a replicated queue.
@@ -24,11 +33,19 @@ impl Server {
             return self.ask_replicated(queue, ask, whose, fx);
         }
         let home = record.home();
+        if let (Some(id), Ask::Publish { .. }) = (whose, &ask) {
+            self.spend_credit(id, queue);
+        }
         if home == self.me {
             return self.ask_later(queue, ask, fx);
         }
         if !self.peers.get(&home).is_some_and(|peer| peer.connected) {
+            // R-M8: what was published to a queue that is about to move is published again when it has.
+            if self.heir_is_due(queue) {
+                return;
+            }
             // R-Q3: the home node is down.
+            self.forget_credit(&[queue], fx);
             if let Ask::Publish { confirm: Some((channel, number)), .. } = ask {
                 self.answer(channel, queue, Answer::Refused(number), fx);
             }
@@ -62,7 +79,30 @@ impl Server {
 
     /// A classic queue that lives here gets to it in its turn: one process, one thing at a time.
     pub fn ask_later(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
-        fx.work(self.lane(queue), self.cost(&ask), Wake::Ask(queue, Box::new(ask)));
+        let mailbox = self.mailboxes.entry(queue).or_default();
+        match ask {
+            Ask::Ack { .. } | Ask::Resume { .. } => mailbox.urgent.push_back(Box::new(ask)),
+            _ => mailbox.normal.push_back(Box::new(ask)),
+        }
+        self.next_ask(queue, fx);
+    }
+
+    /// The queue's process begins with the next thing in its mailbox, if it is idle.
+    fn next_ask(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
+        let Some(mailbox) = self.mailboxes.get_mut(&queue).filter(|mailbox| !mailbox.busy) else { return };
+        // R-P5: acknowledgements come before what else waits.
+        let Some(ask) = mailbox.urgent.pop_front().or_else(|| mailbox.normal.pop_front()) else { return };
+        mailbox.busy = true;
+        fx.work(self.lane(queue), self.cost(&ask), Wake::Ask(queue, ask));
+    }
+
+    /// The queue's process is done with one thing.
+    pub fn asked(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
+        // What an earlier life of the broker had begun is not finished in this one.
+        let Some(mailbox) = self.mailboxes.get_mut(&queue).filter(|mailbox| mailbox.busy) else { return };
+        mailbox.busy = false;
+        self.run_classic(queue, ask, fx);
+        self.next_ask(queue, fx);
     }
 
     pub fn run_classic(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
@@ -73,7 +113,23 @@ impl Server {
             }
             return;
         }
+        let publisher = match &ask {
+            Ask::Publish { from, .. } => *from,
+            _ => None,
+        };
         self.with_classic(queue, fx, |classic, desk| classic.handle(ask, desk));
+        if let Some(channel) = publisher {
+            self.grant_credit(queue, channel, fx);
+        }
+    }
+
+    /// R-M3: after so many messages the queue gives the channel credit again.
+    fn grant_credit(&mut self, queue: QueueId, channel: ChannelId, fx: &mut Fx<'_>) {
+        let (_, after) = self.config.server.credit;
+        let Some(classic) = self.classics.get_mut(&queue) else { return };
+        if classic.count_publish(channel, after) {
+            self.answer(channel, queue, Answer::Credit(after), fx);
+        }
     }
 
     /// Lets a classic queue do something, and carries out what it wants.
@@ -86,6 +142,7 @@ impl Server {
             rules: self.config.rules,
             queue,
             name: &record.name,
+            mirrored: record.members.len() > 1,
             reader: record.reader,
             written: &mut self.store.written,
             limiters: &mut self.limiters,
@@ -97,14 +154,15 @@ impl Server {
 
     pub fn carry_out(&mut self, record: &QueueRecord, out: Vec<Out>, fx: &mut Fx<'_>) {
         let queue = record.id;
+        let mut turn = Vec::new();
         for out in out {
             match out {
                 Out::Answer(channel, answer) => self.answer(channel, queue, answer, fx),
-                Out::ConfirmFlushed(channel, number) => {
-                    let written = self.store.written;
-                    self.store.confirms.push_back((written, channel, queue, number));
-                    self.flush_store(fx);
-                }
+                Out::ConfirmFlushed(channel, number) => self.confirm_flushed(queue, channel, number, fx),
+                Out::Mirror(op) => turn.push(op),
+                Out::ConfirmMirrored(channel, number, flush) => self.confirm_mirrored(queue, channel, number, flush),
+                Out::Members(members) => self.members_agreed(queue, &members, fx),
+                Out::DeadLetters => self.carry_dead_letters(queue, fx),
                 Out::Wrote(bytes) => self.wrote(bytes, fx),
                 Out::Dead(body, reason) => self.bury(record, &body, reason, fx),
                 Out::Life(body, life, rule) => {
@@ -123,9 +181,27 @@ impl Server {
                         self.wakes.insert(queue, (at, alarm));
                     }
                 }
-                Out::DeleteMe => self.delete_queue(queue, fx),
+                Out::DeleteMe => self.delete_queue(queue, None, fx),
             }
         }
+        if !turn.is_empty() {
+            self.send_turn(record, turn, fx);
+        }
+    }
+
+    /// Confirms once all that is written now is on the disk (R-C3).
+    pub fn confirm_flushed(&mut self, queue: QueueId, channel: ChannelId, number: u64, fx: &mut Fx<'_>) {
+        let written = self.store.written;
+        if self.store.flushed == written {
+            return self.answer(channel, queue, Answer::Confirmed(number), fx);
+        }
+        self.store.confirms.push_back((written, channel, queue, number));
+        self.flush_store(fx);
+    }
+
+    /// R-M8: whether a mirror takes over the queue, or has and this node does not know it yet.
+    fn heir_is_due(&self, queue: QueueId) -> bool {
+        self.topology.queues.get(&queue).is_some_and(|record| self.heir(record, false).is_some())
     }
 
     pub fn queue_tick(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
@@ -149,7 +225,7 @@ impl Server {
         }
         let Some((message, queues)) = burial.on else { return };
         for queue in queues {
-            self.ask(queue, Ask::Publish { confirm: None, body: message.clone() }, None, fx);
+            self.ask(queue, Ask::Publish { from: None, confirm: None, body: message.clone() }, None, fx);
         }
     }
 
@@ -189,8 +265,13 @@ impl Server {
 
     /// R-Q3: the home of classic queues is gone: what waited for them is refused, their consumers are cancelled.
     pub fn home_lost(&mut self, home: NodeId, fx: &mut Fx<'_>) {
-        let lost: Vec<QueueId> =
-            self.topology.queues.values().filter(|q| q.is_classic() && q.home() == home).map(|q| q.id).collect();
+        let lost = self
+            .topology
+            .queues
+            .values()
+            .filter(|q| q.is_classic() && q.home() == home && self.heir(q, false).is_none());
+        let lost: Vec<QueueId> = lost.map(|q| q.id).collect();
+        self.forget_credit(&lost, fx);
         let channels: Vec<ChannelId> =
             self.connections.values().flat_map(|c| c.channels.values()).map(|channel| channel.id).collect();
         for queue in &lost {
@@ -215,35 +296,11 @@ impl Server {
         }
     }
 
-    /// Heartbeats: sent every half of the agreed time; a client that is silent for two whole ones is given up (R-M6).
+    /// Heartbeats are sent every half of the agreed time (R-M6).
     pub fn beat(&mut self, fx: &mut Fx<'_>) {
-        let agreed = self.config.server.heartbeat;
-        let now = fx.now();
-        let silent = |heard: sim::Time| now.since(heard) > agreed.times(2);
-        let clients: Vec<(NodeId, bool)> =
-            self.connections.iter().map(|(client, connection)| (*client, silent(connection.heard))).collect();
-        for (client, silent) in clients {
-            if silent {
-                self.connection_gone(client, fx);
-                fx.disconnect(client);
-            } else {
-                fx.send(client, Frame::Heartbeat, 8, Look::plain(FlightKind::Heartbeat));
-            }
+        for client in self.connections.keys() {
+            fx.send(*client, Frame::Heartbeat, 8, Look::plain(FlightKind::Heartbeat));
         }
-        self.check_consumer_timeouts(fx);
-        fx.wake_in(Nanos(agreed.0 / 2), Wake::Beat);
-    }
-
-    /// R-K6: a message that is not acknowledged in time costs the channel.
-    fn check_consumer_timeouts(&mut self, fx: &mut Fx<'_>) {
-        let (now, limit) = (fx.now(), self.config.server.consumer_timeout);
-        let late = |channel: &crate::connection::Channel| {
-            channel.unacked.values().next().is_some_and(|unacked| now.since(unacked.since) > limit)
-        };
-        let channels = self.connections.values().flat_map(|connection| connection.channels.values());
-        let late: Vec<ChannelId> = channels.filter(|channel| late(channel)).map(|channel| channel.id).collect();
-        for id in late {
-            self.close_channel(id, 406, "PRECONDITION_FAILED - delivery acknowledgement timed out", fx);
-        }
+        fx.wake_in(Nanos(self.config.server.heartbeat.0 / 2), Wake::Beat);
     }
 }

@@ -75,6 +75,11 @@ pub struct Quorum {
     pub waiting: Vec<(ConsumerId, Consumer)>,
     /// Consumers with credit, in the order in which they are served (R-P4).
     pub service: PriorityLine<ConsumerId>,
+    /// Dead letters that their targets have not confirmed yet, by number (R-U8).
+    pub dead: BTreeMap<u64, (Body, Reason)>,
+    pub next_letter: u64,
+    /// Bytes of what is out with consumers, and of the dead letters.
+    out_bytes: u64,
     /// Publishers are told to hold back (R-U9).
     pub blocked: bool,
     pub idle_since: Time,
@@ -95,6 +100,9 @@ impl Quorum {
             consumers: BTreeMap::new(),
             waiting: Vec::new(),
             service: PriorityLine::default(),
+            dead: BTreeMap::new(),
+            next_letter: 1,
+            out_bytes: 0,
             blocked: false,
             idle_since: now,
         }
@@ -121,7 +129,7 @@ impl Quorum {
             self.idle_since = desk.now;
         }
         match ask {
-            Ask::Publish { confirm, body } => self.publish(*confirm, body, desk),
+            Ask::Publish { confirm, body, .. } => self.publish(*confirm, body, desk),
             Ask::Consume { channel, request } => self.consume(*channel, request, desk),
             Ask::Cancel { channel, tag } => self.cancel(&(*channel, tag.clone()), desk),
             Ask::Ack { channel, ids } => self.settle(*channel, ids, desk),
@@ -137,7 +145,27 @@ impl Quorum {
             Ask::Tick => self.tick(desk),
             Ask::NodeDown { node } => self.node_down(*node, desk),
             Ask::NodeUp { node, boot } => self.node_up(*node, *boot, desk),
-            Ask::Resume { .. } | Ask::Limit { .. } => {}
+            Ask::Carried { letters } => self.carried(letters, desk),
+            Ask::Resume { .. } | Ask::Limit { .. } | Ask::Change(_) => {}
+        }
+    }
+
+    /// Messages that the queue holds, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let count = self.ready() + self.checked_out.len() as u64 + self.dead.len() as u64;
+        (count, self.ready_bytes + self.out_bytes)
+    }
+
+    /// R-U8: the targets of these dead letters have them.
+    fn carried(&mut self, letters: &[u64], desk: &mut Desk<'_>) {
+        for letter in letters {
+            if let Some((body, _)) = self.dead.remove(letter) {
+                self.out_bytes -= u64::from(body.bytes);
+            }
+        }
+        self.check_blocked();
+        if !self.dead.is_empty() {
+            desk.out.push(Out::DeadLetters);
         }
     }
 
@@ -148,6 +176,9 @@ impl Quorum {
                 let handed = handed(*id, &out.kept, true);
                 desk.answer(out.channel, Answer::Deliver { tag: tag.clone(), handed });
             }
+        }
+        if !self.dead.is_empty() {
+            desk.out.push(Out::DeadLetters);
         }
         self.watch_time(desk);
     }
@@ -258,6 +289,7 @@ impl Quorum {
         if needs_ack {
             consumer.credit -= 1;
             consumer.holds += 1;
+            self.out_bytes += u64::from(kept.body.bytes);
             self.checked_out.insert(number, CheckedOut { channel: id.0, tag: Some(id.1.clone()), kept });
         } else {
             desk.settled(&kept.body);
@@ -272,6 +304,7 @@ impl Quorum {
             return None;
         }
         let out = self.checked_out.remove(&id)?;
+        self.out_bytes -= u64::from(out.kept.body.bytes);
         let Some(tag) = out.tag else { return Some(out.kept) };
         let consumer = (channel, tag);
         if let Some(holder) = self.consumers.get_mut(&consumer) {
@@ -383,6 +416,7 @@ impl Quorum {
         if no_ack {
             desk.settled(&kept.body);
         } else {
+            self.out_bytes += u64::from(kept.body.bytes);
             self.checked_out.insert(id, CheckedOut { channel, tag: None, kept });
         }
         self.check_blocked();
@@ -407,7 +441,7 @@ impl Quorum {
     }
 
     fn is_over_limit(&self) -> bool {
-        self.arguments.max_length.is_some_and(|max| self.ready() > max)
+        self.arguments.max_length.is_some_and(|max| self.ready() + self.dead.len() as u64 > max)
             || self.arguments.max_length_bytes.is_some_and(|max| self.ready_bytes > max)
     }
 
@@ -429,12 +463,19 @@ impl Quorum {
         }
         // R-T3: they may go on once no more than four fifths are left.
         let low = |max: Option<u64>, count: u64| max.is_none_or(|max| count <= max * 4 / 5);
-        let below =
-            low(self.arguments.max_length, self.ready()) && low(self.arguments.max_length_bytes, self.ready_bytes);
+        let below = low(self.arguments.max_length, self.ready() + self.dead.len() as u64)
+            && low(self.arguments.max_length_bytes, self.ready_bytes);
         self.blocked = if self.blocked { !below } else { self.is_over_limit() };
     }
 
-    fn bury(&self, body: &Body, reason: Reason, desk: &mut Desk<'_>) {
+    fn bury(&mut self, body: &Body, reason: Reason, desk: &mut Desk<'_>) {
+        if self.arguments.carries_dead_letters() {
+            // R-U8: it stays until its targets have confirmed it.
+            self.dead.insert(self.next_letter, (body.clone(), reason));
+            self.next_letter += 1;
+            self.out_bytes += u64::from(body.bytes);
+            return desk.out.push(Out::DeadLetters);
+        }
         if self.arguments.dead_letter_exchange.is_some() {
             desk.out.push(Out::Dead(body.clone(), reason));
         } else {

@@ -3,8 +3,8 @@
 use crate::Fx;
 use crate::desk::{Answer, Ask, ChannelId, Desk, QueueId};
 use crate::frame::{Frame, Wake};
-use crate::replica::State;
-use crate::replica::{self, Command};
+use crate::metadata::METADATA;
+use crate::replica::{self, Command, Machine, State};
 use crate::server::{Line, Server};
 use consensus::{Input, Message, Output, Role};
 use sim::story::{FlightKind, Look, MarkKind, Rule};
@@ -83,7 +83,8 @@ impl Server {
 
     fn role_changed(&mut self, queue: QueueId, had_leader: Option<u16>, fx: &mut Fx<'_>) {
         let Some(replica) = self.replicas.get(&queue) else { return };
-        let name = self.topology.queues.get(&queue).map_or(String::new(), |record| record.name.to_string());
+        let named = self.topology.queues.get(&queue).map(|record| record.name.to_string());
+        let name = named.unwrap_or_else(|| "metadata".into());
         let leader = replica.raft.leader();
         if leader == Some(self.me.0) {
             let values = vec![name, self.name.to_string(), replica.raft.term().0.to_string()];
@@ -139,15 +140,20 @@ impl Server {
     /// Applies what is agreed on, and does what follows from it on the leader.
     fn apply(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
         let Some(replica) = self.replicas.get_mut(&queue) else { return };
-        let Some(record) = self.topology.queues.get(&queue) else { return };
+        let record = self.topology.queues.get(&queue).cloned();
+        if record.is_none() && queue != METADATA {
+            return;
+        }
+        let (name, reader) = record.as_ref().map_or((self.name.clone(), None), |r| (r.name.clone(), r.reader));
         let mut out = Vec::new();
         let mut applied = BTreeMap::new();
         let mut desk = Desk {
             now: fx.now(),
             rules: self.config.rules,
             queue,
-            name: &record.name,
-            reader: record.reader,
+            name: &name,
+            mirrored: false,
+            reader,
             written: &mut self.store.written,
             limiters: &mut self.limiters,
             out: &mut out,
@@ -156,8 +162,10 @@ impl Server {
         replica.compact(self.config.server.snapshot_every);
         let blocked = replica.state.blocked();
         let tell_all = replica.serving && std::mem::replace(&mut replica.told_blocked, blocked) != blocked;
-        let record = record.clone();
-        self.carry_out(&record, out, fx);
+        match record {
+            Some(record) => self.carry_out(&record, out, fx),
+            None => self.apply_metadata(fx),
+        }
         for ((node, session), upto) in applied {
             self.tell_applied(queue, node, session, upto, blocked, fx);
         }
@@ -172,6 +180,15 @@ impl Server {
         if began {
             self.begin_to_serve(queue, fx);
         }
+    }
+
+    /// What the group of the metadata has agreed on counts on this node from now on (R-N3).
+    fn apply_metadata(&mut self, fx: &mut Fx<'_>) {
+        let Some(replica) = self.replicas.get(&METADATA) else { return };
+        let Machine::Metadata(topology, _) = &replica.state.machine else { return };
+        let topology = topology.clone();
+        let done = replica.state.sessions.get(&(self.me, self.boot)).copied().unwrap_or(0);
+        self.metadata_applied(&topology, done, fx);
     }
 
     fn tell_applied(&mut self, queue: QueueId, node: NodeId, session: u32, upto: u64, blocked: bool, fx: &mut Fx<'_>) {
@@ -241,7 +258,10 @@ impl Server {
 
     /// Asks something of a replicated queue: kept until its leader has applied it.
     pub fn submit(&mut self, queue: QueueId, ask: Ask, whose: Option<ChannelId>, fx: &mut Fx<'_>) {
-        let first = self.topology.queues.get(&queue).map(|record| record.home());
+        let first = match queue {
+            METADATA => Some(NodeId(0)),
+            _ => self.topology.queues.get(&queue).map(|record| record.home()),
+        };
         let line = self.lines.entry(queue).or_insert_with(|| Line { leader: first, ..Line::default() });
         line.next += 1;
         let command = Command { session: (self.me, self.boot), seq: line.next, at: fx.now(), ask };
@@ -323,13 +343,17 @@ impl Server {
         let late = |line: &Line| !line.pending.is_empty() && now.since(line.sent) > Nanos::secs(5);
         let stale: Vec<QueueId> = self.lines.iter().filter(|(_, line)| late(line)).map(|(queue, _)| *queue).collect();
         for queue in stale {
-            let Some(record) = self.topology.queues.get(&queue) else {
-                self.lines.remove(&queue);
-                continue;
+            let members: Vec<NodeId> = match self.topology.queues.get(&queue) {
+                Some(record) => record.members.clone(),
+                None if queue == METADATA => (0..self.config.nodes).map(NodeId).collect(),
+                None => {
+                    self.lines.remove(&queue);
+                    continue;
+                }
             };
             let own = self.replicas.get(&queue).and_then(|replica| replica.raft.leader()).map(NodeId);
             let tried = self.lines.get(&queue).and_then(|line| line.leader);
-            let others = record.members.iter().copied().filter(|member| Some(*member) != tried);
+            let others = members.iter().copied().filter(|member| Some(*member) != tried);
             let reachable = |node: &NodeId| *node == self.me || fx.is_connected(*node);
             let next = own.into_iter().chain(others).find(reachable);
             if let Some(next) = next {

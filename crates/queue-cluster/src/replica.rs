@@ -1,9 +1,11 @@
 //! A member of a replicated queue: its Raft log, its state, and its timers (R-U1, R-U2).
 
 use crate::arguments::QueueArguments;
-use crate::desk::{Answer, Ask, Desk};
+use crate::config::Config;
+use crate::desk::{Answer, Ask, Desk, Out};
 use crate::quorum::Quorum;
 use crate::stream::Stream;
+use crate::topology::Topology;
 use crate::view::QueueKind;
 use consensus::{Options, Raft, Role};
 use sim::{NodeId, Time};
@@ -27,6 +29,8 @@ pub struct Command {
 pub enum Machine {
     Quorum(Quorum),
     Stream(Stream),
+    /// Exchanges, queues and bindings (R-N3).
+    Metadata(Rc<Topology>, Rc<Config>),
 }
 
 /// The state that a log leads to.
@@ -44,6 +48,11 @@ impl State {
             QueueKind::Classic | QueueKind::Quorum => Machine::Quorum(Quorum::new(arguments.clone(), Time::ZERO)),
         };
         State { machine, sessions: BTreeMap::new() }
+    }
+
+    /// The metadata as it is in the beginning (R-N3).
+    pub fn metadata(topology: &Rc<Topology>, config: &Rc<Config>) -> State {
+        State { machine: Machine::Metadata(topology.clone(), config.clone()), sessions: BTreeMap::new() }
     }
 
     /// Applies a command, once.
@@ -68,6 +77,11 @@ impl State {
         match &mut self.machine {
             Machine::Quorum(quorum) => quorum.handle(&command.ask, desk),
             Machine::Stream(stream) => stream.handle(&command.ask, desk),
+            Machine::Metadata(topology, config) => {
+                if let Ask::Change(change) = &command.ask {
+                    Rc::make_mut(topology).apply(change, command.session.0, config);
+                }
+            }
         }
     }
 
@@ -88,21 +102,22 @@ pub struct Replica {
     pub armed: bool,
     /// What its followers' clients were last told.
     pub told_blocked: bool,
-    arguments: Rc<QueueArguments>,
+    /// The state in the beginning.
+    first: Rc<State>,
 }
 
 impl Replica {
-    pub fn new(me: NodeId, members: &[NodeId], arguments: &Rc<QueueArguments>) -> Replica {
+    pub fn new(me: NodeId, members: &[NodeId], first: &Rc<State>) -> Replica {
         // R-U2: ra's pre-vote looks at the log only.
         let options = Options { pre_vote_respects_leader: false, ..Options::default() };
         Replica {
             raft: Raft::new(me.0, members.iter().map(|member| member.0).collect(), options),
-            state: Rc::new(State::new(arguments)),
+            state: first.clone(),
             serving: false,
             timer: 0,
             armed: false,
             told_blocked: false,
-            arguments: arguments.clone(),
+            first: first.clone(),
         }
     }
 
@@ -111,7 +126,16 @@ impl Replica {
     }
 
     pub fn is_stream(&self) -> bool {
-        self.arguments.kind == QueueKind::Stream
+        matches!(self.first.machine, Machine::Stream(_))
+    }
+
+    /// Messages that the member holds, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        match &self.state.machine {
+            Machine::Quorum(quorum) => quorum.size(),
+            Machine::Stream(stream) => stream.size(),
+            Machine::Metadata(..) => (0, 0),
+        }
     }
 
     /// The process ends: what is left is the log and its snapshot.
@@ -119,7 +143,7 @@ impl Replica {
         self.raft.crash(power_lost);
         self.state = match self.raft.snapshot() {
             Some(state) => state.clone(),
-            None => Rc::new(State::new(&self.arguments)),
+            None => self.first.clone(),
         };
         self.serving = false;
         self.armed = false;
@@ -129,6 +153,12 @@ impl Replica {
     pub fn apply(&mut self, desk: &mut Desk<'_>, applied: &mut BTreeMap<(NodeId, u32), u64>) -> bool {
         let mut began = false;
         while let Some((_, entry)) = self.raft.next_committed() {
+            if let Some(members) = entry.members.as_ref() {
+                // A leader that took itself out leads no more when that is agreed on, and is the one to say so.
+                if self.serving || entry.term == self.raft.last_led() {
+                    desk.out.push(Out::Members(members.clone()));
+                }
+            }
             let before = desk.out.len();
             match &entry.command {
                 Some(command) => {
@@ -139,7 +169,7 @@ impl Replica {
                         applied.insert(command.session, command.seq);
                     }
                 }
-                None if self.is_leader() && entry.term == self.raft.term() => {
+                None if self.is_leader() && entry.term == self.raft.term() && entry.members.is_none() => {
                     self.serving = true;
                     began = true;
                     if let Machine::Quorum(quorum) = &self.state.machine {

@@ -95,7 +95,13 @@ mod tests {
 
     fn house() -> Topology {
         let mut config = Config::of(Rules::V4_2);
-        let queue = |name: &str| QueueSpec { name: name.into(), durable: true, arguments: Table::new(), node: None };
+        let queue = |name: &str| QueueSpec {
+            name: name.into(),
+            durable: true,
+            arguments: Table::new(),
+            node: None,
+            mirroring: None,
+        };
         config.queues = ["a", "b", "lost"].map(queue).to_vec();
         let mut topology = Topology::of(&config);
         topology.declare_exchange(

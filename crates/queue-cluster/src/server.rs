@@ -1,12 +1,18 @@
 //! A server node: its connections, its share of the queues, its disk.
 
+use crate::alarms::Alarms;
 use crate::classic::Classic;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::desk::{Ask, ChannelId, Limiter, QueueId};
-use crate::frame::{Frame, Wake};
-use crate::replica::{Command, Replica};
-use crate::topology::Topology;
+use crate::dlx::Worker;
+use crate::frame::{Frame, Order, Wake};
+use crate::metadata::METADATA;
+use crate::mirror::{Home, Mirror};
+use crate::partition::Partition;
+use crate::queues::Mailbox;
+use crate::replica::{Command, Replica, State};
+use crate::topology::{QueueRecord, Topology};
 use crate::{Fx, Proc};
 use sim::story::{FlightKind, Look};
 use sim::{Alarm, Crash, Event, Hangup, Nanos, NodeId, Time};
@@ -39,8 +45,18 @@ pub struct Wal {
 /// What a node knows of another.
 #[derive(Clone, Debug)]
 pub struct Peer {
+    /// A connection stands.
+    pub linked: bool,
+    /// The broker there has said that it is up.
     pub connected: bool,
     pub heard: Time,
+    /// Whether anything was heard since the last net tick, and for how many ticks nothing was (R-N1).
+    pub read: bool,
+    pub silent_ticks: u8,
+    /// The boot in which it was when it was last seen to go; `None` while it is seen.
+    pub lost_boot: Option<u32>,
+    /// It has just started and is not in step with the others.
+    pub fresh: bool,
     /// Silent for too long (aten, R-U2).
     pub suspected: bool,
     pub boot: u32,
@@ -73,7 +89,12 @@ pub struct Server {
     pub next_channel: u32,
     pub connections: BTreeMap<NodeId, Connection>,
     pub classics: BTreeMap<QueueId, Classic>,
+    pub mailboxes: BTreeMap<QueueId, Mailbox>,
+    /// Copies of classic queues that live elsewhere (R-M8).
+    pub mirrors: BTreeMap<QueueId, Mirror>,
     pub replicas: BTreeMap<QueueId, Replica>,
+    /// Who carries dead letters of a quorum queue that this node leads to where they go (R-U8).
+    pub workers: BTreeMap<QueueId, Worker>,
     pub lines: BTreeMap<QueueId, Line>,
     pub limiters: BTreeMap<ChannelId, Limiter>,
     pub store: Store,
@@ -83,6 +104,13 @@ pub struct Server {
     pub wakes: BTreeMap<QueueId, (Time, Alarm)>,
     /// Channels with confirms to send at the end of this event.
     pub confirming: Vec<ChannelId>,
+    /// Channels that wait for a change of the metadata, by the change's number.
+    pub metadata_waits: BTreeMap<u64, ChannelId>,
+    pub partition: Partition,
+    /// What this node keeps of the mirrors of queues that live here, and where it last knew mirrored queues to live.
+    pub homes: BTreeMap<QueueId, Home>,
+    pub known_homes: BTreeMap<QueueId, NodeId>,
+    pub alarms: Alarms,
     pub clean: bool,
     /// Whether its regular timers run.
     ticking: bool,
@@ -92,8 +120,13 @@ impl Server {
     pub fn new(me: NodeId, config: &Rc<Config>, topology: &Rc<Topology>) -> Server {
         let others = (0..config.nodes).map(NodeId).filter(|node| *node != me);
         let peer = Peer {
+            linked: false,
             connected: false,
             heard: Time::ZERO,
+            read: false,
+            silent_ticks: 0,
+            lost_boot: None,
+            fresh: false,
             suspected: false,
             boot: 0,
             reaching: Time::ZERO,
@@ -108,7 +141,10 @@ impl Server {
             next_channel: 0,
             connections: BTreeMap::new(),
             classics: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
             replicas: BTreeMap::new(),
+            workers: BTreeMap::new(),
             lines: BTreeMap::new(),
             limiters: BTreeMap::new(),
             store: Store::default(),
@@ -116,6 +152,11 @@ impl Server {
             peers: others.map(|node| (node, peer.clone())).collect(),
             wakes: BTreeMap::new(),
             confirming: Vec::new(),
+            metadata_waits: BTreeMap::new(),
+            partition: Partition::default(),
+            homes: BTreeMap::new(),
+            known_homes: BTreeMap::new(),
+            alarms: Alarms::default(),
             clean: true,
             ticking: false,
         }
@@ -130,14 +171,15 @@ impl Server {
             Event::Started => self.start(fx),
             Event::StopRequested => self.stop(fx),
             Event::Connected(peer) if self.is_server(peer) => self.peer_connected(peer, fx),
-            Event::Connected(client) => {
-                self.connections.insert(client, Connection::new(fx.now()));
-            }
-            Event::Disconnected(peer, why) if self.is_server(peer) => self.peer_gone(peer, why, fx),
+            // A broker that is paused has no listeners (R-N2).
+            Event::Connected(client) if self.partition.paused => fx.disconnect(client),
+            Event::Connected(client) => self.client_connected(client, fx),
+            Event::Disconnected(peer, why) if self.is_server(peer) => self.peer_gone(peer, why == Hangup::Closed, fx),
             Event::Disconnected(client, _) => self.connection_gone(client, fx),
             Event::Received(peer, frame) if self.is_server(peer) => self.on_peer_frame(peer, frame, fx),
             Event::Received(client, frame) => self.on_client_frame(client, frame, fx),
             Event::Woke(wake) => self.on_wake(wake, fx),
+            Event::Ordered(Order::Server(order)) => self.ordered(&order, fx),
             Event::Ordered(_) => {}
         }
         self.send_confirms(fx);
@@ -145,7 +187,7 @@ impl Server {
 
     fn on_wake(&mut self, wake: Wake, fx: &mut Fx<'_>) {
         match wake {
-            Wake::Ask(queue, ask) => self.run_classic(queue, *ask, fx),
+            Wake::Ask(queue, ask) => self.asked(queue, *ask, fx),
             Wake::Propose(queue, command) => self.propose(queue, command, fx),
             Wake::WalFlushed => self.wal_flushed(fx),
             Wake::StoreFlushed(upto) => self.store_flushed(upto, fx),
@@ -158,6 +200,13 @@ impl Server {
             Wake::Reach(peer) => self.reach(peer, fx),
             Wake::Poll => self.poll(fx),
             Wake::Beat => self.beat(fx),
+            Wake::NetTick => self.net_tick(fx),
+            Wake::DownPing => self.down_ping(fx),
+            Wake::Monitor => self.monitor(fx),
+            Wake::HeartbeatCheck(client, serial) => self.check_heartbeat(client, serial, fx),
+            Wake::ChannelTick(id) => self.channel_tick(id, fx),
+            Wake::MetadataTimeout(id, seq) => self.metadata_timeout(id, seq, fx),
+            Wake::DeadLetters(queue) => self.carry_dead_letters(queue, fx),
             // Clients' own.
             Wake::Due | Wake::Retry(_) | Wake::Done | Wake::Patience(_) | Wake::Again | Wake::Step => {}
         }
@@ -167,11 +216,17 @@ impl Server {
     pub fn start(&mut self, fx: &mut Fx<'_>) {
         self.boot += 1;
         self.next_channel = 0;
-        self.drop_transient_queues(self.me, fx);
+        self.partition.fresh = self.boot > 1 && !self.peers.is_empty() && !self.has_khepri();
+        if self.has_khepri() {
+            self.host_metadata(fx);
+        } else {
+            self.drop_transient_queues(self.me, fx);
+        }
         let mine: Vec<QueueId> = self.topology.queues.keys().copied().collect();
         for queue in mine {
             self.host(queue, self.boot == 1, fx);
         }
+        self.homes_changed(fx);
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
         for peer in peers {
             if let Some(known) = self.peers.get_mut(&peer) {
@@ -187,6 +242,14 @@ impl Server {
         if !ticking && !self.peers.is_empty() {
             fx.wake_in(self.config.server.aten_poll, Wake::Poll);
         }
+        if !ticking && !self.peers.is_empty() {
+            // Each node has its own beat.
+            let phase = fx.dice().between(Nanos::ZERO, self.net_tick_time());
+            fx.wake_in(phase, Wake::NetTick);
+        }
+        if !ticking {
+            fx.wake_in(self.config.server.memory_monitor, Wake::Monitor);
+        }
         if !ticking && self.config.server.heartbeat > Nanos::ZERO {
             fx.wake_in(Nanos(self.config.server.heartbeat.0 / 2), Wake::Beat);
         }
@@ -200,14 +263,12 @@ impl Server {
             return;
         }
         if record.is_classic() {
-            let classic = Classic::new(record.arguments.clone(), record.durable, record.auto_delete, fx.now());
-            self.classics.entry(queue).or_insert(classic);
-            self.with_classic(queue, fx, Classic::begin);
-            return;
+            return self.host_classic(&record, fx);
         }
         let me = self.me;
         let new = !self.replicas.contains_key(&queue);
-        self.replicas.entry(queue).or_insert_with(|| Replica::new(me, &record.members, &record.arguments));
+        let first = || Replica::new(me, &record.members, &Rc::new(State::new(&record.arguments)));
+        self.replicas.entry(queue).or_insert_with(first);
         if new && first_time && record.home() == me {
             // The node that declares a queue leads it first.
             self.raft(queue, consensus::Input::ElectionTimeout, fx);
@@ -217,14 +278,46 @@ impl Server {
         }
     }
 
+    fn host_classic(&mut self, record: &QueueRecord, fx: &mut Fx<'_>) {
+        let queue = record.id;
+        if record.home() != self.me {
+            return self.host_mirror(record);
+        }
+        // R-N3: what was not durable before this boot is about to be deleted by the others.
+        if !record.durable && record.boot < self.boot && !self.classics.contains_key(&queue) {
+            return;
+        }
+        let classic = match self.mirrors.remove(&queue) {
+            // R-M8: the mirror takes over.
+            Some(mirror) => mirror.promoted(),
+            None => Classic::new(record.arguments.clone(), record.durable, record.auto_delete, fx.now()),
+        };
+        self.classics.entry(queue).or_insert(classic);
+        self.with_classic(queue, fx, Classic::begin);
+    }
+
+    /// The node's member of the group that agrees on the metadata (R-N3).
+    fn host_metadata(&mut self, fx: &mut Fx<'_>) {
+        let (me, members) = (self.me, (0..self.config.nodes).map(NodeId).collect::<Vec<_>>());
+        let first = State::metadata(&self.topology, &self.config);
+        let new = !self.replicas.contains_key(&METADATA);
+        self.replicas.entry(METADATA).or_insert_with(|| Replica::new(me, &members, &Rc::new(first)));
+        if new && me == NodeId(0) {
+            self.raft(METADATA, consensus::Input::ElectionTimeout, fx);
+        } else {
+            let wait = self.long_wait(fx);
+            self.arm(METADATA, wait, fx);
+        }
+    }
+
     /// A stop in good order: everything goes to the disk first.
     fn stop(&mut self, fx: &mut Fx<'_>) {
-        self.settle_down(fx);
+        self.settle_down();
         self.ticking = false;
         fx.exit();
     }
 
-    fn settle_down(&mut self, _fx: &mut Fx<'_>) {
+    pub fn settle_down(&mut self) {
         self.store.flushed = self.store.written;
         self.clean = true;
         self.lose_memory(Crash::Kill);
@@ -232,14 +325,18 @@ impl Server {
 
     /// The administrator stops and starts the broker: every connection is closed first.
     pub fn restart(&mut self, fx: &mut Fx<'_>) {
+        self.close_all_connections(fx);
+        // What the queues were still to do for those connections is done before they stop.
+        self.settle_down();
+        self.start(fx);
+    }
+
+    pub fn close_all_connections(&mut self, fx: &mut Fx<'_>) {
         let clients: Vec<NodeId> = self.connections.keys().copied().collect();
         for client in clients {
             self.connection_gone(client, fx);
             fx.disconnect(client);
         }
-        // What the queues were still to do for those connections is done before they stop.
-        self.settle_down(fx);
-        self.start(fx);
     }
 
     pub fn on_crash(&mut self, crash: Crash) {
@@ -256,6 +353,15 @@ impl Server {
             classic.recover(|written| !power_lost || written <= flushed, unclean);
         }
         self.classics.retain(|_, classic| classic.is_durable());
+        // R-M8: a mirror starts anew from what the home sends it.
+        self.mailboxes.clear();
+        self.mirrors.clear();
+        self.homes.clear();
+        self.known_homes.clear();
+        self.workers.clear();
+        self.metadata_waits.clear();
+        self.partition = Partition::default();
+        self.alarms.nodes.clear();
         self.replicas.values_mut().for_each(|replica| replica.crash(power_lost));
         self.connections.clear();
         self.lines.clear();
@@ -266,7 +372,9 @@ impl Server {
         let written = self.store.written;
         self.store = Store { written, flushed: if power_lost { flushed } else { written }, ..Store::default() };
         for peer in self.peers.values_mut() {
+            peer.linked = false;
             peer.connected = false;
+            peer.lost_boot = None;
             peer.suspected = false;
             peer.trying = false;
         }
@@ -282,7 +390,8 @@ impl Server {
     }
 
     pub fn lane(&self, queue: QueueId) -> u16 {
-        (queue.0 % 60_000) as u16
+        // Ids that are made on one side of a partition have the node in their upper bits.
+        (((queue.0 & 0xF_FFFF) * 11 + (queue.0 >> 20)) % 60_000) as u16
     }
 
     /// What an answer to an ask costs the queue's process.
@@ -290,16 +399,6 @@ impl Server {
         match ask {
             Ask::Publish { .. } | Ask::Get { .. } | Ask::Requeue { .. } => self.config.server.queue_cost,
             _ => self.config.server.ack_cost,
-        }
-    }
-
-    fn peer_gone(&mut self, peer: NodeId, _why: Hangup, fx: &mut Fx<'_>) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        let was = std::mem::replace(&mut known.connected, false);
-        known.suspected = false;
-        self.try_again(peer, fx);
-        if was {
-            self.peer_lost(peer, fx);
         }
     }
 }

@@ -49,6 +49,12 @@ impl Stream {
         self.log.len()
     }
 
+    /// Messages that the stream holds, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let closed: u64 = self.segments.iter().map(|(bytes, _)| bytes).sum();
+        (self.len(), closed + self.segment_bytes)
+    }
+
     pub fn messages(&self) -> impl Iterator<Item = &Body> {
         self.log.iter()
     }
@@ -60,7 +66,7 @@ impl Stream {
     /// Applies one command.
     pub fn handle(&mut self, ask: &Ask, desk: &mut Desk<'_>) {
         match ask {
-            Ask::Publish { confirm, body } => {
+            Ask::Publish { confirm, body, .. } => {
                 desk.life(body, Life::Stored, "R-S1");
                 self.append(body.clone());
                 if let Some((channel, number)) = confirm {
@@ -92,7 +98,12 @@ impl Stream {
                 desk.answer(*channel, Answer::Stat { passive: *passive, messages, consumers: 0 });
             }
             Ask::NodeDown { node } => self.readers.retain(|(channel, _), _| channel.node != *node),
-            Ask::NodeUp { .. } | Ask::Tick | Ask::Resume { .. } | Ask::Limit { .. } => {}
+            Ask::NodeUp { .. }
+            | Ask::Tick
+            | Ask::Resume { .. }
+            | Ask::Limit { .. }
+            | Ask::Change(_)
+            | Ask::Carried { .. } => {}
         }
     }
 

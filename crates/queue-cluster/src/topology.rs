@@ -1,8 +1,9 @@
 //! Exchanges, queues and bindings as all nodes know them.
 
 use crate::arguments::QueueArguments;
-use crate::config::{Config, ExchangeKind};
+use crate::config::{Config, ExchangeKind, Mirroring};
 use crate::desk::{ChannelId, QueueId};
+use crate::metadata::NewQueue;
 use crate::value::Table;
 use crate::view::QueueKind;
 use sim::NodeId;
@@ -42,7 +43,7 @@ pub struct Binding {
 }
 
 /// A queue's declaration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRecord {
     pub id: QueueId,
     pub name: Rc<str>,
@@ -53,8 +54,14 @@ pub struct QueueRecord {
     pub owner: Option<ChannelId>,
     pub table: Table,
     pub arguments: Rc<QueueArguments>,
-    /// The home of a classic queue first; all members of the others, the first leader first.
+    /// The home of a classic queue first, then its mirrors, the oldest first (R-M8); all members of the others, the
+    /// first leader first.
     pub members: Vec<NodeId>,
+    /// Mirrors that have all that the home has (R-M8).
+    pub synced: Vec<NodeId>,
+    /// The boot of the first member in which it was declared.
+    pub boot: u32,
+    pub mirroring: Option<Rc<Mirroring>>,
 }
 
 impl QueueRecord {
@@ -65,10 +72,19 @@ impl QueueRecord {
     pub fn is_classic(&self) -> bool {
         self.arguments.kind == QueueKind::Classic
     }
+
+    /// Gives the queue mirrors on the nodes after its home, all in step (R-M8).
+    fn mirror(&mut self, mirroring: Mirroring, nodes: u16) {
+        let count = mirroring.copies(nodes);
+        let home = self.home();
+        self.members = (0..count).map(|step| NodeId((home.0 + step) % nodes)).collect();
+        self.synced = self.members[1..].to_vec();
+        self.mirroring = Some(Rc::new(mirroring));
+    }
 }
 
 /// All of it. Nodes share one by reference and copy it to change it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
     /// How often it was changed, and by which node last: of two the higher is the newer.
     pub version: (u64, u16),
@@ -91,9 +107,21 @@ impl Topology {
         for (place, spec) in (0u16..).zip(&config.queues) {
             let Ok(arguments) = QueueArguments::read(&spec.arguments, config.rules, &config.server) else { continue };
             let first = NodeId(spec.node.unwrap_or(place) % config.nodes.max(1));
-            let id = topology.declare_queue(&spec.name, spec.durable, arguments, spec.arguments.clone(), first, config);
-            if let (Some(queue), Ok(reader)) = (topology.queues.get_mut(&id), u8::try_from(place)) {
-                queue.reader = Some(reader);
+            let new = NewQueue {
+                name: spec.name.as_str().into(),
+                durable: spec.durable,
+                auto_delete: false,
+                owner: None,
+                arguments,
+                table: spec.arguments.clone(),
+                first,
+                boot: 1,
+            };
+            let id = topology.declare_queue(&new, 0, config);
+            let Some(record) = topology.queues.get_mut(&id) else { continue };
+            record.reader = u8::try_from(place).ok();
+            if let Some(mirroring) = spec.mirroring.clone().filter(|_| record.is_classic()) {
+                record.mirror(mirroring, config.nodes);
             }
         }
         for spec in &config.bindings {
@@ -125,36 +153,31 @@ impl Topology {
         self.exchanges.insert(name.into(), exchange);
     }
 
-    /// Declares a queue on `first`; a replicated one has its other members on the nodes after it (R-U1).
-    pub fn declare_queue(
-        &mut self,
-        name: &str,
-        durable: bool,
-        arguments: QueueArguments,
-        table: Table,
-        first: NodeId,
-        config: &Config,
-    ) -> QueueId {
-        let id = QueueId(self.next_queue);
+    /// Declares a queue; a replicated one has its other members on the nodes after its first (R-U1). `apart` is added
+    /// to its id.
+    pub fn declare_queue(&mut self, new: &NewQueue, apart: u32, config: &Config) -> QueueId {
+        let id = QueueId(self.next_queue + apart);
         self.next_queue += 1;
-        let name: Rc<str> = name.into();
-        let asked = table.get("x-quorum-initial-group-size").and_then(|value| value.as_int());
+        let asked = new.table.get("x-quorum-initial-group-size").and_then(|value| value.as_int());
         let size = asked.and_then(|n| u16::try_from(n).ok()).unwrap_or(config.server.quorum_cluster_size);
-        let size = if arguments.kind == QueueKind::Classic { 1 } else { size.clamp(1, config.nodes) };
-        let members = (0..size).map(|step| NodeId((first.0 + step) % config.nodes)).collect();
+        let size = if new.arguments.kind == QueueKind::Classic { 1 } else { size.clamp(1, config.nodes) };
+        let members = (0..size).map(|step| NodeId((new.first.0 + step) % config.nodes)).collect();
         let record = QueueRecord {
             id,
-            name: name.clone(),
+            name: new.name.clone(),
             reader: None,
-            durable,
-            auto_delete: false,
-            owner: None,
-            table,
-            arguments: Rc::new(arguments),
+            durable: new.durable,
+            auto_delete: new.auto_delete,
+            owner: new.owner,
+            table: new.table.clone(),
+            arguments: Rc::new(new.arguments.clone()),
             members,
+            synced: Vec::new(),
+            boot: new.boot,
+            mirroring: None,
         };
         self.queues.insert(id, record);
-        self.names.insert(name, id);
+        self.names.insert(new.name.clone(), id);
         id
     }
 

@@ -37,6 +37,12 @@ pub struct NodeView {
     pub sees: Vec<NodeId>,
     /// Clients connected to it.
     pub clients: Vec<NodeId>,
+    /// It stopped serving because it does not see enough of the others (R-N2).
+    pub paused_by_strategy: bool,
+    /// Nodes that ran apart from it, and that it does not share its metadata with any more (R-N2).
+    pub apart: Vec<NodeId>,
+    /// Publishing connections that an alarm holds up (R-M4).
+    pub blocked: Vec<NodeId>,
     /// Connections that it does not read from at the moment (flow).
     pub in_flow: Vec<NodeId>,
     /// Alarms: `memory`, `disk`.
@@ -70,6 +76,10 @@ pub struct QueueView {
     pub available: bool,
     /// The members of a replicated queue.
     pub members: Vec<MemberView>,
+    /// The mirrors of a classic queue, and whether each is synchronised (R-M8).
+    pub mirrors: Vec<(NodeId, bool)>,
+    /// Dead letters that their targets have not confirmed (R-U8).
+    pub dead_letters: u64,
     /// Messages that wait.
     pub ready: u64,
     /// Messages with consumers.
@@ -149,6 +159,8 @@ pub struct PublisherView {
     pub waiting: u32,
     /// Messages refused so far.
     pub refused: u64,
+    /// Whether the server told it that an alarm holds publishers up (R-M4).
+    pub blocked: bool,
 }
 
 /// A consuming client.
