@@ -165,6 +165,34 @@ impl QueueCluster {
         queue
     }
 
+    /// The members of a replicated queue with their logs, by node. Empty if there is no such queue.
+    #[must_use]
+    pub fn member_logs(&self, queue: &str) -> Vec<MemberLog> {
+        let Some(id) = self.topology().and_then(|topology| topology.names.get(queue).copied()) else {
+            return Vec::new();
+        };
+        let log = |(node, server): (NodeId, &Server)| {
+            let replica = server.replicas.get(&id)?;
+            let raft = &replica.raft;
+            let (last, base) = (raft.last_index().0, raft.last_index().0 - raft.log_len());
+            let entry = |place: u64| {
+                let entry = raft.entry(consensus::Index(place))?;
+                let command = entry.command.as_ref();
+                let of = |c: &Rc<crate::replica::Command>| c.seq << 16 ^ u64::from(c.session.0.0) ^ c.at.0.rotate_left(32);
+                Some((entry.term.0, command.map_or(0, of)))
+            };
+            Some(MemberLog {
+                node,
+                term: raft.term().0,
+                leads: self.up(node) && replica.is_leader(),
+                commit: raft.commit().0,
+                base,
+                entries: (base + 1..=last).filter_map(entry).collect(),
+            })
+        };
+        self.servers().filter_map(log).collect()
+    }
+
     fn add_clients(&self, view: &mut View) {
         for (id, process) in (0u16..).zip(self.world().processes()) {
             let id = NodeId(id);

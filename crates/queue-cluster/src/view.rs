@@ -107,6 +107,23 @@ pub struct MemberView {
     pub flushed: u64,
 }
 
+/// A member of a replicated queue's group with its log, for those who check the group from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberLog {
+    /// On which node.
+    pub node: NodeId,
+    /// Its term.
+    pub term: u64,
+    /// Whether it takes itself for the leader, and its process is alive.
+    pub leads: bool,
+    /// What it knows to be committed.
+    pub commit: u64,
+    /// The place before its first entry: what is up to there is in its snapshot.
+    pub base: u64,
+    /// Term and fingerprint of each entry after the base.
+    pub entries: Vec<(u64, u64)>,
+}
+
 /// A consumer as its queue sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowView {
