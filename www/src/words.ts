@@ -38,6 +38,7 @@ export const words = {
   cutLink: 'Cut the link',
   healLink: 'Heal the link',
   close: 'Close',
+  remarks: 'accepted, and worth knowing',
   loading: 'Loading the engines …',
   noEvents: 'Nothing has happened yet.',
   sideOf: 'Which cluster to show',
@@ -64,6 +65,11 @@ export const deeds = [
   { order: 'heal', label: 'Heal links', hint: 'all its links work again' },
   { order: 'slow-disk', label: 'Slow disk', hint: 'ten times slower' },
   { order: 'slow-network', label: 'Slow network', hint: 'ten times slower' },
+  { order: 'fill-disk', label: 'Fill the disk', hint: 'something else takes all its room: a disk alarm, cluster-wide' },
+  { order: 'free-disk', label: 'Free the disk', hint: 'the room is there again' },
 ] as const;
+
+/** Deeds that only servers of the queue cluster know. */
+export const queueDeeds: readonly string[] = ['fill-disk', 'free-disk'];
 
 export type DeedName = (typeof deeds)[number]['order'];

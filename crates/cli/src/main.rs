@@ -119,7 +119,11 @@ fn play(played: &Played) -> Result<Player, String> {
 fn carry_out(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Run { played, json } => {
-            let report = report(&mut play(&played)?);
+            let mut player = play(&played)?;
+            for remark in &player.compiled().remarks {
+                eprintln!("{}: {}: {}", played.file.display(), remark.path, remark.message);
+            }
+            let report = report(&mut player);
             if json {
                 println!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
             } else {

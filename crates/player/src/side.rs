@@ -1,7 +1,7 @@
 //! One cluster at play, with its ledger, its marks and its series.
 
 use log_cluster::LogCluster;
-use queue_cluster::QueueCluster;
+use queue_cluster::{QueueCluster, ServerOrder};
 use referee::{Ledger, Verdict};
 use scenario::{Deed, Part};
 use sim::story::{Life, Mark, MarkKind, MessageId, Note, Rule};
@@ -31,7 +31,7 @@ pub trait Cluster: Clone {
 }
 
 macro_rules! cluster {
-    ($name:ty) => {
+    ($name:ty, $order_server:expr) => {
         impl Cluster for $name {
             fn next_time(&self) -> Option<Time> {
                 self.world().next_time()
@@ -70,6 +70,10 @@ macro_rules! cluster {
             }
 
             fn act(&mut self, deed: &Deed) {
+                let order_server: fn(&mut $name, &str, &ServerOrder) = $order_server;
+                if let Deed::QueueServer(name, order) = deed {
+                    return order_server(self, name, order);
+                }
                 if let Deed::Client(order) = deed {
                     // The document's check has found the client; an order to a dead one does nothing.
                     let _ = self.order(order);
@@ -84,8 +88,13 @@ macro_rules! cluster {
     };
 }
 
-cluster!(LogCluster);
-cluster!(QueueCluster);
+cluster!(LogCluster, |_, _, _| {});
+cluster!(QueueCluster, |cluster, name, order| {
+    if let Some(node) = cluster.nodes().iter().find(|node| node.name == name).map(|node| node.id) {
+        // The document's check has found the server; an order to a dead one does nothing.
+        let _ = cluster.order_server(node, order.clone());
+    }
+});
 
 /// The nodes that an order is about.
 struct Targets {
@@ -117,7 +126,7 @@ impl Targets {
                     }
                 }
             }
-            Deed::HealAll | Deed::Client(_) => {}
+            Deed::HealAll | Deed::Client(_) | Deed::QueueServer(..) => {}
         }
         targets
     }
@@ -263,6 +272,16 @@ impl<C: Cluster> Side<C> {
                 ("slowed", Some(node), vec![node.clone(), part.to_owned(), percent.to_string()])
             }
             Deed::Client(order) => return self.mark_client(at, order),
+            Deed::QueueServer(node, order) => {
+                let (code, value) = match order {
+                    ServerOrder::FillDisk { free: u64::MAX } => ("disk-freed", String::new()),
+                    ServerOrder::FillDisk { free } => ("disk-filled", scenario::units::Size(*free).to_string()),
+                    ServerOrder::SetMemoryWatermark { percent } => ("watermark-set", percent.to_string()),
+                    ServerOrder::AddMember { queue } => ("member-added", queue.clone()),
+                    ServerOrder::DeleteMember { queue } => ("member-deleted", queue.clone()),
+                };
+                (code, Some(node), vec![node.clone(), value])
+            }
         };
         let node = self.cluster.nodes().iter().find(|node| Some(&node.name) == subject);
         let node = node.map_or(NodeId::default(), |node| node.id);

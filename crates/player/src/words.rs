@@ -20,6 +20,11 @@ const ORDERS: &[(&str, &str)] = &[
     ("processing-set", "{0} now works {1} on a message"),
     ("prefetch-set", "{0}: prefetch {1}"),
     ("published-one", "{0} publishes one more"),
+    ("disk-filled", "{0}: something else fills the disk, {1} are free"),
+    ("disk-freed", "{0}: the disk has room again"),
+    ("watermark-set", "{0}: the memory watermark is {1} % now"),
+    ("member-added", "{0} is to get a member of {1}"),
+    ("member-deleted", "{0} is to lose its member of {1}"),
 ];
 
 /// The sentence of a mark.

@@ -33,6 +33,10 @@ pub struct QueueArguments {
     pub single_active_consumer: bool,
     /// R-U5: `None` is no limit.
     pub delivery_limit: Option<u32>,
+    /// `x-max-age` (R-S3).
+    pub max_age: Option<Nanos>,
+    /// `x-stream-max-segment-size-bytes` (R-S3); 0 is the default of 500 MB.
+    pub segment_bytes: u64,
     /// `x-dead-letter-strategy` is `at-least-once` (R-U8).
     pub at_least_once: bool,
 }
@@ -134,13 +138,35 @@ impl QueueArguments {
             dead_letter_routing_key,
             single_active_consumer: table.get("x-single-active-consumer").is_some_and(Value::is_true),
             delivery_limit,
+            max_age: text("x-max-age")?.map(|age| max_age(&age)).transpose()?,
+            segment_bytes: count("x-stream-max-segment-size-bytes")?.unwrap_or(0),
             at_least_once: kind == QueueKind::Quorum && at_least_once,
         })
     }
 }
 
+/// A stream's age such as `7D`: a number and Y, M, D, h, m or s.
+fn max_age(text: &str) -> Result<Nanos, (String, String)> {
+    age(text).ok_or_else(|| ("x-max-age".into(), format!("expected a number and Y, M, D, h, m or s, found {text}")))
+}
+
+/// A length of time as streams write it; `None` if it is none.
+pub fn age(text: &str) -> Option<Nanos> {
+    let unit = match text.chars().last()? {
+        'Y' => 365 * 86_400,
+        'M' => 30 * 86_400,
+        'D' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return None,
+    };
+    let count: u64 = text[..text.len() - 1].parse().ok()?;
+    Some(Nanos::secs(count.checked_mul(unit)?))
+}
+
 /// Arguments that a kind of queue refuses.
-fn unknown_to(kind: QueueKind, rules: Rules) -> &'static [&'static str] {
+pub fn unknown_to(kind: QueueKind, rules: Rules) -> &'static [&'static str] {
     // R-U7, R-S3: what a kind does not have, it refuses.
     match kind {
         QueueKind::Classic => &[],

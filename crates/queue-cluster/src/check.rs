@@ -1,7 +1,8 @@
 //! What is refused in a config, with the broker's reasons.
 
-use crate::arguments::{KNOWN, QueueArguments};
-use crate::config::{Config, QueueSpec};
+use crate::arguments::QueueArguments;
+use crate::config::{Config, QueueSpec, Rules};
+use crate::policy::Policy;
 use crate::topology;
 use crate::view::QueueKind;
 use sim::workload::Problem;
@@ -47,6 +48,7 @@ impl Config {
             }
         }
         self.check_clients(&is_exchange, &mut refuse);
+        self.check_policies(&mut refuse);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
@@ -87,15 +89,27 @@ impl Config {
         }
     }
 
-    fn check_queue(&self, path: &str, queue: &QueueSpec, refuse: &mut impl FnMut(String, String)) {
-        for name in queue.arguments.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
-            let nearest = KNOWN.iter().min_by_key(|known| distance(known, name)).copied().unwrap_or("");
-            refuse(
-                format!("{path}.arguments.{name}"),
-                format!("no queue knows this argument; did you mean {nearest}?"),
-            );
+    fn check_policies(&self, refuse: &mut impl FnMut(String, String)) {
+        for (place, policy) in self.policies.iter().enumerate() {
+            let path = format!("policies[{place}].definition");
+            for name in policy.definition.keys() {
+                let known = Policy::names().any(|known| known == name);
+                if !known {
+                    let nearest = Policy::names().min_by_key(|known| distance(known, name)).unwrap_or("");
+                    refuse(format!("{path}.{name}"), format!("not recognised; did you mean {nearest}?"));
+                } else if Policy::is_about_mirrors(name) && self.rules >= Rules::V4_2 {
+                    // R-M8.
+                    refuse(format!("{path}.{name}"), "not recognised: mirrored queues were removed in 4.0".into());
+                }
+            }
+            if let Err((name, message)) = policy.mirroring() {
+                refuse(format!("{path}.{name}"), message);
+            }
         }
-        match QueueArguments::read(&queue.arguments, self.rules, &self.server) {
+    }
+
+    fn check_queue(&self, path: &str, queue: &QueueSpec, refuse: &mut impl FnMut(String, String)) {
+        match QueueArguments::read(&self.arguments_of(&queue.name, &queue.arguments), self.rules, &self.server) {
             Err((name, reason)) => {
                 refuse(format!("{path}.arguments.{name}"), format!("406 PRECONDITION_FAILED: {reason}"))
             }
@@ -115,7 +129,7 @@ impl Config {
 }
 
 /// How many letters two names differ by.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

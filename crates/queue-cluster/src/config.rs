@@ -1,5 +1,6 @@
 //! What a cluster of queues is made of: settings under the brokers' own names.
 
+use crate::policy::Policy;
 use crate::script::Operation;
 use crate::value::Table;
 use sim::{LinkProfile, MachineProfile, Nanos, Time};
@@ -400,6 +401,8 @@ pub struct Config {
     pub queues: Vec<QueueSpec>,
     /// Bindings.
     pub bindings: Vec<BindingSpec>,
+    /// Policies.
+    pub policies: Vec<Policy>,
     /// One for each producer of the workload, in order.
     pub publishers: Vec<PublisherSettings>,
     /// One for each consumer of the workload, in order.
@@ -425,6 +428,19 @@ impl Default for Config {
 }
 
 impl Config {
+    /// A queue's arguments with what its policy adds.
+    #[must_use]
+    pub fn arguments_of(&self, name: &str, table: &Table) -> Table {
+        Policy::with(&self.policies, name, table, self.rules)
+    }
+
+    /// The mirroring that a policy gives a classic queue of this name, before 4.0 (R-M8).
+    #[must_use]
+    pub fn mirroring_of(&self, name: &str, table: &Table) -> Option<Mirroring> {
+        let policy = Policy::of(&self.policies, name, table).filter(|_| self.rules < Rules::V4_2)?;
+        policy.mirroring().ok().flatten()
+    }
+
     /// Three nodes of a version, without queues.
     #[must_use]
     pub fn of(rules: Rules) -> Config {
@@ -434,6 +450,7 @@ impl Config {
             exchanges: Vec::new(),
             queues: Vec::new(),
             bindings: Vec::new(),
+            policies: Vec::new(),
             publishers: Vec::new(),
             consumers: Vec::new(),
             server: ServerSettings::of(rules),

@@ -106,7 +106,8 @@ impl Server {
         if passive {
             return self.close_channel(id, 404, "NOT_FOUND - no queue", fx);
         }
-        let arguments = match QueueArguments::read(&wanted.arguments, self.config.rules, &self.config.server) {
+        let all = self.config.arguments_of(&wanted.name, &wanted.arguments);
+        let arguments = match QueueArguments::read(&all, self.config.rules, &self.config.server) {
             Ok(arguments) => arguments,
             Err((name, reason)) => {
                 let reason = format!("PRECONDITION_FAILED - invalid arg '{name}': {reason}");

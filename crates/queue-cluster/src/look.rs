@@ -178,7 +178,8 @@ impl QueueCluster {
             let entry = |place: u64| {
                 let entry = raft.entry(consensus::Index(place))?;
                 let command = entry.command.as_ref();
-                let of = |c: &Rc<crate::replica::Command>| c.seq << 16 ^ u64::from(c.session.0.0) ^ c.at.0.rotate_left(32);
+                let of =
+                    |c: &Rc<crate::replica::Command>| c.seq << 16 ^ u64::from(c.session.0.0) ^ c.at.0.rotate_left(32);
                 Some((entry.term.0, command.map_or(0, of)))
             };
             Some(MemberLog {

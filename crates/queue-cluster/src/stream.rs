@@ -1,11 +1,12 @@
 //! The state of a stream: a log that reading does not shorten (R-S1 to R-S3).
 
-use crate::arguments::QueueArguments;
+use crate::arguments::{QueueArguments, age};
 use crate::config::Rules;
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, ConsumerId, Desk, Handed};
 use crate::fifo::Fifo;
 use crate::message::Body;
 use crate::value::Value;
+use sim::Time;
 use sim::story::Life;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -26,9 +27,10 @@ pub struct Reader {
 pub struct Stream {
     arguments: Rc<QueueArguments>,
     first: u64,
-    log: Fifo<Body>,
-    /// Bytes of the whole segments before the last, oldest first, with the offset after each.
-    segments: Vec<(u64, u64)>,
+    /// The messages, each with the time at which it was taken.
+    log: Fifo<(Time, Body)>,
+    /// Bytes of the whole segments before the last, oldest first, with the offset after each and its newest time.
+    segments: Vec<(u64, u64, Time)>,
     segment_bytes: u64,
     pub readers: BTreeMap<ConsumerId, Reader>,
 }
@@ -51,12 +53,12 @@ impl Stream {
 
     /// Messages that the stream holds, and their bytes.
     pub fn size(&self) -> (u64, u64) {
-        let closed: u64 = self.segments.iter().map(|(bytes, _)| bytes).sum();
+        let closed: u64 = self.segments.iter().map(|(bytes, ..)| bytes).sum();
         (self.len(), closed + self.segment_bytes)
     }
 
     pub fn messages(&self) -> impl Iterator<Item = &Body> {
-        self.log.iter()
+        self.log.iter().map(|(_, body)| body)
     }
 
     fn end(&self) -> u64 {
@@ -68,7 +70,7 @@ impl Stream {
         match ask {
             Ask::Publish { confirm, body, .. } => {
                 desk.life(body, Life::Stored, "R-S1");
-                self.append(body.clone());
+                self.append(desk.now, body.clone());
                 if let Some((channel, number)) = confirm {
                     desk.answer(*channel, Answer::Confirmed(*number));
                 }
@@ -76,7 +78,8 @@ impl Stream {
             }
             Ask::Consume { channel, request } => {
                 desk.answer(*channel, Answer::ConsumeOk { tag: request.tag.clone() });
-                let reader = Reader { request: request.clone(), next: self.start(request), credit: request.prefetch };
+                let reader =
+                    Reader { request: request.clone(), next: self.start(request, desk.now), credit: request.prefetch };
                 self.readers.insert((*channel, request.tag.clone()), reader);
                 self.serve(desk);
             }
@@ -107,21 +110,27 @@ impl Stream {
         }
     }
 
-    fn append(&mut self, body: Body) {
+    fn append(&mut self, now: Time, body: Body) {
         self.segment_bytes += u64::from(body.bytes);
-        self.log.push_back(body);
-        if self.segment_bytes >= SEGMENT {
-            self.segments.push((self.segment_bytes, self.end()));
+        self.log.push_back((now, body));
+        let segment = if self.arguments.segment_bytes == 0 { SEGMENT } else { self.arguments.segment_bytes };
+        if self.segment_bytes >= segment {
+            self.segments.push((self.segment_bytes, self.end(), now));
             self.segment_bytes = 0;
-            self.retain();
+            self.retain(now);
         }
     }
 
     /// R-S3: looked at when a segment closes; whole segments go, and one always stays.
-    fn retain(&mut self) {
-        let Some(max) = self.arguments.max_length_bytes else { return };
-        while self.segments.len() > 1 && self.segments.iter().map(|(bytes, _)| bytes).sum::<u64>() > max {
-            let (_, end) = self.segments.remove(0);
+    fn retain(&mut self, now: Time) {
+        let (max, age) = (self.arguments.max_length_bytes, self.arguments.max_age);
+        while self.segments.len() > 1 {
+            let all: u64 = self.segments.iter().map(|(bytes, ..)| bytes).sum();
+            let old = age.is_some_and(|age| now.since(self.segments[0].2) > age);
+            if !old && max.is_none_or(|max| all <= max) {
+                return;
+            }
+            let (_, end, _) = self.segments.remove(0);
             while self.first < end {
                 self.log.pop_front();
                 self.first += 1;
@@ -130,14 +139,21 @@ impl Stream {
     }
 
     /// R-S1: where a consumer begins. A chunk here is one message.
-    fn start(&self, request: &ConsumeRequest) -> u64 {
+    fn start(&self, request: &ConsumeRequest, now: Time) -> u64 {
         match request.arguments.get("x-stream-offset") {
             Some(Value::Int(n)) => (*n).max(0) as u64,
             Some(Value::Text(text)) => match &**text {
                 "first" => self.first,
                 "last" => self.end().saturating_sub(1).max(self.first),
                 "next" => self.end(),
-                other => other.parse().unwrap_or(self.first),
+                other => match age(other) {
+                    // An interval: from the first message that is not older.
+                    Some(back) => {
+                        let older = |(at, _): &&(Time, Body)| now.since(*at) > back;
+                        self.first + self.log.iter().take_while(older).count() as u64
+                    }
+                    None => other.parse().unwrap_or(self.first),
+                },
             },
             _ => self.end(),
         }
@@ -161,7 +177,9 @@ impl Stream {
         let end = self.end();
         for ((channel, tag), reader) in &mut self.readers {
             while reader.credit > 0 && reader.next < end {
-                let Some(body) = self.log.get(reader.next - self.first) else { break };
+                // R-S3: what retention has taken away is jumped over.
+                reader.next = reader.next.max(self.first);
+                let Some((_, body)) = self.log.get(reader.next - self.first) else { break };
                 let handed = Handed {
                     id: reader.next,
                     body: body.clone(),
@@ -182,15 +200,57 @@ impl Stream {
 mod tests {
     use super::*;
     use crate::message::Message;
+    use sim::Nanos;
 
     #[test]
     fn r_s3_whole_segments_go_and_one_stays() {
         let arguments = QueueArguments { max_length_bytes: Some(1_200_000_000), ..QueueArguments::default() };
         let mut stream = Stream::new(Rc::new(arguments));
-        let body = Rc::new(Message {
+        let body = Rc::new(Message { bytes: 100_000_000, ..blank() });
+        (0..14).for_each(|_| stream.append(Time::ZERO, body.clone()));
+        assert_eq!((stream.first, stream.len()), (0, 14), "two closed segments are within the limit");
+        (0..6).for_each(|_| stream.append(Time::ZERO, body.clone()));
+        assert_eq!((stream.first, stream.len()), (10, 10), "with four closed ones the two oldest go");
+    }
+
+    #[test]
+    fn r_s3_old_segments_go_when_another_closes() {
+        let arguments = QueueArguments { max_age: age("1h"), segment_bytes: 1000, ..QueueArguments::default() };
+        let mut stream = Stream::new(Rc::new(arguments));
+        let append = |stream: &mut Stream, minute: u64| {
+            let body = Message { bytes: 500, ..blank() };
+            stream.append(Time::ZERO + Nanos::secs(60 * minute), Rc::new(body));
+        };
+        (0..6).for_each(|n| append(&mut stream, n));
+        append(&mut stream, 90);
+        assert_eq!(stream.len(), 7, "nothing goes before a segment closes");
+        append(&mut stream, 90);
+        assert_eq!((stream.first, stream.len()), (6, 2), "all that is older than an hour, in whole segments");
+    }
+
+    #[test]
+    fn r_s1_an_interval_begins_at_the_first_message_that_is_not_older() {
+        let mut stream = Stream::new(Rc::new(QueueArguments::default()));
+        (0..10).for_each(|n| stream.append(Time::ZERO + Nanos::secs(n), Rc::new(blank())));
+        let request = |offset: &str| ConsumeRequest {
+            tag: "r".into(),
+            prefetch: 1,
+            no_ack: false,
+            exclusive: false,
+            priority: 0,
+            limited: false,
+            arguments: [("x-stream-offset".to_string(), offset.into())].into(),
+        };
+        let now = Time::ZERO + Nanos::secs(10);
+        let start = |offset: &str| stream.start(&request(offset), now);
+        assert_eq!(["3s", "first", "next", "last", "4"].map(start), [7, 0, 10, 9, 4]);
+    }
+
+    fn blank() -> Message {
+        Message {
             id: None,
             text: "".into(),
-            bytes: 100_000_000,
+            bytes: 1,
             hue: 255,
             exchange: "".into(),
             routing_key: "s".into(),
@@ -198,10 +258,6 @@ mod tests {
             priority: None,
             expiration: None,
             more: None,
-        });
-        (0..14).for_each(|_| stream.append(body.clone()));
-        assert_eq!((stream.first, stream.len()), (0, 14), "two closed segments are within the limit");
-        (0..6).for_each(|_| stream.append(body.clone()));
-        assert_eq!((stream.first, stream.len()), (10, 10), "with four closed ones the two oldest go");
+        }
     }
 }

@@ -105,7 +105,8 @@ impl Topology {
             topology.declare_exchange(&spec.name, spec.kind, spec.durable, false, spec.arguments.clone());
         }
         for (place, spec) in (0u16..).zip(&config.queues) {
-            let Ok(arguments) = QueueArguments::read(&spec.arguments, config.rules, &config.server) else { continue };
+            let all = config.arguments_of(&spec.name, &spec.arguments);
+            let Ok(arguments) = QueueArguments::read(&all, config.rules, &config.server) else { continue };
             let first = NodeId(spec.node.unwrap_or(place) % config.nodes.max(1));
             let new = NewQueue {
                 name: spec.name.as_str().into(),
@@ -162,7 +163,7 @@ impl Topology {
         let size = asked.and_then(|n| u16::try_from(n).ok()).unwrap_or(config.server.quorum_cluster_size);
         let size = if new.arguments.kind == QueueKind::Classic { 1 } else { size.clamp(1, config.nodes) };
         let members = (0..size).map(|step| NodeId((new.first.0 + step) % config.nodes)).collect();
-        let record = QueueRecord {
+        let mut record = QueueRecord {
             id,
             name: new.name.clone(),
             reader: None,
@@ -176,6 +177,11 @@ impl Topology {
             boot: new.boot,
             mirroring: None,
         };
+        // R-Q4: an exclusive queue has no mirrors.
+        let mirroring = config.mirroring_of(&new.name, &new.table).filter(|_| new.owner.is_none());
+        if let Some(mirroring) = mirroring.filter(|_| record.is_classic()) {
+            record.mirror(mirroring, config.nodes);
+        }
         self.queues.insert(id, record);
         self.names.insert(new.name.clone(), id);
         id

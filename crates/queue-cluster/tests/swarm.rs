@@ -41,7 +41,10 @@ impl Watch {
             let last = log.base + log.entries.len() as u64;
             for (place, entry) in self.committed.range(log.base + 1..) {
                 let mine = log.entries.get((place - log.base - 1) as usize);
-                assert!(*place <= last && mine == Some(entry), "seed {seed}: leader completeness: entry {place} of {last}");
+                assert!(
+                    *place <= last && mine == Some(entry),
+                    "seed {seed}: leader completeness: entry {place} of {last}"
+                );
             }
         }
     }
@@ -50,9 +53,8 @@ impl Watch {
 /// Log matching: below an entry that two logs have in common in place and term they are the same.
 fn matching(seed: u64, a: &MemberLog, b: &MemberLog) {
     let base = a.base.max(b.base);
-    let of = |log: &MemberLog| -> Vec<(u64, u64)> {
-        log.entries.iter().skip((base - log.base) as usize).copied().collect()
-    };
+    let of =
+        |log: &MemberLog| -> Vec<(u64, u64)> { log.entries.iter().skip((base - log.base) as usize).copied().collect() };
     let (a, b) = (of(a), of(b));
     let common = a.iter().zip(&b).rposition(|(a, b)| a.0 == b.0);
     if let Some(common) = common {

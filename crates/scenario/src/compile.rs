@@ -53,6 +53,8 @@ pub struct Compiled {
     pub client_link: LinkProfile,
     /// The tape, in the order of its times.
     pub tape: Vec<Step>,
+    /// What is accepted, and does less or something else than one may think.
+    pub remarks: Vec<Problem>,
 }
 
 /// Gathers problems.
@@ -111,7 +113,9 @@ pub fn compile(document: &Document) -> Result<Compiled, Refusal> {
     if !check.problems.is_empty() {
         return Err(Refusal(check.problems));
     }
-    Ok(Compiled { seed: document.seed, end: document.length.time(), workload, log, queue, client_link, tape })
+    let place = |remark: Problem| Problem { path: format!("queue.{}", remark.path), ..remark };
+    let remarks = queue.iter().flat_map(queue_cluster::Config::remarks).map(place).collect();
+    Ok(Compiled { seed: document.seed, end: document.length.time(), workload, log, queue, client_link, tape, remarks })
 }
 
 fn check_engine(part: &str, checked: Result<(), Vec<Problem>>, check: &mut Checker) {

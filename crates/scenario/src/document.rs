@@ -258,6 +258,9 @@ pub struct QueuePart {
     /// The bindings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bindings: Vec<BindingPart>,
+    /// Policies, as in exported definitions: of those that match a queue, the one with the highest priority counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyPart>,
     /// What all publishers do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub publisher: PublisherPart,
@@ -267,7 +270,7 @@ pub struct QueuePart {
     /// What single clients do differently, by their names: a `publisher` or a `consumer` in whole.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clients: BTreeMap<String, QueueClientPart>,
-    /// Timings of the servers and clients, such as `net_ticktime`, as spans.
+    /// Settings of the servers and clients by the broker's names, such as `cluster_partition_handling`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: Settings,
     /// Operations of scripted connections, in the form of the transcripts, each with `at`.
@@ -327,6 +330,33 @@ pub struct QueueDeclaration {
     /// The node that declares it, from 1: the home of a classic queue, the first leader of a quorum queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<u16>,
+}
+
+/// A policy, as in exported definitions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPart {
+    /// Its name.
+    pub name: String,
+    /// The queues' names: a regular expression of `^`, `$`, `.`, `.*`, `.+` and backslashes.
+    pub pattern: String,
+    /// `queues`, `classic_queues`, `quorum_queues`, `streams` or `all`.
+    #[serde(rename = "apply-to", default = "all", skip_serializing_if = "is_all")]
+    pub apply_to: String,
+    /// What it gives, such as `max-length`, and before 4.0 `ha-mode`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definition: Settings,
+    /// The highest counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: i64,
+}
+
+fn all() -> String {
+    "all".to_owned()
+}
+
+fn is_all(text: &String) -> bool {
+    *text == all()
 }
 
 /// A binding, as in exported definitions.

@@ -9,6 +9,7 @@ pub mod link;
 mod log_part;
 mod orders;
 mod queue_part;
+mod queue_settings;
 mod read;
 pub mod tape;
 pub mod units;

@@ -4,6 +4,7 @@ use crate::compile::{Checker, bounds};
 use crate::document::Document;
 use crate::read::{Refusal, suggest};
 use crate::tape::{TapeOrder, Verb, Which};
+use queue_cluster::ServerOrder;
 use sim::Time;
 use sim::workload::{ClientOrder, Workload};
 
@@ -39,6 +40,8 @@ pub enum Deed {
     Slow(String, Part, u32),
     /// For a client.
     Client(ClientOrder),
+    /// For a server of the queue cluster.
+    QueueServer(String, ServerOrder),
 }
 
 /// A part of a machine.
@@ -71,6 +74,8 @@ pub struct Step {
 struct Names<'a> {
     log: Vec<String>,
     queue: Vec<String>,
+    /// The queues that the document declares.
+    queues: Vec<String>,
     workload: &'a Workload,
 }
 
@@ -88,7 +93,8 @@ impl<'a> Names<'a> {
         });
         let queue =
             document.queue.iter().flat_map(|queue| numbered("rabbit", queue.nodes.min(bounds::NODES)).chain(clients()));
-        Names { log: log.collect(), queue: queue.collect(), workload }
+        let queues = document.queue.iter().flat_map(|queue| queue.queues.iter().map(|queue| queue.name.clone()));
+        Names { log: log.collect(), queue: queue.collect(), queues: queues.collect(), workload }
     }
 
     fn producer(&self, name: &str) -> Option<u16> {
@@ -190,5 +196,36 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
         Verb::PublishOne => {
             Deed::Client(ClientOrder::PublishOne { producer: client(names.producer(&node), "producer")? })
         }
+        verb => return queue_server(path, verb, order, names, check),
     })
+}
+
+/// An order for a server of the queue cluster.
+fn queue_server(path: &str, verb: Verb, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -> Option<Deed> {
+    let node = order.node.clone().unwrap_or_default();
+    if !(names.queue.contains(&node) && node.starts_with("rabbit-")) {
+        let known = names.queue.iter().filter(|name| name.starts_with("rabbit-")).map(String::as_str);
+        let message = format!("`{node}` is no server of the queue cluster");
+        check.refuse(format!("{path}.node"), suggest(message, &node, known));
+        return None;
+    }
+    let server = match verb {
+        Verb::FillDisk => ServerOrder::FillDisk { free: order.free.map_or(0, |size| size.0) },
+        Verb::FreeDisk => ServerOrder::FillDisk { free: u64::MAX },
+        Verb::SetMemoryWatermark => {
+            let percent = order.percent?;
+            check.within(&format!("{path}.percent"), "percent of the memory", percent.into(), 1, 100);
+            ServerOrder::SetMemoryWatermark { percent }
+        }
+        _ => {
+            let queue = order.queue.clone()?;
+            if !names.queues.contains(&queue) {
+                let message = format!("there is no queue `{queue}`");
+                let known = names.queues.iter().map(String::as_str);
+                check.refuse(format!("{path}.queue"), suggest(message, &queue, known));
+            }
+            if verb == Verb::AddMember { ServerOrder::AddMember { queue } } else { ServerOrder::DeleteMember { queue } }
+        }
+    };
+    Some(Deed::QueueServer(node, server))
 }

@@ -2,16 +2,15 @@
 
 use crate::compile::{Checker, bounds};
 use crate::document::{
-    BindingPart, ExchangePart, PublisherPart, QueueConsumerPart, QueueDeclaration, QueuePart, Settings,
+    BindingPart, ExchangePart, PolicyPart, PublisherPart, QueueConsumerPart, QueueDeclaration, QueuePart, Settings,
 };
+use crate::queue_settings;
 use crate::read::suggest;
-use crate::units::Span;
 use queue_cluster::{
-    BindingSpec, Config, ConsumerSettings, ExchangeKind, ExchangeSpec, Operation, PublisherSettings, QueueSpec, Rules,
-    Table,
+    ApplyTo, BindingSpec, Config, ConsumerSettings, ExchangeKind, ExchangeSpec, Operation, Pattern, Policy,
+    PublisherSettings, QueueSpec, Rules, Table,
 };
 use serde_json::Value;
-use sim::Nanos;
 
 const KINDS: [&str; 5] = ["direct", "fanout", "topic", "headers", "x-consistent-hash"];
 
@@ -74,6 +73,39 @@ fn binding(index: usize, part: &BindingPart, check: &mut Checker) -> BindingSpec
     }
 }
 
+fn policy(index: usize, part: &PolicyPart, check: &mut Checker) -> Option<Policy> {
+    let path = format!("queue.policies[{index}]");
+    let kinds = ["all", "queues", "classic_queues", "quorum_queues", "streams"];
+    let apply_to = match part.apply_to.as_str() {
+        "all" | "queues" => ApplyTo::Queues,
+        "classic_queues" => ApplyTo::ClassicQueues,
+        "quorum_queues" => ApplyTo::QuorumQueues,
+        "streams" => ApplyTo::Streams,
+        other => {
+            let message = format!("expected one of {}, found `{other}`", kinds.join(", "));
+            check.refuse(format!("{path}.apply-to"), suggest(message, other, kinds));
+            return None;
+        }
+    };
+    if part.pattern.len() > bounds::NAME {
+        check.refuse(format!("{path}.pattern"), "a pattern has at most 255 bytes");
+        return None;
+    }
+    match Pattern::parse(&part.pattern) {
+        Ok(pattern) => Some(Policy {
+            name: part.name.clone(),
+            pattern,
+            apply_to,
+            definition: table(&format!("{path}.definition"), &part.definition, check),
+            priority: part.priority,
+        }),
+        Err(message) => {
+            check.refuse(format!("{path}.pattern"), message);
+            None
+        }
+    }
+}
+
 fn publisher(path: &str, part: &PublisherPart, first: &str, nodes: u16, check: &mut Checker) -> PublisherSettings {
     let usual = PublisherSettings::default();
     PublisherSettings {
@@ -108,43 +140,6 @@ fn consumer(path: &str, part: &QueueConsumerPart, first: &str, nodes: u16, check
     }
 }
 
-/// Timings and limits by name, and where they go.
-fn settings(part: &QueuePart, config: &mut Config, check: &mut Checker) {
-    let spans: [(&str, &mut Nanos); 8] = [
-        ("net_ticktime", &mut config.server.net_ticktime),
-        ("heartbeat", &mut config.server.heartbeat),
-        ("consumer_timeout", &mut config.server.consumer_timeout),
-        ("aten_poll", &mut config.server.aten_poll),
-        ("aten_suspects", &mut config.server.aten_suspects),
-        ("recovery_interval", &mut config.client.recovery_interval),
-        ("connect_timeout", &mut config.client.connect_timeout),
-        ("queue_cost", &mut config.server.queue_cost),
-    ];
-    let names = spans.iter().map(|(name, _)| *name).chain(["quorum_commands_soft_limit", "quorum_cluster_size"]);
-    let names: Vec<&str> = names.collect();
-    let mut spans: Vec<(&str, &mut Nanos)> = spans.into();
-    for (name, value) in &part.config {
-        let path = format!("queue.config.{name}");
-        if let Some((_, place)) = spans.iter_mut().find(|(known, _)| known == name) {
-            match value.as_str().map(Span::parse) {
-                Some(Ok(span)) => **place = span.0,
-                Some(Err(message)) => check.refuse(path, message),
-                None => check.refuse(path, format!("expected a span such as \"5s\", found {value}")),
-            }
-        } else if name == "quorum_commands_soft_limit" || name == "quorum_cluster_size" {
-            let number = value.as_u64().unwrap_or(0);
-            if check.within(&path, "as a number", number, 1, 10_000) {
-                match name.as_str() {
-                    "quorum_cluster_size" => config.server.quorum_cluster_size = number.min(10) as u16,
-                    _ => config.server.quorum_commands_soft_limit = number as u32,
-                }
-            }
-        } else {
-            check.refuse(path, suggest(format!("`{name}` is not known here"), name, names.iter().copied()));
-        }
-    }
-}
-
 /// Makes the engine's settings of the part.
 pub(crate) fn config(part: &QueuePart, producers: &[&str], consumers: &[&str], check: &mut Checker) -> Config {
     let rules = match part.rules.as_str() {
@@ -165,6 +160,8 @@ pub(crate) fn config(part: &QueuePart, producers: &[&str], consumers: &[&str], c
     config.exchanges = part.exchanges.iter().enumerate().filter_map(|(i, e)| exchange(i, e, check)).collect();
     config.queues = part.queues.iter().enumerate().map(|(i, q)| declaration(i, q, part.nodes, check)).collect();
     config.bindings = part.bindings.iter().enumerate().map(|(i, b)| binding(i, b, check)).collect();
+    check.within("queue.policies", "policies", part.policies.len() as u64, 0, bounds::BINDINGS as u64);
+    config.policies = part.policies.iter().enumerate().filter_map(|(i, p)| policy(i, p, check)).collect();
     for name in
         part.clients.keys().filter(|name| !producers.contains(&name.as_str()) && !consumers.contains(&name.as_str()))
     {
@@ -189,7 +186,7 @@ pub(crate) fn config(part: &QueuePart, producers: &[&str], consumers: &[&str], c
         }
         config.consumers.push(settings);
     }
-    settings(part, &mut config, check);
+    queue_settings::settings(part, &mut config, check);
     for (index, step) in part.script.iter().enumerate() {
         let value = Value::Object(step.operation.clone().into_iter().collect());
         match serde_json::from_value::<Operation>(value) {

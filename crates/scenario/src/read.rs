@@ -61,6 +61,12 @@ fn explain(message: &str) -> String {
             return suggest(format!("`{name}` is not known here{place}"), name, known.iter().copied());
         }
     }
+    // A whole number's bounds instead of its type.
+    for (kind, bounds) in [("u8", "0 to 255"), ("u16", "0 to 65535"), ("u32", "0 to 4294967295")] {
+        if let Some(rest) = what.strip_suffix(&format!("expected {kind}")) {
+            return format!("{rest}expected {bounds}{place}");
+        }
+    }
     message.to_owned()
 }
 

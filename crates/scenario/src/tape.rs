@@ -1,6 +1,6 @@
 //! The tape: orders and their times.
 
-use crate::units::{Rate, Span, Spread};
+use crate::units::{Rate, Size, Span, Spread};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,16 @@ pub enum Verb {
     SetPrefetch,
     /// A producer publishes one message more.
     PublishOne,
+    /// Something else fills a queue server's disk, until `free` bytes are left; none if absent.
+    FillDisk,
+    /// What filled the disk is gone.
+    FreeDisk,
+    /// `rabbitmqctl set_vm_memory_high_watermark`: `percent` of the machine's memory.
+    SetMemoryWatermark,
+    /// `rabbitmq-queues add_member`: the node gets a member of the replicated queue `queue`.
+    AddMember,
+    /// `rabbitmq-queues delete_member`: the node's member of the replicated queue `queue` goes.
+    DeleteMember,
 }
 
 /// An order on the tape.
@@ -87,6 +97,12 @@ pub struct TapeOrder {
     /// The new prefetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u16>,
+    /// Bytes that stay free on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<Size>,
+    /// The queue's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
 }
 
 impl TapeOrder {
@@ -105,6 +121,8 @@ impl TapeOrder {
             rate: None,
             processing: None,
             count: None,
+            free: None,
+            queue: None,
         }
     }
 
@@ -119,7 +137,9 @@ impl TapeOrder {
             Verb::SetRate => &["node", "rate"],
             Verb::SetProcessing => &["node", "processing"],
             Verb::SetPrefetch => &["node", "count"],
-            Verb::PublishOne => &["node"],
+            Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
+            Verb::SetMemoryWatermark => &["node", "percent"],
+            Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
         }
     }
 
@@ -134,6 +154,7 @@ impl TapeOrder {
             "rate" => self.rate.is_some(),
             "processing" => self.processing.is_some(),
             "count" => self.count.is_some(),
+            "queue" => self.queue.is_some(),
             _ => false,
         }
     }

@@ -100,6 +100,16 @@ impl Rate {
     }
 }
 
+impl Size {
+    /// Parses text.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Size, String> {
+        quantity(text, SIZES, "1KB").map(Size)
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.0 == 0 { f.write_str("0s") } else { f.write_str(&shown(self.0.0, SPANS)) }
@@ -147,12 +157,7 @@ macro_rules! as_text {
 
 as_text!(Span, Span::parse, r"^[0-9]+(\.[0-9]+)? ?(ns|us|µs|ms|s|min|h)$", "4ms");
 as_text!(Rate, Rate::parse, r"^[0-9]+(\.[0-9]+)? ?/ ?(s|min)$", "20/s");
-as_text!(
-    Size,
-    |text: &str| quantity(text, SIZES, "1KB").map(Size),
-    r"^[0-9]+(\.[0-9]+)? ?(B|KB|MB|GB|KiB|MiB|GiB)$",
-    "1KB"
-);
+as_text!(Size, Size::parse, r"^[0-9]+(\.[0-9]+)? ?(B|KB|MB|GB|KiB|MiB|GiB)$", "1KB");
 
 /// A span that may vary: `4ms`, `2ms..6ms` (evenly spread) or `exp(4ms)` (exponential with this mean).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub use picture::{Card, Link, Picture, Rect, Shape};
 pub use svg::{STYLE, figure};
 
 use player::{Cluster, Player, Side};
+use queue_cluster::{MetadataStore, PartitionHandling};
 use sim::story::MarkKind;
 use sim::workload::Role;
 use sim::{NodeId, Time};
@@ -111,5 +112,12 @@ fn queue_caption(player: &Player) -> String {
     let kind = kind.and_then(|kind| kind.as_text()).unwrap_or("classic");
     let confirms = if config.publishers.iter().any(|p| p.confirms) { "confirms" } else { "no confirms" };
     let prefetch = config.consumers.first().map_or(0, |consumer| consumer.prefetch_count);
-    format!("RabbitMQ {} rules · {kind} · {confirms} · prefetch {prefetch}", part.rules)
+    let handling = match config.server.partition_handling {
+        _ if config.server.metadata_store == MetadataStore::Khepri => "",
+        PartitionHandling::Ignore => " · Mnesia, ignore",
+        PartitionHandling::PauseMinority => " · pause_minority",
+        PartitionHandling::PauseIfAllDown { .. } => " · pause_if_all_down",
+        PartitionHandling::Autoheal => " · autoheal",
+    };
+    format!("RabbitMQ {} rules · {kind} · {confirms} · prefetch {prefetch}{handling}", part.rules)
 }

@@ -5,7 +5,7 @@ use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
 use player::Side;
-use queue_cluster::{ConsumerView, MemberView, Observed, QueueCluster, QueueKind, QueueView, View};
+use queue_cluster::{ConsumerView, MemberView, NodeView, Observed, QueueCluster, QueueKind, QueueView, View};
 use sim::story::MessageId;
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
@@ -41,6 +41,7 @@ pub(crate) fn cards(
 /// A queue as this node has it: where it leads or is at home, or as a member.
 enum Part<'a> {
     Home(&'a QueueView),
+    Mirror(&'a QueueView, bool),
     Member(&'a QueueView, &'a MemberView),
 }
 
@@ -49,7 +50,10 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View) {
     let parts: Vec<Part<'_>> = view.queues.iter().filter_map(part).collect();
     let leads: Vec<&str> =
         parts.iter().filter_map(|part| if let Part::Home(q) = part { Some(q.name.as_str()) } else { None }).collect();
-    if face.is_alive() {
+    let trouble = view.nodes.iter().find(|seen| seen.id == node).and_then(trouble_of);
+    if let Some(words) = trouble.filter(|_| face.is_alive()) {
+        face.badge(&words, "warning");
+    } else if face.is_alive() {
         match parts.first() {
             _ if leads.len() > 3 => face.badge(&format!("leads {}", leads.len()), "badge filled"),
             Some(Part::Home(queue)) if queue.kind == QueueKind::Quorum => {
@@ -57,6 +61,8 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View) {
                 face.badge(&format!("leader · term {term}"), "badge filled");
             }
             Some(Part::Home(_)) => face.badge("home", "badge filled"),
+            Some(Part::Mirror(_, true)) => face.badge("mirror", "quiet"),
+            Some(Part::Mirror(_, false)) => face.badge("mirror, not synchronised", "warning"),
             Some(Part::Member(..)) => face.badge("follower", "quiet"),
             None => face.badge("no queue here", "quiet"),
         }
@@ -73,13 +79,40 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View) {
         match part {
             Part::Home(queue) => stack(face, queue, most, y, row),
             Part::Member(queue, member) => copy(face, queue, member, y, row),
+            Part::Mirror(queue, synced) => mirror(face, queue, *synced, y, row),
         }
     }
+}
+
+/// What is the matter with a node that is alive, in a few words; the worst first.
+fn trouble_of(node: &NodeView) -> Option<String> {
+    if node.paused_by_strategy {
+        return Some("does not serve".to_owned());
+    }
+    if !node.alarms.is_empty() {
+        return Some(format!("{} alarm", node.alarms.join(" and ")));
+    }
+    (!node.apart.is_empty()).then(|| "ran apart".to_owned())
+}
+
+/// A mirror's line: whether it could take over.
+fn mirror(face: &mut Face<'_>, queue: &QueueView, synced: bool, y: f32, row: f32) {
+    let (label, place, has_text) = row_parts(face, y, row);
+    let bar = Rect { y: place.y + place.h / 2.0 - 4.0, h: 8.0_f32.min(place.h), ..place };
+    face.pen.rect(bar, 2.0, if synced { "log-part follower" } else { "log" });
+    if has_text && label > 0.0 {
+        let baseline = y + row / 2.0 + 4.0;
+        face.pen.text(face.place.x + 10.0, baseline, fitted(&queue.name, label - 4.0, 12.0), "label", "start");
+    }
+    face.say(format!("{}: mirror, {}", queue.name, if synced { "synchronised" } else { "not synchronised" }));
 }
 
 fn part_of(queue: &QueueView, node: NodeId) -> Option<Part<'_>> {
     if queue.leader == Some(node) {
         return Some(Part::Home(queue));
+    }
+    if let Some((_, synced)) = queue.mirrors.iter().find(|(mirror, _)| *mirror == node) {
+        return Some(Part::Mirror(queue, *synced));
     }
     let member = queue.members.iter().find(|member| member.node == node)?;
     Some(Part::Member(queue, member))
@@ -134,6 +167,9 @@ fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, y: f32, row: f32) {
     }
     let state = if queue.available { "" } else { ", not available" };
     face.say(format!("{}: {} ready, {} unacked{state}", queue.name, queue.ready, queue.unacked));
+    if queue.dead_letters > 0 {
+        face.say(format!("{} dead letters wait for their target", queue.dead_letters));
+    }
 }
 
 /// A follower's copy: how far its log is behind the leader's.
@@ -177,6 +213,10 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
     let mut lines = Vec::new();
     if publisher.connected.is_none() {
         lines.push(("not connected".to_owned(), "warning"));
+    } else if publisher.blocked {
+        lines.push(("blocked by an alarm".to_owned(), "warning"));
+    } else if view.nodes.iter().any(|node| node.in_flow.contains(&publisher.id)) {
+        lines.push(("in flow".to_owned(), "warning"));
     }
     if publisher.unconfirmed > 0 {
         lines.push((format!("{} unconfirmed", publisher.unconfirmed), "quiet"));

@@ -117,6 +117,11 @@ impl Lab {
         Ok(Lab { player, stages: [Stage::default(), Stage::default()], rows: Vec::new() })
     }
 
+    /// What is accepted in the document, and does less or something else than one may think: a sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        self.player.compiled().remarks.iter().map(|remark| format!("{}: {}", remark.path, remark.message)).collect()
+    }
+
     /// The document's text, with all orders that were given.
     pub fn document(&self) -> String {
         scenario::write(self.player.document())

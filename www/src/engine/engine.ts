@@ -23,6 +23,8 @@ export interface Order {
   rate?: string;
   processing?: string;
   count?: number;
+  free?: string;
+  queue?: string;
 }
 
 /** A run in the page. Times are in nanoseconds of the run. After a thrown error the handle is dead. */
@@ -31,6 +33,8 @@ export interface Run {
   readonly end: number;
   readonly known: number;
   document(): string;
+  /** What is accepted in the document, and does less or something else than one may think. */
+  remarks(): string[];
   digest(): string;
   endDigest(): string | undefined;
   advance(to: number, eventsMax: number): ProgressOut;

@@ -3,7 +3,7 @@ import { html, LitElement } from 'lit';
 import type { Order, Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
 import type { Session } from '../session';
-import { type DeedName, deeds, words } from '../words';
+import { type DeedName, deeds, queueDeeds, words } from '../words';
 
 export class BlNodeMenu extends LitElement {
   static override properties = {
@@ -56,14 +56,30 @@ export class BlNodeMenu extends LitElement {
       case 'stop':
         return alive;
       default:
-        return true;
+        return !queueDeeds.includes(name) || (this.side === 1 && card.role === 'server' && alive);
     }
   }
 
+  /** What a server of the queue cluster can be told beside: its members of replicated queues, its memory's watermark. */
+  private serverForm(card: Card): [string, string, (value: string) => Order][] {
+    if (this.side !== 1 || card.role !== 'server') return [];
+    return [
+      ['add_member', 'queue', (queue) => ({ order: 'add-member', node: card.name, queue })],
+      ['delete_member', 'queue', (queue) => ({ order: 'delete-member', node: card.name, queue })],
+      [
+        'memory watermark, %',
+        '40',
+        (percent) => ({ order: 'set-memory-watermark', node: card.name, percent: Number(percent) }),
+      ],
+    ];
+  }
+
   private form(card: Card) {
-    if (card.role !== 'producer' && card.role !== 'consumer') return '';
     const producer = card.role === 'producer';
-    const fields: [string, string, (value: string) => Order][] = producer
+    const server = card.role !== 'producer' && card.role !== 'consumer';
+    const fields: [string, string, (value: string) => Order][] = server
+      ? this.serverForm(card)
+      : producer
       ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
       : [
           ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
