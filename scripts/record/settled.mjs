@@ -6,6 +6,8 @@ import { Clients } from './client.mjs';
 /** No client has got a frame for this long: the step is over. */
 const QUIET = 120;
 const PATIENCE = 20_000;
+/** After a restart the queues that elect a leader have one by then. */
+const RESTARTED = 5_000;
 
 async function settled(clients, rest = QUIET) {
   const start = performance.now();
@@ -56,6 +58,7 @@ async function play(nodes, clients, step) {
       await clients.closeAll();
       await nodes.down(1);
       await nodes.up(1);
+      await sleep(RESTARTED);
       return;
     default:
       return clients.operate(step);

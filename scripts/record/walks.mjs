@@ -149,19 +149,20 @@ class Walk {
   }
 
   publish() {
-    const { chance, below } = this.dice;
-    const burst = chance(15) ? 2 + below(3) : 1;
-    for (let index = 0; index < burst; index++) {
-      const step = this.publication();
-      if (index < burst - 1) step.settle = false;
-      this.todo.push(step);
+    const { chance, below, pick } = this.dice;
+    if (!chance(15)) return this.todo.push(this.publication(pick(this.exchanges)));
+    // Several at once go to one queue and without confirms: the order between queues, and of confirms, is a race.
+    const queue = pick(this.queues).name;
+    const burst = 2 + below(3);
+    for (let index = 1; index <= burst; index++) {
+      const step = { ...this.publication('', queue), channel: 'b' };
+      this.todo.push(index < burst ? { ...step, settle: false } : step);
     }
   }
 
-  publication() {
+  publication(exchange, queue) {
     const { chance, pick, below } = this.dice;
-    const exchange = pick(this.exchanges);
-    const routing_key = exchange === '' ? pick(this.queues).name : pick(KEYS);
+    const routing_key = exchange === '' ? (queue ?? pick(this.queues).name) : pick(KEYS);
     this.messages += 1;
     const step = { op: 'basic.publish', channel: 'p', exchange, routing_key, message: `m${this.messages}` };
     if (chance(20)) step.mandatory = true;

@@ -4,6 +4,7 @@
 pub mod kafka;
 mod kafka_assignors;
 pub mod rabbitmq;
+pub mod rabbitmq_cluster;
 
 /// What replaying one recording gave.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -182,6 +182,8 @@ fn stream_of(event: &Value) -> String {
         format!("channel {}", text("channel_closed"))
     } else if event.get("queue").is_some() {
         format!("counts {}", text("queue"))
+    } else if event.get("consumer_cancelled").is_some() {
+        format!("consumer {}", text("consumer_cancelled"))
     } else {
         format!("channel {}", text("channel"))
     }

@@ -1,0 +1,392 @@
+//! Recordings of a cluster of RabbitMQ nodes that fail, and the same scenarios in our engine.
+//!
+//! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
+//! The form is described in `docs/transcripts.md`.
+
+use queue_cluster::{ConsumerSettings, PublisherSettings, Value as Argument};
+use queue_cluster::{Config, QueueCluster, QueueSpec, Rules, ServerSettings, Table};
+use serde::Deserialize;
+use sim::story::{Life, MessageId, Note};
+use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Role, Workload};
+use sim::{Crash, Nanos, NodeId, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When the publisher begins: by then everyone is connected and the queue has its leader.
+const BEGIN: Time = Time(3_000_000_000);
+/// In which steps the engine's run is looked at.
+const STEP: Nanos = Nanos::millis(20);
+/// Nothing was delivered for this long, and nothing is open: the run is over. The recorder's own rest.
+const REST: Nanos = Nanos::secs(1);
+
+/// A scenario and what came of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Recording {
+    /// Its name.
+    pub name: String,
+    /// What recorded it.
+    pub broker: String,
+    nodes: u16,
+    settings: Settings,
+    client: Client,
+    patience_ms: u64,
+    queue: Queue,
+    publisher: Publisher,
+    consumer: Consumer,
+    faults: Vec<Fault>,
+    /// What came of each run.
+    pub runs: Vec<Run>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Settings {
+    net_ticktime: u64,
+    heartbeat: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Client {
+    recovery_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Queue {
+    node: u16,
+    arguments: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Publisher {
+    node: u16,
+    rate: u64,
+    messages: u32,
+    bytes: u32,
+    max_unconfirmed: u32,
+    retry_refused_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Consumer {
+    node: u16,
+    prefetch: u16,
+    processing_ms: u64,
+}
+
+/// Nodes are numbered from 1, times are milliseconds after the publisher's first message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "op")]
+enum Fault {
+    #[serde(rename = "node.kill")]
+    Kill { at_ms: u64, node: u16 },
+    #[serde(rename = "node.stop")]
+    Stop { at_ms: u64, node: u16 },
+    #[serde(rename = "node.start")]
+    Start { at_ms: u64, node: u16 },
+    #[serde(rename = "node.pause")]
+    Pause { at_ms: u64, node: u16 },
+    #[serde(rename = "node.resume")]
+    Resume { at_ms: u64, node: u16 },
+    #[serde(rename = "consumer.sever")]
+    Sever { at_ms: u64 },
+}
+
+/// Messages in the queue.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Counts {
+    /// That wait.
+    pub ready: u64,
+    /// With consumers.
+    pub unacked: u64,
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Run {
+    /// Messages that were confirmed.
+    pub confirmed: u64,
+    /// Refusals (nacks). The engine's are counted by spells: only whether there were any is compared.
+    pub refused: u64,
+    /// Messages that were made, and not confirmed by the end.
+    pub unconfirmed: u64,
+    /// Different messages that were delivered.
+    pub delivered: u64,
+    /// Deliveries of a message beyond its first.
+    pub duplicates: u64,
+    /// Deliveries that were marked as such.
+    pub redelivered: u64,
+    /// Messages that were confirmed and never delivered.
+    pub lost: u64,
+    /// The longest time between two confirms of which the later came after the fault.
+    pub confirm_gap_ms: u64,
+    /// The same between deliveries.
+    pub delivery_gap_ms: u64,
+    /// What the queue had in the end; `None` if nobody could say.
+    pub queue: Option<Counts>,
+    /// How long each node took that was started.
+    #[serde(default)]
+    pub up_ms: Vec<u64>,
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// A sentence that says where the text is not of the form.
+pub fn read(text: &str) -> Result<Recording, String> {
+    let recording: Recording = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if recording.runs.is_empty() {
+        return Err(format!("{}: no runs", recording.name));
+    }
+    Ok(recording)
+}
+
+/// Something that happens to the cluster.
+#[derive(Copy, Clone)]
+enum Event {
+    Kill(NodeId),
+    Stop(NodeId),
+    Start(NodeId),
+    Pause(NodeId),
+    Resume(NodeId),
+}
+
+/// Plays a recording's scenario in the engine. A node that is started takes as long as it took in a recorded run, one
+/// run after the other by the seed.
+#[must_use]
+pub fn play(recording: &Recording, seed: u64) -> Run {
+    let config = config_of(recording);
+    let mut cluster = QueueCluster::new(seed, &workload_of(recording), &config);
+    let events = events_of(recording, seed, &cluster);
+    let fault = events.iter().map(|(at, _)| *at).min().unwrap_or(BEGIN);
+    let mut seen = Seen::default();
+    let made = BEGIN + Nanos(u64::from(recording.publisher.messages) * 1_000_000_000 / recording.publisher.rate);
+    let last_event = events.iter().map(|(at, _)| *at).max().unwrap_or(BEGIN);
+    let end = made.max(last_event) + Nanos::millis(recording.patience_ms);
+    let mut waiting = events.into_iter().peekable();
+    while cluster.world().now() < end {
+        let now = cluster.world().now();
+        let next = waiting.peek().map_or(now + STEP, |(at, _)| (*at).min(now + STEP));
+        cluster.world_mut().run_until(next);
+        while let Some((_, event)) = waiting.next_if(|(at, _)| *at <= next) {
+            happen(&mut cluster, event);
+        }
+        seen.take(&mut cluster);
+        if waiting.peek().is_none() && seen.is_over(recording, &cluster) {
+            break;
+        }
+    }
+    seen.outcome(recording, &cluster, fault)
+}
+
+fn node(number: u16) -> NodeId {
+    NodeId(number.saturating_sub(1))
+}
+
+fn config_of(recording: &Recording) -> Config {
+    let rules = if recording.broker.contains(" 3.") { Rules::V3_10 } else { Rules::V4_2 };
+    let Recording { queue, publisher, consumer, .. } = recording;
+    let arguments: Table =
+        queue.arguments.iter().map(|(key, value)| (key.clone(), Argument::from(value.as_str()))).collect();
+    let mut config = Config { nodes: recording.nodes, server: ServerSettings::of(rules), ..Config::of(rules) };
+    config.server.net_ticktime = Nanos::secs(recording.settings.net_ticktime);
+    config.server.heartbeat = Nanos::secs(recording.settings.heartbeat);
+    config.client.recovery_interval = Nanos::millis(recording.client.recovery_ms);
+    config.queues = vec![QueueSpec { name: "q".into(), durable: true, arguments, node: Some(node(queue.node).0) }];
+    config.publishers = vec![PublisherSettings {
+        node: Some(node(publisher.node).0),
+        routing_key: "q".into(),
+        max_unconfirmed: publisher.max_unconfirmed,
+        retry_refused: Some(Nanos::millis(publisher.retry_refused_ms)),
+        ..PublisherSettings::default()
+    }];
+    config.consumers = vec![ConsumerSettings {
+        node: Some(node(consumer.node).0),
+        queue: "q".into(),
+        prefetch_count: consumer.prefetch,
+        ..ConsumerSettings::default()
+    }];
+    config
+}
+
+fn workload_of(recording: &Recording) -> Workload {
+    let producer = ProducerSpec {
+        name: "publisher".into(),
+        rate_milli: recording.publisher.rate * 1000,
+        arrivals: Arrivals::Steady,
+        keys: 0,
+        bytes: recording.publisher.bytes,
+        limit: Some(recording.publisher.messages),
+        start: BEGIN,
+    };
+    let processing = Duration::Constant(Nanos::millis(recording.consumer.processing_ms));
+    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO };
+    Workload { producers: vec![producer], consumers: vec![consumer] }
+}
+
+/// The faults in the order of their times.
+fn events_of(recording: &Recording, seed: u64, cluster: &QueueCluster) -> Vec<(Time, Event)> {
+    let at = |ms: u64| BEGIN + Nanos::millis(ms);
+    let run = &recording.runs[(seed % recording.runs.len() as u64) as usize];
+    let mut started = run.up_ms.iter();
+    let mut events = Vec::new();
+    for fault in &recording.faults {
+        match *fault {
+            Fault::Kill { at_ms, node: number } => events.push((at(at_ms), Event::Kill(node(number)))),
+            Fault::Stop { at_ms, node: number } => events.push((at(at_ms), Event::Stop(node(number)))),
+            Fault::Pause { at_ms, node: number } => events.push((at(at_ms), Event::Pause(node(number)))),
+            Fault::Resume { at_ms, node: number } => events.push((at(at_ms), Event::Resume(node(number)))),
+            Fault::Start { at_ms, node: number } => {
+                let up = started.next().copied().unwrap_or(0);
+                events.push((at(at_ms + up), Event::Start(node(number))));
+            }
+            Fault::Sever { at_ms } => {
+                // The engine's clients lose a connection as they die; the wait before the next one is the same.
+                let client = cluster.nodes().iter().find(|info| info.role == Role::Consumer(0)).map(|info| info.id);
+                if let Some(client) = client {
+                    events.push((at(at_ms), Event::Kill(client)));
+                    events.push((at(at_ms + recording.client.recovery_ms), Event::Start(client)));
+                }
+            }
+        }
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events
+}
+
+fn happen(cluster: &mut QueueCluster, event: Event) {
+    let world = cluster.world_mut();
+    match event {
+        Event::Kill(node) => world.crash(node, Crash::Kill),
+        Event::Stop(node) => world.stop(node),
+        Event::Start(node) => world.start(node),
+        Event::Pause(node) => world.pause(node),
+        Event::Resume(node) => world.resume(node),
+    }
+}
+
+/// What the clients saw of a run.
+#[derive(Default)]
+struct Seen {
+    made: u64,
+    confirmed: BTreeSet<MessageId>,
+    delivered: BTreeMap<MessageId, u64>,
+    redelivered: u64,
+    refusals: u64,
+    confirms: Vec<Time>,
+    deliveries: Vec<Time>,
+}
+
+impl Seen {
+    fn take(&mut self, cluster: &mut QueueCluster) {
+        let notes: Vec<_> = cluster.world_mut().take_notes().collect();
+        for (at, _, note) in notes {
+            match note {
+                Note::Life(_, Life::Produced { .. }, _) => self.made += 1,
+                Note::Life(id, Life::Acknowledged, _) => {
+                    self.confirmed.insert(id);
+                    self.confirms.push(at);
+                }
+                Note::Life(id, Life::Delivered { redelivered, .. }, _) => {
+                    *self.delivered.entry(id).or_default() += 1;
+                    self.redelivered += u64::from(redelivered);
+                    self.deliveries.push(at);
+                }
+                Note::Mark(mark) if mark.code == "publish-refused" => self.refusals += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn is_over(&self, recording: &Recording, cluster: &QueueCluster) -> bool {
+        let all = u64::from(recording.publisher.messages);
+        let held = cluster.view().consumers.iter().any(|consumer| !consumer.unacked.is_empty());
+        let last = self.deliveries.last().copied().unwrap_or(Time::ZERO);
+        self.confirmed.len() as u64 == all && !held && cluster.world().now().since(last) > REST
+    }
+
+    fn outcome(self, recording: &Recording, cluster: &QueueCluster, fault: Time) -> Run {
+        let lost = self.confirmed.iter().filter(|id| !self.delivered.contains_key(id)).count() as u64;
+        let view = cluster.view();
+        let run = &recording.runs[0];
+        Run {
+            confirmed: self.confirmed.len() as u64,
+            refused: self.refusals,
+            unconfirmed: self.made - self.confirmed.len() as u64,
+            delivered: self.delivered.len() as u64,
+            duplicates: self.delivered.values().map(|times| times - 1).sum(),
+            redelivered: self.redelivered,
+            lost,
+            confirm_gap_ms: longest_gap(&self.confirms, fault),
+            delivery_gap_ms: longest_gap(&self.deliveries, fault),
+            queue: view.queues.first().map(|queue| Counts { ready: queue.ready, unacked: queue.unacked }),
+            up_ms: run.up_ms.clone(),
+        }
+    }
+}
+
+fn longest_gap(times: &[Time], fault: Time) -> u64 {
+    let gaps = times.windows(2).filter(|pair| pair[1] > fault).map(|pair| pair[1].since(pair[0]));
+    gaps.max().map_or(0, |gap| (gap.0 + 500_000) / 1_000_000)
+}
+
+/// One measure of a recording and of the engine's runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The measure's name.
+    pub measure: &'static str,
+    /// The recorded range.
+    pub recorded: (u64, u64),
+    /// What the engine may differ by, and still be within.
+    pub tolerance: u64,
+    /// The engine's range; of a gap the engine's median, twice.
+    pub came: (u64, u64),
+}
+
+impl Comparison {
+    /// Whether the engine lies within what was recorded.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.came.0 + self.tolerance >= self.recorded.0 && self.came.1 <= self.recorded.1 + self.tolerance
+    }
+}
+
+/// Compares the engine's runs with the recorded ones, measure by measure.
+///
+/// What was confirmed, delivered and lost must lie within the recorded range as it is. Deliveries that come again
+/// depend on what was on its way when the fault struck: a window of the consumer, and what is published in the time
+/// by which the recorded gaps differ, may come or not; where nothing ever came again, nothing may. Gaps are drawn from timers: the median of the engine's must lie
+/// in the recorded range, give or take the time between two messages, which is as fine as a gap can be measured.
+#[must_use]
+pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
+    let range = |runs: &[Run], measure: fn(&Run) -> u64| {
+        let all = || runs.iter().map(measure);
+        (all().min().unwrap_or(0), all().max().unwrap_or(0))
+    };
+    let rate = recording.publisher.rate;
+    let (shortest, longest) = range(&recording.runs, |run| run.confirm_gap_ms);
+    let again = u64::from(recording.consumer.prefetch) + (longest - shortest) * rate / 1000;
+    let counts: [(&str, fn(&Run) -> u64, u64); 9] = [
+        ("confirmed", |run| run.confirmed, 0),
+        ("unconfirmed", |run| run.unconfirmed, 0),
+        ("delivered", |run| run.delivered, 0),
+        ("lost", |run| run.lost, 0),
+        ("refusals", |run| u64::from(run.refused > 0), 0),
+        ("ready at the end", |run| run.queue.map_or(0, |queue| queue.ready), 0),
+        ("unacked at the end", |run| run.queue.map_or(0, |queue| queue.unacked), 0),
+        ("duplicates", |run| run.duplicates, again),
+        ("redelivered", |run| run.redelivered, again),
+    ];
+    let gaps: [(&str, fn(&Run) -> u64); 2] =
+        [("gap without a confirm", |run| run.confirm_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
+    let count = |(measure, of, tolerance): (&'static str, fn(&Run) -> u64, u64)| {
+        let (recorded, came) = (range(&recording.runs, of), range(runs, of));
+        let tolerance = if recorded.1 == 0 { 0 } else { tolerance };
+        Comparison { measure, recorded, tolerance, came }
+    };
+    let gap = |(measure, of): (&'static str, fn(&Run) -> u64)| {
+        let mut all: Vec<u64> = runs.iter().map(of).collect();
+        all.sort_unstable();
+        let median = all.get(all.len() / 2).copied().unwrap_or(0);
+        let tolerance = 1000 / rate;
+        Comparison { measure, recorded: range(&recording.runs, of), tolerance, came: (median, median) }
+    };
+    counts.into_iter().map(count).chain(gaps.into_iter().map(gap)).collect()
+}
