@@ -24,8 +24,11 @@ export function ensureRabbit() {
     run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'rabbitmq-server']);
     if (own) rmSync(POLICY);
   }
-  const version = ask('dpkg-query', ['-W', '-f', '${Version}', 'rabbitmq-server'])?.split('-')[0];
-  return version ?? stop('Recordings need RabbitMQ as Debian packages it: install rabbitmq-server.');
+  const status = ask('dpkg-query', ['-s', 'rabbitmq-server']) ?? '';
+  return (
+    /^Version: ([^-\n]+)/m.exec(status)?.[1] ??
+    stop('Recordings need RabbitMQ as Debian packages it: install rabbitmq-server.')
+  );
 }
 
 async function freePort() {
@@ -80,17 +83,10 @@ Loop().`;
 /** Some nodes that are one cluster. */
 export class Nodes {
   /** Starts `count` nodes, r1@localhost and so on, with these plugins and these further lines of configuration. */
-  static async start(count, { plugins = [], configuration = [] } = {}) {
-    const nodes = new Nodes();
-    try {
-      await nodes.#prepare(count, plugins, configuration);
-      for (const node of nodes.all) await nodes.up(node.number);
-      await until('the cluster', async () => (await nodes.running(1)) === count);
-      return nodes;
-    } catch (error) {
-      await nodes.remove();
-      throw error;
-    }
+  async start(count, { plugins = [], configuration = [] } = {}) {
+    await this.#prepare(count, plugins, configuration);
+    for (const node of this.all) await this.up(node.number);
+    await until('the cluster', async () => (await this.running(1)) === count);
   }
 
   #pending = [];

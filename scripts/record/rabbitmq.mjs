@@ -22,7 +22,7 @@ const SETS = [
   { file: 'rabbitmq/own-walks.jsonl', wanted: WALKS, cases: Array.from({ length: TRIED }, (_, n) => walkOf(1001 + n)) },
   { file: 'rabbitmq/own-closes.jsonl', cases: CLOSES },
   { file: 'rabbitmq/own-rules.jsonl', cases: RULES },
-  { file: 'rabbitmq-vocabulary/vocabulary.jsonl', cases: VOCABULARY },
+  { file: 'rabbitmq/own-vocabulary.jsonl', cases: VOCABULARY },
 ];
 
 /** What a file has already, by name. */
@@ -68,11 +68,12 @@ async function recordScenario(nodes, broker, { runs: count, ...scenario }) {
 
 /** Works with nodes, and removes them whatever happens. */
 async function withNodes(count, options, work) {
-  const nodes = await Nodes.start(count, options);
+  const nodes = new Nodes();
   const interrupted = () => nodes.remove().finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
+    await nodes.start(count, options);
     await work(nodes);
   } finally {
     process.off('SIGINT', interrupted);

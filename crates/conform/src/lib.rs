@@ -1,5 +1,5 @@
 //! Replays recordings of real brokers through the engines, and says where they disagree.
-//! The two forms of recordings are told apart by their content.
+//! The forms of recordings are told apart by their content.
 
 pub mod kafka;
 mod kafka_assignors;
@@ -45,7 +45,9 @@ pub fn replay(file: &str, text: &str) -> Result<Vec<Outcome>, String> {
     };
     for (index, value) in values.into_iter().enumerate() {
         let place = format!("{file}:{}", index + 1);
-        outcomes.push(if value.get("steps").is_some() {
+        outcomes.push(if value.get("runs").is_some() {
+            rabbitmq_cluster::replay(&value)?
+        } else if value.get("steps").is_some() {
             rabbitmq::replay(&place, &value)?
         } else {
             kafka::replay(&place, &value)?

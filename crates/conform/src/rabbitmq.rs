@@ -22,6 +22,9 @@ const SPACING: Nanos = Nanos::millis(250);
 /// A sentence, if the value is no recording of RabbitMQ.
 pub fn replay(place: &str, value: &Value) -> Result<Outcome, String> {
     let name = value.get("name").and_then(Value::as_str).unwrap_or(place).to_string();
+    if let Some(disagreement) = unknown_operation(value) {
+        return Ok(Outcome { name, disagreement: Some(disagreement) });
+    }
     let steps = steps_of(place, value)?;
     let rules = rules_of(value);
     let mut config = Config { nodes: 1, rules, link: LinkProfile::default(), ..Config::of(rules) };
@@ -99,6 +102,22 @@ fn steps_of(place: &str, value: &Value) -> Result<Vec<Step>, String> {
         Ok(Step { operation, settle: step.get("settle") != Some(&Value::Bool(false)), observed })
     };
     steps.iter().enumerate().map(read).collect()
+}
+
+/// The first step of a word that the engine's scripts have not.
+fn unknown_operation(value: &Value) -> Option<Disagreement> {
+    let steps = value.get("steps").and_then(Value::as_array)?;
+    let unknown = |step: &Value| match serde_json::from_value::<Operation>(step.clone()) {
+        Err(error) => error.to_string().starts_with("unknown variant"),
+        Ok(_) => false,
+    };
+    let (number, step) = steps.iter().enumerate().find(|(_, step)| unknown(step))?;
+    let operation = step.get("op").and_then(Value::as_str).unwrap_or("");
+    Some(Disagreement {
+        step: format!("step {number}: {operation}"),
+        expected: step.get("observed").map(Value::to_string).unwrap_or_default(),
+        came: "an operation that the engine does not know".into(),
+    })
 }
 
 /// A cluster, and how much of what its connections saw was read.

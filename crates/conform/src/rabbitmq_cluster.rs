@@ -3,8 +3,9 @@
 //! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
 //! The form is described in `docs/transcripts.md`.
 
-use queue_cluster::{ConsumerSettings, PublisherSettings, Value as Argument};
+use crate::{Disagreement, Outcome};
 use queue_cluster::{Config, QueueCluster, QueueSpec, Rules, ServerSettings, Table};
+use queue_cluster::{ConsumerSettings, PublisherSettings, Value as Argument};
 use serde::Deserialize;
 use sim::story::{Life, MessageId, Note};
 use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Role, Workload};
@@ -136,6 +137,25 @@ pub fn read(text: &str) -> Result<Recording, String> {
         return Err(format!("{}: no runs", recording.name));
     }
     Ok(recording)
+}
+
+/// How many runs of the engine a recording is compared with.
+pub const SEEDS: u64 = 20;
+
+/// Plays a recording's scenario with several seeds, and gives the first measure that does not agree.
+///
+/// # Errors
+/// A sentence, if the value is not of the form.
+pub fn replay(value: &serde_json::Value) -> Result<Outcome, String> {
+    let recording = read(&value.to_string())?;
+    let runs: Vec<Run> = (0..SEEDS).map(|seed| play(&recording, seed)).collect();
+    let found = compare(&recording, &runs).into_iter().find(|comparison| !comparison.agrees());
+    let disagreement = found.map(|found| Disagreement {
+        step: found.measure.to_string(),
+        expected: format!("{} to {}, give or take {}", found.recorded.0, found.recorded.1, found.tolerance),
+        came: format!("{} to {}", found.came.0, found.came.1),
+    });
+    Ok(Outcome { name: recording.name, disagreement })
 }
 
 /// Something that happens to the cluster.
@@ -348,6 +368,27 @@ impl Comparison {
     }
 }
 
+/// A measure of a run, by its name.
+type Measure = (&'static str, fn(&Run) -> u64);
+
+const EXACT: [Measure; 7] = [
+    ("confirmed", |run| run.confirmed),
+    ("unconfirmed", |run| run.unconfirmed),
+    ("delivered", |run| run.delivered),
+    ("lost", |run| run.lost),
+    ("refusals", |run| u64::from(run.refused > 0)),
+    ("ready at the end", |run| run.queue.map_or(0, |queue| queue.ready)),
+    ("unacked at the end", |run| run.queue.map_or(0, |queue| queue.unacked)),
+];
+const AGAIN: [Measure; 2] = [("duplicates", |run| run.duplicates), ("redelivered", |run| run.redelivered)];
+const GAPS: [Measure; 2] =
+    [("gap without a confirm", |run| run.confirm_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
+
+fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
+    let all = || runs.iter().map(measure);
+    (all().min().unwrap_or(0), all().max().unwrap_or(0))
+}
+
 /// Compares the engine's runs with the recorded ones, measure by measure.
 ///
 /// What was confirmed, delivered and lost must lie within the recorded range as it is. Deliveries that come again
@@ -356,37 +397,21 @@ impl Comparison {
 /// in the recorded range, give or take the time between two messages, which is as fine as a gap can be measured.
 #[must_use]
 pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
-    let range = |runs: &[Run], measure: fn(&Run) -> u64| {
-        let all = || runs.iter().map(measure);
-        (all().min().unwrap_or(0), all().max().unwrap_or(0))
-    };
     let rate = recording.publisher.rate;
     let (shortest, longest) = range(&recording.runs, |run| run.confirm_gap_ms);
-    let again = u64::from(recording.consumer.prefetch) + (longest - shortest) * rate / 1000;
-    let counts: [(&str, fn(&Run) -> u64, u64); 9] = [
-        ("confirmed", |run| run.confirmed, 0),
-        ("unconfirmed", |run| run.unconfirmed, 0),
-        ("delivered", |run| run.delivered, 0),
-        ("lost", |run| run.lost, 0),
-        ("refusals", |run| u64::from(run.refused > 0), 0),
-        ("ready at the end", |run| run.queue.map_or(0, |queue| queue.ready), 0),
-        ("unacked at the end", |run| run.queue.map_or(0, |queue| queue.unacked), 0),
-        ("duplicates", |run| run.duplicates, again),
-        ("redelivered", |run| run.redelivered, again),
-    ];
-    let gaps: [(&str, fn(&Run) -> u64); 2] =
-        [("gap without a confirm", |run| run.confirm_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
-    let count = |(measure, of, tolerance): (&'static str, fn(&Run) -> u64, u64)| {
-        let (recorded, came) = (range(&recording.runs, of), range(runs, of));
+    let window = u64::from(recording.consumer.prefetch) + (longest - shortest) * rate / 1000;
+    let count = |(measure, of): Measure, tolerance: u64| {
+        let recorded = range(&recording.runs, of);
         let tolerance = if recorded.1 == 0 { 0 } else { tolerance };
-        Comparison { measure, recorded, tolerance, came }
+        Comparison { measure, recorded, tolerance, came: range(runs, of) }
     };
-    let gap = |(measure, of): (&'static str, fn(&Run) -> u64)| {
+    let gap = |(measure, of): Measure| {
         let mut all: Vec<u64> = runs.iter().map(of).collect();
         all.sort_unstable();
         let median = all.get(all.len() / 2).copied().unwrap_or(0);
-        let tolerance = 1000 / rate;
-        Comparison { measure, recorded: range(&recording.runs, of), tolerance, came: (median, median) }
+        Comparison { measure, recorded: range(&recording.runs, of), tolerance: 1000 / rate, came: (median, median) }
     };
-    counts.into_iter().map(count).chain(gaps.into_iter().map(gap)).collect()
+    let exact = EXACT.into_iter().map(|measure| count(measure, 0));
+    let again = AGAIN.into_iter().map(|measure| count(measure, window));
+    exact.chain(again).chain(GAPS.into_iter().map(gap)).collect()
 }

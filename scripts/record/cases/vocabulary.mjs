@@ -1,4 +1,4 @@
-// Operations and fields that the transcripts' first form has not: transactions, conditions, internal exchanges.
+// Operations and fields that the transcripts first had not: transactions, conditions, internal exchanges.
 import { ack, bind, chain, confirms, consume, count, declare, exchange, fill, get, one, publish } from './words.mjs';
 
 const tx = (word, channel = 't') => ({ op: `tx.${word}`, channel });
@@ -59,18 +59,18 @@ export const VOCABULARY = [
     declare('a'),
     consume('c', 'a', 'C'),
     fill('a', ['m1', 'm2', 'm3']),
-    { op: 'basic.ack', channel: 'c', delivery_tag: 0, multiple: true },
-    { op: 'basic.ack', channel: 'c', delivery_tag: 0, multiple: true },
+    { op: 'basic.ack', channel: 'c', message: '', delivery_tag: 0, multiple: true },
+    { op: 'basic.ack', channel: 'c', message: '', delivery_tag: 0, multiple: true },
     fill('a', ['m4', 'm5']),
-    { op: 'basic.nack', channel: 'c', delivery_tag: 0, multiple: true, requeue: false },
+    { op: 'basic.nack', channel: 'c', message: '', delivery_tag: 0, multiple: true, requeue: false },
     count('a'),
-    { op: 'basic.ack', channel: 'c', delivery_tag: 0, multiple: false },
+    { op: 'basic.ack', channel: 'c', message: '', delivery_tag: 0, multiple: false },
   ),
   one(
     'own-ack-of-all-holding-nothing',
     'tag zero on a channel that holds nothing',
-    { op: 'basic.ack', channel: 'c', delivery_tag: 0, multiple: true },
-    { op: 'basic.ack', channel: 'd', delivery_tag: 7, multiple: true },
+    { op: 'basic.ack', channel: 'c', message: '', delivery_tag: 0, multiple: true },
+    { op: 'basic.ack', channel: 'd', message: '', delivery_tag: 7, multiple: true },
   ),
   one(
     'own-confirms-and-transactions',
