@@ -5,6 +5,9 @@ import { sleep } from './broker.mjs';
 
 const now = () => performance.now();
 
+/** A message's body without what pads it. */
+const name = (message) => message.content.toString().replace(/\.+$/, '');
+
 /** A client that keeps a connection to one of the nodes. */
 class Client {
   constructor(nodes, { node, recovery_ms }) {
@@ -12,6 +15,8 @@ class Client {
     this.target = node;
     this.recovery = recovery_ms;
     this.connections = 0;
+    /** How long each connection took until its channel was ready. */
+    this.connecting = [];
     this.ended = false;
   }
 
@@ -30,12 +35,14 @@ class Client {
   }
 
   async #session() {
+    const began = now();
     const url = `amqp://guest:guest@127.0.0.1:${this.nodes.node(this.target).port}/`;
     this.model = await connect(url, { noDelay: true, timeout: 10_000 });
     const over = new Promise((done) => this.model.once('close', done));
     this.model.on('error', () => {});
     this.connections += 1;
     await this.open();
+    this.connecting.push(now() - began);
     await over;
   }
 
@@ -73,6 +80,7 @@ export class Publisher extends Client {
     this.confirmed = new Set();
     this.confirms = [];
     this.refused = 0;
+    this.returned = new Set();
     this.current = null;
   }
 
@@ -82,6 +90,7 @@ export class Publisher extends Client {
     channel.removeAllListeners('nack');
     channel.on('ack', (fields) => this.#answered(fields, true));
     channel.on('nack', (fields) => this.#answered(fields, false));
+    channel.on('return', (message) => this.returned.add(name(message)));
     this.published = 0;
     this.current = channel;
     this.pump();
@@ -112,7 +121,8 @@ export class Publisher extends Client {
       const message = this.waiting.shift();
       this.published += 1;
       this.unconfirmed.set(this.published, message);
-      this.current.publish('', queue, Buffer.from(message.padEnd(bytes, '.')), { persistent: true });
+      const options = { persistent: true, mandatory: this.settings.mandatory ?? false };
+      this.current.publish('', queue, Buffer.from(message.padEnd(bytes, '.')), options);
     }
   }
 
@@ -121,6 +131,7 @@ export class Publisher extends Client {
       if (number > deliveryTag) break;
       if (number !== deliveryTag && !multiple) continue;
       this.unconfirmed.delete(number);
+      if (this.returned.has(message)) continue;
       if (taken) {
         this.confirmed.add(message);
         this.confirms.push(now());
@@ -140,7 +151,7 @@ export class Publisher extends Client {
   }
 
   get done() {
-    return this.confirmed.size === this.settings.messages;
+    return this.confirmed.size + this.returned.size === this.settings.messages;
   }
 }
 
@@ -179,8 +190,7 @@ export class Consumer extends Client {
   }
 
   #delivered(channel, message) {
-    const text = message.content.toString().replace(/\.+$/, '');
-    this.deliveries.push({ at: now(), text, redelivered: message.fields.redelivered });
+    this.deliveries.push({ at: now(), text: name(message), redelivered: message.fields.redelivered });
     this.held.push({ channel, message });
     this.#work();
   }

@@ -67,7 +67,8 @@ function outcome(run) {
   return {
     confirmed: publisher.confirmed.size,
     refused: publisher.refused,
-    unconfirmed: publisher.made - publisher.confirmed.size,
+    returned: publisher.returned.size,
+    unconfirmed: publisher.made - publisher.confirmed.size - publisher.returned.size,
     delivered: times.size,
     duplicates: again,
     redelivered,
@@ -78,10 +79,16 @@ function outcome(run) {
       consumer.deliveries.map(({ at }) => at),
       run.fault,
     ),
+    connect_ms: Math.round(Math.max(...reconnects(publisher), ...reconnects(consumer))),
     publisher_connections: publisher.connections,
     consumer_connections: consumer.connections,
     consumer_cancelled: consumer.cancelled,
   };
+}
+
+/** How long connections took after the first, or the first if it stayed the only one. */
+function reconnects({ connecting }) {
+  return connecting.length > 1 ? connecting.slice(1) : connecting;
 }
 
 async function drained(run, patience) {

@@ -50,6 +50,18 @@ export const SCENARIOS = [
     faults: [kill(1), start(1, 4000)],
     runs: 10,
   }),
+  scenario('classic-kill-home-mandatory', 'the same with mandatory messages: what has nowhere to go comes back', {
+    queue: classic,
+    publisher: publisher(2, 2000, { mandatory: true }),
+    consumer: consumer(3, { processing_ms: 4 }),
+    faults: [kill(1), start(1, 4000)],
+  }),
+  scenario('classic-stop-home', 'a clean stop of a classic queue’s home node, which comes back', {
+    queue: classic,
+    publisher: publisher(2, 2000),
+    consumer: consumer(3, { processing_ms: 4 }),
+    faults: [stop(1), start(1, 6000)],
+  }),
   scenario('quorum-stop-follower', 'a clean stop of a node that follows', {
     queue: quorum,
     publisher: publisher(2, 800),
