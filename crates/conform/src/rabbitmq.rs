@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const SETTLED: Nanos = Nanos::millis(120);
 /// What its polling of all connections takes on top.
 const POLL: Nanos = Nanos::millis(10);
+/// How far apart operations are that it did not wait after.
+const BURST: Nanos = Nanos::micros(100);
 /// How long it waits for that at the most.
 const PATIENCE: Nanos = Nanos::secs(20);
 /// How far apart the steps of a script are played.
@@ -34,7 +36,7 @@ pub fn replay(place: &str, value: &Value) -> Result<Outcome, String> {
     let mut expected: Vec<&Value> = Vec::new();
     let last = steps.len().saturating_sub(1);
     for (number, step) in steps.iter().enumerate() {
-        player.play(&step.operation)?;
+        player.play(&step.operation, step.settle)?;
         expected.extend(step.observed.iter());
         if !step.settle {
             continue;
@@ -75,7 +77,7 @@ pub fn script_of(value: &Value) -> Result<Vec<(Time, Operation)>, String> {
             continue;
         }
         script.push((at, step.operation));
-        at += if step.settle { SPACING } else { Nanos::millis(1) };
+        at += if step.settle { SPACING } else { BURST };
     }
     Ok(script)
 }
@@ -135,7 +137,7 @@ impl Player {
         Player { cluster, read: BTreeMap::new(), open: Vec::new() }
     }
 
-    fn play(&mut self, operation: &Operation) -> Result<(), String> {
+    fn play(&mut self, operation: &Operation, settle: bool) -> Result<(), String> {
         self.cluster.operate(operation)?;
         match operation {
             Operation::ConnectionClose { connection } => self.open.retain(|open| open != connection),
@@ -149,8 +151,10 @@ impl Player {
             let until = self.cluster.world().now() + Nanos::millis(*ms);
             self.cluster.world_mut().run_until(until);
         }
-        // An operation is on its way before the next one is given.
-        let until = self.cluster.world().now() + Nanos::millis(2);
+        // An operation is on its way before the next one is given; where the recorder did not wait, it wrote the next
+        // one at once.
+        let pause = if settle { Nanos::millis(2) } else { BURST };
+        let until = self.cluster.world().now() + pause;
         self.cluster.world_mut().run_until(until);
         Ok(())
     }
@@ -172,7 +176,7 @@ impl Player {
     fn close_all(&mut self) -> Result<(), String> {
         for connection in std::mem::take(&mut self.open) {
             let close = Operation::ConnectionClose { connection };
-            self.play(&close)?;
+            self.play(&close, true)?;
             self.settle(&close);
         }
         Ok(())

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 /// Recordings that do not agree yet. The test fails when one of them starts to, so that it leaves this list.
-const KNOWN: &[&str] = &[];
+const KNOWN: &[&str] = &[
+    // How a burst of messages is cut into a stream's chunks is a race of processes: here its first message was written
+    // alone, in all other recordings bursts were written whole.
+    "own-walk-1032",
+];
 
 #[test]
 fn the_queue_engine_answers_as_the_recorded_broker_did() {

@@ -63,6 +63,9 @@ pub const KNOWN: &[&str] = &[
     "x-stream-max-segment-size-bytes",
 ];
 
+/// The longest time to live that is accepted, in milliseconds.
+const LONGEST: u64 = 315_360_000_000;
+
 impl QueueArguments {
     /// R-U8: dead letters are kept until their targets have confirmed them, if the queue refuses when it is full and
     /// there is an exchange for them; otherwise they go at most once.
@@ -99,8 +102,26 @@ impl QueueArguments {
         if let Some(name) = unknown.iter().find(|name| table.contains_key(**name)) {
             return Err(((*name).into(), "this kind of queue does not have it".into()));
         }
+        // 10 years in milliseconds: longer times are refused (recorded).
+        let time = |name: &str| -> Result<Option<u64>, (String, String)> {
+            match count(name)? {
+                Some(n) if n > LONGEST => Err((name.into(), "expected at most 315360000000 ms, ten years".into())),
+                n => Ok(n),
+            }
+        };
+        if table.get("x-single-active-consumer").is_some_and(|value| !matches!(value, Value::Bool(_))) {
+            return Err(("x-single-active-consumer".into(), "expected true or false".into()));
+        }
+        if let Some(mode) = text("x-queue-mode")?
+            && !matches!(&*mode, "default" | "lazy")
+        {
+            return Err(("x-queue-mode".into(), format!("default or lazy, not {mode}")));
+        }
+        let old_quorum = kind == QueueKind::Quorum && rules < Rules::V4_2;
         let overflow = match text("x-overflow")?.as_deref() {
             None | Some("drop-head") => Overflow::DropHead,
+            // R-U7: before 4.0 accepted, and the head is dropped (recorded).
+            Some("reject-publish-dlx") if old_quorum => Overflow::DropHead,
             Some("reject-publish") => Overflow::RejectPublish,
             Some("reject-publish-dlx") if kind == QueueKind::Classic => Overflow::RejectPublishDlx,
             Some(other) => return Err(("x-overflow".into(), format!("{other} is not supported by this queue"))),
@@ -121,7 +142,7 @@ impl QueueArguments {
                 return Err(("x-dead-letter-strategy".into(), format!("at-most-once or at-least-once, not {other}")));
             }
         };
-        let expires = count("x-expires")?;
+        let expires = time("x-expires")?;
         if expires == Some(0) {
             return Err(("x-expires".into(), "expected more than 0".into()));
         }
@@ -131,7 +152,7 @@ impl QueueArguments {
             max_length: count("x-max-length")?,
             max_length_bytes: count("x-max-length-bytes")?,
             overflow,
-            message_ttl: count("x-message-ttl")?.map(Nanos::millis),
+            message_ttl: time("x-message-ttl")?.map(Nanos::millis),
             expires: expires.map(Nanos::millis),
             max_priority,
             dead_letter_exchange,
@@ -169,9 +190,11 @@ pub fn age(text: &str) -> Option<Nanos> {
 pub fn unknown_to(kind: QueueKind, rules: Rules) -> &'static [&'static str] {
     // R-U7, R-S3: what a kind does not have, it refuses.
     match kind {
-        QueueKind::Classic => &[],
-        QueueKind::Quorum if rules < Rules::V4_2 => &["x-queue-mode", "x-max-priority"],
-        QueueKind::Quorum => &["x-max-priority"],
+        QueueKind::Classic => &["x-delivery-limit", "x-max-age", "x-stream-max-segment-size-bytes"],
+        QueueKind::Quorum if rules < Rules::V4_2 => {
+            &["x-queue-mode", "x-max-priority", "x-max-age", "x-stream-max-segment-size-bytes"]
+        }
+        QueueKind::Quorum => &["x-max-priority", "x-max-age", "x-stream-max-segment-size-bytes"],
         QueueKind::Stream => &[
             "x-expires",
             "x-message-ttl",
@@ -180,6 +203,10 @@ pub fn unknown_to(kind: QueueKind, rules: Rules) -> &'static [&'static str] {
             "x-overflow",
             "x-max-length",
             "x-quorum-initial-group-size",
+            "x-dead-letter-exchange",
+            "x-dead-letter-routing-key",
+            "x-single-active-consumer",
+            "x-delivery-limit",
         ],
     }
 }
@@ -188,7 +215,9 @@ fn delivery_limit(table: &Table, rules: Rules, server: &ServerSettings) -> Resul
     // R-U5: before 4.0 a quorum queue has no limit unless one is given; from then on 20, and -1 is none.
     let limit = match table.get("x-delivery-limit") {
         Some(Value::Int(n)) if *n >= 0 => Some(*n as u32),
-        Some(Value::Int(_)) if rules >= Rules::V4_2 => None,
+        Some(Value::Int(_)) => None,
+        // Before 4.0 nobody looks: what is no limit is none (recorded).
+        Some(_) if rules < Rules::V4_2 => None,
         Some(_) => return Err(("x-delivery-limit".into(), "expected a number that is not negative".into())),
         None => server.quorum_delivery_limit.and_then(|limit| u32::try_from(limit).ok()),
     };

@@ -1,18 +1,22 @@
 //! What a server does for a channel: publishing, confirms, acknowledgements, consuming.
 
 use crate::Fx;
+use crate::config::Rules;
 use crate::connection::{Channel, Connection, Subscription, Unacked, Unconfirmed};
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, Limiter, QueueId};
 use crate::frame::{Frame, Method, Reply, Wake};
 use crate::message::{Body, Message, More};
 use crate::routing;
 use crate::server::Server;
+use crate::value::Value;
 use crate::view::QueueKind;
-use sim::NodeId;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
+use sim::{Nanos, NodeId};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// What a connection takes to end its channels before it tells its client why. Assumed.
+const CLOSING: Nanos = Nanos::micros(100);
 /// The queue that stands for a direct reply (R-M5).
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
@@ -22,6 +26,7 @@ impl Server {
         connection.heard = fx.now();
         match frame {
             // R-M3, R-M4, R-U3: in flow or blocked it is not read from, and what comes waits in the socket.
+            Frame::Method(..) if connection.closing => {}
             Frame::Method(number, method) if connection.in_flow || connection.blocked => {
                 connection.unread.push_back((number, method));
             }
@@ -100,7 +105,9 @@ impl Server {
             Reply::Confirm { taken: false, .. } | Reply::Closed { .. } | Reply::Cancelled { .. } => {
                 (0, Look::plain(FlightKind::Refuse))
             }
-            Reply::GotNothing | Reply::ConsumeOk | Reply::Counts { .. } => (0, Look::plain(FlightKind::Control)),
+            Reply::GotNothing | Reply::ConsumeOk | Reply::CancelOk { .. } | Reply::Counts { .. } => {
+                (0, Look::plain(FlightKind::Control))
+            }
         };
         self.send(id.client, Frame::Reply(id.number, reply), bytes, look, fx);
     }
@@ -132,7 +139,19 @@ impl Server {
         fx: &mut Fx<'_>,
     ) {
         fx.mark(MarkKind::Refusal, "connection-closed", vec![code.to_string(), reason.to_string()], Rule(rule));
-        let frame = Frame::ConnectionClosed(code, reason.into());
+        let Some(connection) = self.connections.get_mut(&client) else { return };
+        // Nothing more is read; the other channels are told to end before the client is told.
+        connection.in_flow = true;
+        connection.closing = true;
+        let serial = connection.serial;
+        fx.wake_in(CLOSING, Wake::CloseConnection(client, serial, code, reason.into()));
+    }
+
+    pub fn finish_closing(&mut self, client: NodeId, serial: u64, code: u16, reason: Rc<str>, fx: &mut Fx<'_>) {
+        if self.connections.get(&client).is_none_or(|connection| connection.serial != serial) {
+            return;
+        }
+        let frame = Frame::ConnectionClosed(code, reason);
         self.send(client, frame, 0, Look::plain(FlightKind::Refuse), fx);
         self.connection_gone(client, fx);
     }
@@ -184,9 +203,7 @@ impl Server {
         for queue in queues {
             self.ask(queue, Ask::Limit { channel: id }, None, fx);
         }
-        for queue in released {
-            self.ask(queue, Ask::Resume { channel: id }, None, fx);
-        }
+        self.resume_in_turn(id, released, fx);
     }
 
     fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {
@@ -194,7 +211,19 @@ impl Server {
         if self.is_direct_reply(&body, fx) {
             return self.confirm_at_once(id, fx);
         }
-        let Some(queues) = routing::route(&self.topology, &body) else {
+        if let Some(reason) = wrong_properties(&body) {
+            return self.close_channel(id, 406, reason, fx);
+        }
+        let mut routed = routing::route(&self.topology, &body);
+        if self.config.rules < Rules::V4_2
+            && let Some(queues) = &mut routed
+        {
+            // R-Q3: before 4.0 a queue whose home is down is not there for routing.
+            queues.retain(|queue| self.is_routable(*queue));
+        }
+        // R-X8: nobody sees who else was selected.
+        let body = without_bcc(body);
+        let Some(queues) = routed else {
             // R-X1: a missing exchange costs the channel.
             return self.close_channel(id, 404, "NOT_FOUND - no such exchange", fx);
         };
@@ -335,10 +364,24 @@ impl Server {
         let Some(channel) = self.live(id) else { return };
         let (prefetch, limited) = (channel.prefetch, channel.limited);
         if channel.subscriptions.contains_key(&request.tag) {
+            // The channel in which it happens ends first.
+            self.end_channel(id, fx);
             return self.close_connection(id.client, 530, "NOT_ALLOWED - attempt to reuse consumer tag", fx);
         }
         let kind = self.topology.queues.get(&queue).map_or(QueueKind::Classic, |record| record.arguments.kind);
+        if request.arguments.get("x-priority").is_some_and(|value| value.as_int().is_none()) {
+            // R-M2.
+            return self.close_channel(id, 406, "PRECONDITION_FAILED - invalid arg 'x-priority'", fx);
+        }
         match kind {
+            // R-P2: a stream needs a window.
+            QueueKind::Stream if prefetch == 0 => {
+                return self.close_channel(id, 406, "PRECONDITION_FAILED - consumer prefetch count is not set", fx);
+            }
+            // R-S1.
+            QueueKind::Stream if !crate::stream::is_offset(&request.arguments) => {
+                return self.close_connection(id.client, 541, "INTERNAL_ERROR - invalid x-stream-offset", fx);
+            }
             // R-P2: neither knows a limit shared by a channel.
             QueueKind::Quorum | QueueKind::Stream if limited => {
                 return self.close_connection(
@@ -351,14 +394,7 @@ impl Server {
             QueueKind::Stream if request.no_ack => {
                 return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - automatic acknowledgement", fx);
             }
-            // R-P2: a stream needs a window.
-            QueueKind::Stream if prefetch == 0 => {
-                return self.close_channel(id, 406, "PRECONDITION_FAILED - consumer prefetch count is not set", fx);
-            }
-            // R-U7: a quorum queue has no exclusive consumers.
-            QueueKind::Quorum if request.exclusive => {
-                return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - exclusive consumer", fx);
-            }
+            // R-U7: a quorum queue does not look at `exclusive`.
             _ => {}
         }
         let Some(channel) = self.live(id) else { return };
@@ -373,8 +409,12 @@ impl Server {
         if channel.reply_consumer.as_ref() == Some(tag) {
             channel.reply_consumer = None;
         }
-        if let Some(subscription) = channel.subscriptions.remove(tag) {
-            self.ask(subscription.queue, Ask::Cancel { channel: id, tag: tag.clone() }, Some(id), fx);
+        match channel.subscriptions.remove(tag) {
+            Some(subscription) => {
+                self.ask(subscription.queue, Ask::Cancel { channel: id, tag: tag.clone() }, Some(id), fx);
+            }
+            // There is nothing to cancel, and that is fine.
+            None => self.reply(id, Reply::CancelOk { consumer: tag.clone() }, fx),
         }
     }
 
@@ -412,13 +452,25 @@ impl Server {
             }
         }
         let resumed = self.limiters.get_mut(&id).map(|limiter| limiter.acknowledged(counted)).unwrap_or_default();
-        for queue in resumed {
-            // In turn: the first may take up the room that there is.
-            if self.classics.contains_key(&queue) {
-                self.run_classic(queue, Ask::Resume { channel: id }, fx);
-            } else {
-                self.ask(queue, Ask::Resume { channel: id }, None, fx);
-            }
+        self.resume_in_turn(id, resumed, fx);
+    }
+
+    /// The channel's shared limit has room again: the queues that waited go on one after the other, as the first may
+    /// take up all the room that there is. What a queue was given back comes before.
+    fn resume_in_turn(&mut self, id: ChannelId, queues: Vec<QueueId>, fx: &mut Fx<'_>) {
+        let Some(limiter) = self.limiters.get_mut(&id) else { return };
+        limiter.turns.extend(queues);
+        if !limiter.resuming {
+            self.resume_next(id, fx);
+        }
+    }
+
+    pub fn resume_next(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
+        let Some(limiter) = self.limiters.get_mut(&id) else { return };
+        let next = limiter.turns.pop_front();
+        limiter.resuming = next.is_some_and(|queue| self.classics.contains_key(&queue));
+        if let Some(queue) = next {
+            self.ask(queue, Ask::Resume { channel: id }, None, fx);
         }
     }
 
@@ -451,6 +503,11 @@ impl Server {
             Answer::ConsumeOk { .. } => {
                 if self.live(id).is_some() {
                     self.reply(id, Reply::ConsumeOk, fx);
+                }
+            }
+            Answer::CancelOk { tag } => {
+                if self.live(id).is_some() {
+                    self.reply(id, Reply::CancelOk { consumer: tag }, fx);
                 }
             }
             Answer::Failed { tag, code } => {
@@ -526,5 +583,27 @@ impl Server {
         }
         let (redelivered, count) = (handed.redelivered, handed.delivery_count);
         self.reply(id, Reply::Got { tag: number, redelivered, body: handed.body, count, remaining }, fx);
+    }
+}
+
+/// Why a message's properties are refused, if they are.
+fn wrong_properties(body: &Message) -> Option<&'static str> {
+    if body.expiration == Some(u64::MAX) {
+        // R-T1.
+        return Some("PRECONDITION_FAILED - invalid expiration");
+    }
+    let headers = body.headers()?;
+    let wrong = |name: &str| headers.get(name).is_some_and(|value| !matches!(value, Value::List(_)));
+    (wrong("CC") || wrong("BCC")).then_some("PRECONDITION_FAILED - a list of routing keys is expected")
+}
+
+fn without_bcc(body: Body) -> Body {
+    match body.more.as_deref() {
+        Some(more) if more.headers.contains_key("BCC") => {
+            let mut more = more.clone();
+            more.headers.remove("BCC");
+            Rc::new(Message { more: Some(Rc::new(more)), ..Message::clone(&body) })
+        }
+        _ => body,
     }
 }

@@ -184,9 +184,15 @@ impl Classic {
         }
         self.confirm(confirm, kept, &mut stored, desk);
         self.tell_mirrors(|| MirrorOp::Publish { stored: stored.clone(), confirm }, desk);
+        let expires = stored.expiry.is_some();
         self.enqueue(stored);
-        self.drop_over_limit(desk);
-        self.drop_expired(desk);
+        let dropped = self.drop_over_limit(desk);
+        // R-T1: the process looks at the head only if it thinks that the new message is there. In a queue with
+        // priorities it may be and not be noticed.
+        let alone = self.ready == 1;
+        if (dropped || alone) && !(dropped && alone && !expires) {
+            self.drop_expired(desk);
+        }
     }
 
     fn ready_for_hand_off(&mut self, desk: &mut Desk<'_>) -> Option<(ChannelId, Rc<str>)> {
@@ -312,7 +318,6 @@ impl Classic {
 
     /// Hands out messages as long as there are some and somebody takes them.
     fn run(&mut self, desk: &mut Desk<'_>) {
-        self.drop_expired(desk);
         while self.ready > 0 {
             let Some((channel, tag)) = self.dispatch.next(desk.queue, desk.limiters) else { break };
             let Some(stored) = self.take_head() else { break };
@@ -337,7 +342,9 @@ impl Classic {
 
     fn cancel(&mut self, channel: ChannelId, tag: &Rc<str>, desk: &mut Desk<'_>) {
         let was = self.dispatch.active.clone();
-        if !self.dispatch.remove(channel, tag) {
+        let known = self.dispatch.remove(channel, tag);
+        desk.answer(channel, Answer::CancelOk { tag: tag.clone() });
+        if !known {
             return;
         }
         self.after_leaving(desk);
@@ -393,12 +400,12 @@ impl Classic {
         }
         // R-T3: what comes back can make the queue too long.
         self.drop_over_limit(desk);
+        self.drop_expired(desk);
         self.run(desk);
     }
 
     fn get(&mut self, channel: ChannelId, no_ack: bool, desk: &mut Desk<'_>) {
         self.touch(desk);
-        self.drop_expired(desk);
         let Some(mut stored) = self.take_head() else {
             return desk.answer(channel, Answer::Got { handed: None, remaining: 0 });
         };
@@ -442,17 +449,20 @@ impl Classic {
         desk.answer(channel, Answer::Stat { passive: false, messages, consumers: self.dispatch.count() });
     }
 
-    fn drop_over_limit(&mut self, desk: &mut Desk<'_>) {
+    /// Answers whether anything was dropped.
+    fn drop_over_limit(&mut self, desk: &mut Desk<'_>) -> bool {
         if self.arguments.overflow != Overflow::DropHead {
-            return;
+            return false;
         }
+        let mut dropped = false;
         loop {
             let over = self.arguments.max_length.is_some_and(|max| self.ready > max)
                 || self.arguments.max_length_bytes.is_some_and(|max| self.ready_bytes > max);
             if !over {
-                return;
+                return dropped;
             }
-            let Some(stored) = self.take_head() else { return };
+            let Some(stored) = self.take_head() else { return dropped };
+            dropped = true;
             self.bury(&stored, Reason::MaxLen, desk);
         }
     }

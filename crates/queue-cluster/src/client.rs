@@ -48,7 +48,24 @@ impl Uplink {
         fx.wake_in(self.config.client.connect_timeout, Wake::Patience(self.attempt));
     }
 
-    pub fn opened(&mut self, fx: &mut Fx<'_>) {
+    /// A connection stands; it is negotiated next.
+    pub fn reached(&mut self, fx: &mut Fx<'_>) {
+        self.attempt += 1;
+        fx.wake_in(self.config.client.handshake, Wake::Ready(self.attempt));
+        // Whoever does not answer is given up all the same.
+        fx.wake_in(self.config.client.connect_timeout, Wake::Patience(self.attempt));
+    }
+
+    /// The negotiation that was begun with this attempt is done. False if the attempt is not the present one.
+    pub fn ready(&mut self, attempt: u32, fx: &mut Fx<'_>) -> bool {
+        let present = !self.connected && attempt == self.attempt;
+        if present {
+            self.opened(fx);
+        }
+        present
+    }
+
+    fn opened(&mut self, fx: &mut Fx<'_>) {
         self.connected = true;
         self.attempt += 1;
         self.heard = fx.now();

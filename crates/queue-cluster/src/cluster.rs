@@ -31,6 +31,8 @@ impl Server {
 
     /// The broker on the other node is up and said who it is: what its earlier boots held is over (R-U4).
     fn peer_said_hello(&mut self, peer: NodeId, boot: u32, fresh: bool, fx: &mut Fx<'_>) {
+        // It may be back before all that followed from its going is done.
+        self.peer_lost(peer, fx);
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let again = std::mem::replace(&mut known.boot, boot) != boot;
         known.connected = true;
@@ -79,8 +81,12 @@ impl Server {
         known.suspected = false;
         if std::mem::replace(&mut known.connected, false) {
             known.lost_boot = Some(known.boot);
+            known.leaving = Some(graceful);
             self.try_again(peer, fx);
-            self.peer_lost(peer, graceful, fx);
+            fx.mark(MarkKind::Change, "node-lost", vec![node_name(peer)], Rule("R-N1"));
+            self.alarm_forgotten(peer, fx);
+            self.lose_sight(peer, fx);
+            fx.wake_in(self.config.server.node_down, Wake::PeerLost(peer));
         } else {
             self.try_again(peer, fx);
         }

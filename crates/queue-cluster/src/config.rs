@@ -82,8 +82,6 @@ pub struct QueueSpec {
     /// The node that declares it: the home of a classic queue, and the first leader of a quorum queue (the
     /// client-local leader locator). `None` spreads queues over the nodes in turn (the balanced locator).
     pub node: Option<u16>,
-    /// Mirroring of a classic queue, before 4.0 (R-M8).
-    pub mirroring: Option<Mirroring>,
 }
 
 /// A binding that exists from the beginning.
@@ -316,6 +314,9 @@ pub struct ServerSettings {
     pub metadata_store: MetadataStore,
     /// How long an operation on metadata waits for a majority before it fails (Khepri's default timeout: 30 s).
     pub metadata_timeout: Nanos,
+    /// What a node takes to see to it that another one is down: to refuse what was sent there, to delete what lived
+    /// there. Recorded with 3.10.8: 26 to 56 ms.
+    pub node_down: Nanos,
     /// How often a paused node looks for the others (rabbit_node_monitor: 1000 ms).
     pub down_ping: Nanos,
     /// How often a channel looks whether an acknowledgement is overdue (`channel_tick_interval`: 60 s).
@@ -359,6 +360,7 @@ impl ServerSettings {
             partition_handling: PartitionHandling::Ignore,
             metadata_store: if rules >= Rules::V4_2 { MetadataStore::Khepri } else { MetadataStore::Mnesia },
             metadata_timeout: Nanos::secs(30),
+            node_down: Nanos::millis(40),
             down_ping: Nanos::secs(1),
             channel_tick: Nanos::secs(60),
             total_memory: 4 << 30,
@@ -380,11 +382,18 @@ pub struct ClientSettings {
     pub recovery_interval: Nanos,
     /// How long an application waits for a connection before it tries the next node. Assumed.
     pub connect_timeout: Nanos,
+    /// What it takes to negotiate a connection once it stands, until channels can be opened. Recorded with 3.10.8 on
+    /// one machine: 20 to 75 ms.
+    pub handshake: Nanos,
 }
 
 impl Default for ClientSettings {
     fn default() -> Self {
-        ClientSettings { recovery_interval: Nanos::secs(5), connect_timeout: Nanos::secs(10) }
+        ClientSettings {
+            recovery_interval: Nanos::secs(5),
+            connect_timeout: Nanos::secs(10),
+            handshake: Nanos::millis(30),
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Channel {
     pub commands: u32,
     /// What it may send each classic queue before it hears from it (R-M3). A queue that is not here has not had any.
     pub credits: Vec<(QueueId, u32)>,
+    /// It has sent to a node that has just gone, and waits until that is known (R-Q3).
+    pub stuck: bool,
     /// The change of the metadata that the channel waits for (R-N3), and what came meanwhile.
     pub waits: Option<u64>,
     pub later: VecDeque<Method>,
@@ -80,6 +82,7 @@ impl Channel {
             next_tag: 0,
             commands: 0,
             credits: Vec::new(),
+            stuck: false,
             waits: None,
             later: VecDeque::new(),
             closing: false,
@@ -115,6 +118,8 @@ pub struct Connection {
     /// An alarm holds it up: it has published while there was one (R-M4).
     pub blocked: bool,
     pub heard: Time,
+    /// It is about to be closed for a reason.
+    pub closing: bool,
     /// Tells this connection from earlier ones of the same client.
     pub serial: u64,
     /// What the last check of the heartbeats found, and how often it found nothing new (R-M6).
@@ -130,6 +135,7 @@ impl Connection {
             in_flow: false,
             blocked: false,
             heard: now,
+            closing: false,
             serial,
             checked: now,
             unchanged: 0,

@@ -82,10 +82,7 @@ impl Consumer {
                 }
             }
             Event::StopRequested => fx.exit(),
-            Event::Connected(_) => {
-                self.uplink.opened(fx);
-                self.open_channel(fx);
-            }
+            Event::Connected(_) => self.uplink.reached(fx),
             Event::Disconnected(..) => self.lost(fx),
             Event::Received(_, frame) => self.on_frame(frame, fx),
             Event::Woke(wake) => self.on_wake(wake, fx),
@@ -102,6 +99,11 @@ impl Consumer {
         match wake {
             Wake::Done => self.done(fx),
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
+            Wake::Ready(attempt) => {
+                if self.uplink.ready(attempt, fx) {
+                    self.open_channel(fx);
+                }
+            }
             Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => {
                 if self.open {

@@ -1,6 +1,7 @@
 //! Dead-lettering (R-T4 to R-T6).
 
 use crate::arguments::QueueArguments;
+use crate::config::Rules;
 use crate::desk::QueueId;
 use crate::message::{Body, Death, Message, More, Reason};
 use crate::routing;
@@ -17,10 +18,17 @@ pub struct Burial {
 }
 
 /// Makes a dead message into what goes on, and routes it.
-pub fn bury(topology: &Topology, queue: &Rc<str>, arguments: &QueueArguments, body: &Body, reason: Reason) -> Burial {
+pub fn bury(
+    topology: &Topology,
+    queue: &Rc<str>,
+    arguments: &QueueArguments,
+    body: &Body,
+    reason: Reason,
+    rules: Rules,
+) -> Burial {
     // R-T4: without an exchange of that name it is gone.
     let Some(exchange) = arguments.dead_letter_exchange.clone() else { return Burial::default() };
-    let message = with_death(queue, &exchange, arguments.dead_letter_routing_key.clone(), body, reason);
+    let message = with_death(queue, &exchange, arguments.dead_letter_routing_key.clone(), body, reason, rules);
     let Some(targets) = routing::route(topology, &message) else { return Burial::default() };
     let circle = |target: &QueueId| {
         let name = topology.queues.get(target).map(|record| &record.name);
@@ -31,8 +39,19 @@ pub fn bury(topology: &Topology, queue: &Rc<str>, arguments: &QueueArguments, bo
 }
 
 /// R-T5: one entry for each queue and reason, the newest first; a repetition counts up and moves to the front.
-fn with_death(queue: &Rc<str>, exchange: &Rc<str>, key: Option<Rc<str>>, body: &Body, reason: Reason) -> Message {
+fn with_death(
+    queue: &Rc<str>,
+    exchange: &Rc<str>,
+    key: Option<Rc<str>>,
+    body: &Body,
+    reason: Reason,
+    rules: Rules,
+) -> Message {
     let mut more = body.more.as_deref().cloned().unwrap_or_default();
+    if rules < Rules::V4_2 {
+        // 3.10 grouped the entries anew each time, and turned their order around as it did (recorded).
+        more.deaths.reverse();
+    }
     let known = more.deaths.iter().position(|death| death.queue == *queue && death.reason == reason);
     let death = match known {
         Some(at) => {
@@ -44,10 +63,14 @@ fn with_death(queue: &Rc<str>, exchange: &Rc<str>, key: Option<Rc<str>>, body: &
             reason,
             count: 1,
             exchange: body.exchange.clone(),
-            routing_key: body.routing_key.clone(),
+            routing_keys: body.routing_keys(),
         },
     };
     more.deaths.insert(0, death);
+    if key.is_some() {
+        // R-T4: with a key of its own, the other keys that the sender selected do not count any more.
+        more.headers.remove("CC");
+    }
     Message {
         exchange: exchange.clone(),
         routing_key: key.unwrap_or_else(|| body.routing_key.clone()),

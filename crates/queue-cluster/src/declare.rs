@@ -1,15 +1,15 @@
 //! Declarations: exchanges, queues and bindings, and what is wrong with them (R-Q4, R-Q5).
 
 use crate::Fx;
-use crate::arguments::QueueArguments;
-use crate::config::ExchangeKind;
+use crate::arguments::{KNOWN, QueueArguments};
+use crate::config::{ExchangeKind, Rules};
 use crate::desk::{Ask, ChannelId, ConsumerId, QueueId};
 use crate::frame::Method;
 use crate::metadata::{Change, NewQueue};
 use crate::replica::Machine;
 use crate::server::Server;
 use crate::topology::{self, Destination, QueueRecord};
-use crate::value::Table;
+use crate::value::{Table, Value};
 use crate::view::QueueKind;
 use sim::NodeId;
 use sim::story::{MarkKind, Rule};
@@ -48,6 +48,11 @@ impl Server {
             Method::Bind { source, destination, to_exchange, key, arguments } => {
                 self.bind(id, &source, &destination, to_exchange, &key, arguments, fx);
             }
+            Method::Unbind { source, .. } if source.is_empty() => {
+                // R-X1.
+                let reason = "ACCESS_REFUSED - operation not permitted on the default exchange";
+                self.close_channel(id, 403, reason, fx);
+            }
             Method::Unbind { source, destination, key, arguments } => {
                 if let Some(destination) = self.topology.destination(&destination, false) {
                     self.change(Change::Unbind { source, destination, key, arguments }, Some(id), fx);
@@ -72,6 +77,12 @@ impl Server {
         let Some(kind) = ExchangeKind::named(kind) else {
             return self.close_connection(id.client, 503, "COMMAND_INVALID - unknown exchange type", fx);
         };
+        if name.is_empty() {
+            return self.close_channel(id, 403, "ACCESS_REFUSED - operation not permitted on the default exchange", fx);
+        }
+        if arguments.get("alternate-exchange").is_some_and(|value| value.as_text().is_none()) {
+            return self.close_channel(id, 406, "PRECONDITION_FAILED - invalid arg 'alternate-exchange'", fx);
+        }
         match self.topology.exchanges.get(name) {
             Some(known) => {
                 let same = known.kind == kind && known.durable == durable && known.auto_delete == auto_delete;
@@ -94,6 +105,10 @@ impl Server {
             if self.locked_out(id, &record) {
                 return self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
             }
+            if !passive && wanted.exclusive && record.owner.is_none() {
+                // R-Q4.
+                return self.close_channel(id, 405, "RESOURCE_LOCKED - cannot obtain exclusive access", fx);
+            }
             if !passive && !wanted.is(&record, id) {
                 // R-Q5.
                 return self.close_channel(id, 406, "PRECONDITION_FAILED - inequivalent arg for queue", fx);
@@ -106,11 +121,18 @@ impl Server {
         if passive {
             return self.close_channel(id, 404, "NOT_FOUND - no queue", fx);
         }
+        if wanted.name.starts_with("amq.") {
+            return self.close_channel(id, 403, "ACCESS_REFUSED - queue name contains reserved prefix 'amq.*'", fx);
+        }
         let all = self.config.arguments_of(&wanted.name, &wanted.arguments);
         let arguments = match QueueArguments::read(&all, self.config.rules, &self.config.server) {
             Ok(arguments) => arguments,
             Err((name, reason)) => {
                 let reason = format!("PRECONDITION_FAILED - invalid arg '{name}': {reason}");
+                // R-S3: before 4.0 the stream's process fell over an age that it could not read (recorded).
+                if name == "x-max-age" && self.config.rules < Rules::V4_2 && is_stream(&all) {
+                    return self.close_connection(id.client, 541, "INTERNAL_ERROR - invalid x-max-age", fx);
+                }
                 return self.close_channel(id, 406, &reason, fx);
             }
         };
@@ -149,8 +171,11 @@ impl Server {
         let Some(destination) = self.topology.destination(to, to_exchange) else {
             return self.close_channel(id, 404, "NOT_FOUND - no such destination", fx);
         };
-        if !self.topology.exchanges.contains_key(source) {
+        let Some(exchange) = self.topology.exchanges.get(source) else {
             return self.close_channel(id, 404, "NOT_FOUND - no exchange", fx);
+        };
+        if let Some(reason) = wrong_binding(exchange.kind, key, &arguments) {
+            return self.close_channel(id, 406, reason, fx);
         }
         if let Destination::Queue(queue) = &destination
             && let Some(record) = self.topology.queues.get(queue)
@@ -238,6 +263,35 @@ impl Wanted {
         self.durable == record.durable
             && self.auto_delete == record.auto_delete
             && self.exclusive == mine
-            && self.arguments == record.table
+            && KNOWN.iter().all(|name| argument(&self.arguments, name) == argument(&record.table, name))
+    }
+}
+
+/// An argument as it is compared when a queue is declared again (R-Q5): those that nobody knows are not, and a queue
+/// without a kind is a classic one.
+fn argument<'a>(table: &'a Table, name: &str) -> Option<&'a Value> {
+    let value = table.get(name);
+    let usual = name == "x-queue-type" && value.and_then(Value::as_text) == Some("classic");
+    value.filter(|_| !usual)
+}
+
+fn is_stream(table: &Table) -> bool {
+    table.get("x-queue-type").and_then(Value::as_text) == Some("stream")
+}
+
+/// Why a binding is refused, if it is (R-X4, R-X5).
+fn wrong_binding(kind: ExchangeKind, key: &str, arguments: &Table) -> Option<&'static str> {
+    let known = ["all", "any", "all-with-x", "any-with-x"];
+    match kind {
+        ExchangeKind::Headers => {
+            let matching = arguments.get("x-match")?;
+            let fits = matching.as_text().is_some_and(|text| known.contains(&text));
+            (!fits).then_some("PRECONDITION_FAILED - invalid x-match field value")
+        }
+        ExchangeKind::ConsistentHash => {
+            let weight = key.parse::<i64>().unwrap_or(0);
+            (weight < 1).then_some("PRECONDITION_FAILED - the binding key must be a number that is greater than 0")
+        }
+        ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::Topic => None,
     }
 }

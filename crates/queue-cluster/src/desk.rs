@@ -7,7 +7,7 @@ use crate::mirror::MirrorOp;
 use crate::value::Table;
 use sim::story::{Life, MarkKind, Rule};
 use sim::{NodeId, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// A queue, by its place in the topology.
@@ -150,6 +150,9 @@ pub enum Answer {
     ConsumeOk {
         tag: Rc<str>,
     },
+    CancelOk {
+        tag: Rc<str>,
+    },
     /// The request is against a rule: the AMQP reply code.
     Failed {
         tag: Option<Rc<str>>,
@@ -201,6 +204,9 @@ pub struct Limiter {
     pub waiting: BTreeMap<QueueId, u64>,
     pub served: BTreeMap<QueueId, u64>,
     pub count: u64,
+    /// Queues that may go on now, each when the one before has; and whether one is about to.
+    pub turns: VecDeque<QueueId>,
+    pub resuming: bool,
 }
 
 impl Limiter {

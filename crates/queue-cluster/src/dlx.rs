@@ -54,7 +54,8 @@ impl Server {
         let channel = self.worker_channel(queue);
         let mut gone = Vec::new();
         for (letter, body, reason) in next {
-            let burial = dead_letter::bury(&self.topology, &record.name, &record.arguments, &body, reason);
+            let burial =
+                dead_letter::bury(&self.topology, &record.name, &record.arguments, &body, reason, self.config.rules);
             if burial.on.is_none() && !burial.circles.is_empty() {
                 // R-T6: what goes in circles only is dropped.
                 fx.mark(MarkKind::Change, "cycle-dropped", vec![record.name.to_string()], Rule("R-T6"));

@@ -96,6 +96,28 @@ impl Server {
         }
     }
 
+    /// R-Q3: the channel has sent to a node that has just gone: it waits until the node is known to be down.
+    pub fn stick(&mut self, id: ChannelId) {
+        if let Some(channel) = self.live(id) {
+            channel.stuck = true;
+        }
+        if let Some(connection) = self.connections.get_mut(&id.client) {
+            connection.in_flow = true;
+        }
+    }
+
+    pub fn unstick(&mut self, fx: &mut Fx<'_>) {
+        let stuck = |connection: &Connection| connection.channels.values().any(|channel| channel.stuck);
+        let clients: Vec<NodeId> =
+            self.connections.iter().filter(|(_, c)| stuck(c)).map(|(client, _)| *client).collect();
+        for client in clients {
+            if let Some(connection) = self.connections.get_mut(&client) {
+                connection.channels.values_mut().for_each(|channel| channel.stuck = false);
+            }
+            self.read_on(client, fx);
+        }
+    }
+
     /// A command of the channel to a replicated queue is applied: the connection may be read again (R-U3).
     pub fn command_done(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
         if let Some(channel) = self.live(id) {
@@ -110,10 +132,10 @@ impl Server {
         loop {
             let Some(connection) = self.connections.get_mut(&client) else { return };
             let spent = |channel: &crate::connection::Channel| {
-                channel.commands >= limit || channel.credits.iter().any(|(_, left)| *left == 0)
+                channel.stuck || channel.commands >= limit || channel.credits.iter().any(|(_, left)| *left == 0)
             };
             connection.in_flow = connection.channels.values().any(spent);
-            if connection.in_flow || connection.blocked {
+            if connection.in_flow || connection.blocked || connection.closing {
                 return;
             }
             let Some((number, method)) = connection.unread.pop_front() else { return };

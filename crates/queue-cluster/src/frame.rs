@@ -47,6 +47,7 @@ pub enum Reply {
     Return { code: u16, body: Body },
     Cancelled { consumer: Rc<str> },
     ConsumeOk,
+    CancelOk { consumer: Rc<str> },
     Counts { queue: Rc<str>, messages: u64, consumers: u32 },
     Closed { code: u16, reason: Rc<str> },
 }
@@ -160,12 +161,16 @@ pub enum Wake {
     Done,
     /// A client that waits for a connection loses patience, by the attempt.
     Patience(u32),
+    /// A client's connection is negotiated, by the attempt.
+    Ready(u32),
     /// A client consumes again.
     Again,
     /// The next operation of a script.
     Step,
     /// Look who was not heard for long (R-N1).
     NetTick,
+    /// What follows for classic queues when a node is out of sight (R-Q3).
+    PeerLost(NodeId),
     /// A paused node looks for the others (R-N2).
     DownPing,
     /// Look at memory and disk (R-M4).
@@ -178,6 +183,8 @@ pub enum Wake {
     MetadataTimeout(ChannelId, u64),
     /// Carry dead letters on (R-U8).
     DeadLetters(QueueId),
+    /// The connection, by its number, is closed for a reason; its channels end before.
+    CloseConnection(NodeId, u64, u16, Rc<str>),
 }
 
 /// What a user orders of a process.
@@ -295,7 +302,11 @@ impl Reply {
             }
             Reply::Closed { code, .. } => 3 << 16 ^ u64::from(*code) << 20,
             Reply::Return { body, .. } => 4 << 16 ^ body.fingerprint(),
-            Reply::GotNothing | Reply::Cancelled { .. } | Reply::ConsumeOk | Reply::Counts { .. } => 5 << 16,
+            Reply::GotNothing
+            | Reply::Cancelled { .. }
+            | Reply::ConsumeOk
+            | Reply::CancelOk { .. }
+            | Reply::Counts { .. } => 5 << 16,
         }
     }
 }
@@ -343,14 +354,19 @@ impl Fingerprint for Wake {
             Wake::Done => 13,
             Wake::Patience(attempt) => of(14, u64::from(*attempt)),
             Wake::Again => 15,
+            Wake::Ready(attempt) => of(25, u64::from(*attempt)),
             Wake::Step => 16,
             Wake::NetTick => 17,
             Wake::DownPing => 18,
+            Wake::PeerLost(peer) => of(26, u64::from(peer.0)),
             Wake::Monitor => 19,
             Wake::HeartbeatCheck(client, serial) => of(20, u64::from(client.0) ^ serial << 16),
             Wake::ChannelTick(id) => of(21, id.serial),
             Wake::MetadataTimeout(id, seq) => of(22, id.serial ^ seq << 32),
             Wake::DeadLetters(queue) => of(23, u64::from(queue.0)),
+            Wake::CloseConnection(client, serial, code, _) => {
+                of(24, u64::from(client.0) ^ serial << 16 ^ u64::from(*code))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages as they travel and lie in queues. Their bodies are shared; what a queue knows of them is its own.
 
 use crate::script::DeathSeen;
-use crate::value::Table;
+use crate::value::{Table, Value};
 use sim::story::MessageId;
 use std::rc::Rc;
 
@@ -83,8 +83,8 @@ pub struct Death {
     pub count: u64,
     /// The exchange that it had been published to, the first time.
     pub exchange: Rc<str>,
-    /// The key that it had been published with, the first time.
-    pub routing_key: Rc<str>,
+    /// The keys that it had been published with, the first time.
+    pub routing_keys: Vec<Rc<str>>,
 }
 
 impl Message {
@@ -92,6 +92,13 @@ impl Message {
     #[must_use]
     pub fn headers(&self) -> Option<&Table> {
         self.more.as_deref().map(|more| &more.headers)
+    }
+
+    /// All keys that it is routed by: its own, and those that its sender selected beside (`CC`, R-X8).
+    #[must_use]
+    pub fn routing_keys(&self) -> Vec<Rc<str>> {
+        let beside = self.headers().map(|headers| keys_in(headers, "CC")).unwrap_or_default();
+        std::iter::once(self.routing_key.clone()).chain(beside).collect()
     }
 
     /// x-death.
@@ -108,7 +115,7 @@ impl Message {
             reason: death.reason.name(),
             count: death.count,
             exchange: death.exchange.clone(),
-            routing_keys: vec![death.routing_key.clone()],
+            routing_keys: death.routing_keys.clone(),
         };
         self.deaths().iter().map(seen).collect()
     }
@@ -120,5 +127,16 @@ impl Message {
             Some(id) => u64::from(id.producer) << 32 | u64::from(id.sequence),
             None => self.text.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))),
         }
+    }
+}
+
+/// The keys in a header of that name; none if there is no such header, or if it is no list of texts.
+pub fn keys_in(headers: &Table, name: &str) -> Vec<Rc<str>> {
+    match headers.get(name) {
+        Some(Value::List(list)) => {
+            let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
+            list.iter().filter_map(text).collect()
+        }
+        _ => Vec::new(),
     }
 }

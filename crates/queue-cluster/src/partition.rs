@@ -196,10 +196,8 @@ impl Server {
     }
 
     /// What follows for queues when a node is out of sight for good (R-N1).
-    pub fn peer_lost(&mut self, peer: NodeId, graceful: bool, fx: &mut Fx<'_>) {
-        fx.mark(MarkKind::Change, "node-lost", vec![crate::cluster::node_name(peer)], Rule("R-N1"));
-        self.alarm_forgotten(peer, fx);
-        self.lose_sight(peer, fx);
+    pub fn peer_lost(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
+        let Some(graceful) = self.peers.get_mut(&peer).and_then(|known| known.leaving.take()) else { return };
         self.home_lost(peer, fx);
         // R-N3: with Khepri the queues of a node are kept until it is back: it may only be out of sight.
         if !self.has_khepri() {
@@ -210,6 +208,7 @@ impl Server {
         for queue in mine {
             self.ask_later(queue, Ask::NodeDown { node: peer }, fx);
         }
+        self.unstick(fx);
         self.check_minority(fx);
     }
 }

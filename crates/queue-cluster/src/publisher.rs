@@ -66,10 +66,7 @@ impl Publisher {
                 self.schedule(fx);
             }
             Event::StopRequested => fx.exit(),
-            Event::Connected(_) => {
-                self.uplink.opened(fx);
-                self.open_channel(fx);
-            }
+            Event::Connected(_) => self.uplink.reached(fx),
             Event::Disconnected(..) => self.lost(fx),
             Event::Received(_, frame) => self.on_frame(frame, fx),
             Event::Woke(wake) => self.on_wake(wake, fx),
@@ -92,6 +89,11 @@ impl Publisher {
                 self.pump(fx);
             }
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
+            Wake::Ready(attempt) => {
+                if self.uplink.ready(attempt, fx) {
+                    self.open_channel(fx);
+                }
+            }
             Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => self.open_channel(fx),
             _ => {}

@@ -40,6 +40,14 @@ impl Server {
             return self.ask_later(queue, ask, fx);
         }
         if !self.peers.get(&home).is_some_and(|peer| peer.connected) {
+            if let Some(known) = self.peers.get(&home)
+                && known.leaving.is_some()
+                && matches!(ask, Ask::Publish { .. })
+                && let Some(id) = whose
+            {
+                // Its channel finds out with the others, and is refused then.
+                return self.stick(id);
+            }
             // R-M8: what was published to a queue that is about to move is published again when it has.
             if self.heir_is_due(queue) {
                 return;
@@ -81,7 +89,7 @@ impl Server {
     pub fn ask_later(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
         let mailbox = self.mailboxes.entry(queue).or_default();
         match ask {
-            Ask::Ack { .. } | Ask::Resume { .. } => mailbox.urgent.push_back(Box::new(ask)),
+            Ask::Ack { .. } => mailbox.urgent.push_back(Box::new(ask)),
             _ => mailbox.normal.push_back(Box::new(ask)),
         }
         self.next_ask(queue, fx);
@@ -101,7 +109,11 @@ impl Server {
         // What an earlier life of the broker had begun is not finished in this one.
         let Some(mailbox) = self.mailboxes.get_mut(&queue).filter(|mailbox| mailbox.busy) else { return };
         mailbox.busy = false;
+        let resumed = if let Ask::Resume { channel } = &ask { Some(*channel) } else { None };
         self.run_classic(queue, ask, fx);
+        if let Some(channel) = resumed {
+            self.resume_next(channel, fx);
+        }
         self.next_ask(queue, fx);
     }
 
@@ -199,6 +211,15 @@ impl Server {
         self.flush_store(fx);
     }
 
+    /// Whether what is published can be routed to a queue: its home is up, or it is not tied to one.
+    pub fn is_routable(&self, queue: QueueId) -> bool {
+        let Some(record) = self.topology.queues.get(&queue) else { return false };
+        let home = record.home();
+        let there = |peer: &crate::server::Peer| peer.connected || peer.leaving.is_some();
+        let up = home == self.me || self.peers.get(&home).is_some_and(there);
+        !record.is_classic() || up || self.heir(record, false).is_some()
+    }
+
     /// R-M8: whether a mirror takes over the queue, or has and this node does not know it yet.
     fn heir_is_due(&self, queue: QueueId) -> bool {
         self.topology.queues.get(&queue).is_some_and(|record| self.heir(record, false).is_some())
@@ -215,7 +236,8 @@ impl Server {
 
     /// R-T4: a dead message is published anew, by the broker, without confirms.
     fn bury(&mut self, record: &QueueRecord, body: &Body, reason: crate::message::Reason, fx: &mut Fx<'_>) {
-        let burial = dead_letter::bury(&self.topology, &record.name, &record.arguments, body, reason);
+        let burial =
+            dead_letter::bury(&self.topology, &record.name, &record.arguments, body, reason, self.config.rules);
         if !burial.circles.is_empty() {
             fx.mark(MarkKind::Change, "cycle-dropped", vec![record.name.to_string()], Rule("R-T6"));
         }

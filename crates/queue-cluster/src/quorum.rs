@@ -187,6 +187,8 @@ impl Quorum {
         desk.life(body, Life::Stored, "R-C4");
         let own = body.expiration.map(Nanos::millis);
         let ttl = [own, self.arguments.message_ttl].into_iter().flatten().min();
+        // R-T1: without any time to live it is gone unless it can be delivered at once.
+        let ttl = ttl.map(|ttl| ttl.max(Nanos::millis(1)));
         let kept =
             Kept { place: self.next_place, body: body.clone(), expiry: ttl.map(|ttl| desk.now + ttl), returns: 0 };
         self.enqueue(kept, desk.rules);
@@ -452,6 +454,8 @@ impl Quorum {
                 && let Some(kept) = self.take_next()
             {
                 self.bury(&kept.body, Reason::MaxLen, desk);
+                // What is at the head now may have been expired behind it.
+                self.expire(desk);
             }
         }
         self.check_blocked();

@@ -88,6 +88,7 @@ impl Quorum {
     }
 
     pub fn cancel(&mut self, id: &ConsumerId, desk: &mut Desk<'_>) {
+        desk.answer(id.0, Answer::CancelOk { tag: id.1.clone() });
         self.waiting.retain(|(other, _)| other != id);
         if let Some(consumer) = self.consumers.get_mut(id) {
             // R-P7: what it holds stays with its channel.

@@ -4,7 +4,7 @@ use crate::config::ExchangeKind;
 use crate::consistent_hash;
 use crate::desk::QueueId;
 use crate::headers;
-use crate::message::Message;
+use crate::message::{Message, keys_in};
 use crate::topic;
 use crate::topology::{Binding, Destination, Exchange, Topology};
 use crate::value::{Table, Value};
@@ -13,7 +13,18 @@ use std::collections::BTreeSet;
 /// The queues that a message published to its exchange goes to, each once, in the order of their ids.
 /// `None` if there is no such exchange.
 pub fn route(topology: &Topology, message: &Message) -> Option<Vec<QueueId>> {
-    route_by(topology, &message.exchange, &message.routing_key, message.headers())
+    let headers = message.headers();
+    let selects = headers.is_some_and(|headers| headers.contains_key("CC") || headers.contains_key("BCC"));
+    if !selects {
+        return route_by(topology, &message.exchange, &message.routing_key, headers);
+    }
+    // R-X8: the sender selected further keys.
+    let unseen = headers.map(|headers| keys_in(headers, "BCC")).unwrap_or_default();
+    let mut queues = BTreeSet::new();
+    for key in message.routing_keys().into_iter().chain(unseen) {
+        queues.extend(route_by(topology, &message.exchange, &key, headers)?);
+    }
+    Some(queues.into_iter().collect())
 }
 
 /// As [`route`], by exchange and key.
@@ -95,13 +106,7 @@ mod tests {
 
     fn house() -> Topology {
         let mut config = Config::of(Rules::V4_2);
-        let queue = |name: &str| QueueSpec {
-            name: name.into(),
-            durable: true,
-            arguments: Table::new(),
-            node: None,
-            mirroring: None,
-        };
+        let queue = |name: &str| QueueSpec { name: name.into(), durable: true, arguments: Table::new(), node: None };
         config.queues = ["a", "b", "lost"].map(queue).to_vec();
         let mut topology = Topology::of(&config);
         topology.declare_exchange(

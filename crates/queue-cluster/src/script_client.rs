@@ -18,6 +18,8 @@ use std::rc::Rc;
 struct Channel {
     number: u16,
     open: bool,
+    /// It is about to be closed, once its consumers are.
+    closing: bool,
     confirms: bool,
     published: u64,
     unconfirmed: BTreeMap<u64, Rc<str>>,
@@ -31,6 +33,7 @@ impl Channel {
     /// The channel is closed.
     fn forget(&mut self) {
         self.open = false;
+        self.closing = false;
         self.confirms = false;
         self.unconfirmed.clear();
         self.consumers.clear();
@@ -168,21 +171,35 @@ impl ScriptClient {
         let number = channel.number;
         match operation {
             Operation::ChannelClose { .. } => {
-                // As common client libraries do, it cancels its consumers first. A quorum queue then serves the next
-                // single active consumer from its messages before what this one held comes back (R-P6).
-                channel.open = false;
+                // As common client libraries do, it cancels its consumers first, one after the other. A quorum queue
+                // then serves the next single active consumer from its messages before what this one held comes back
+                // (R-P6).
+                channel.closing = true;
                 channel.unconfirmed.clear();
                 channel.gets.clear();
-                for tag in std::mem::take(&mut channel.consumers) {
-                    self.uplink.send(number, Method::Cancel { tag }, fx);
-                }
-                self.uplink.send(number, Method::Close, fx);
+                self.close_next(number, fx);
             }
             _ => {
                 if let Some(method) = method_of(operation, channel) {
                     self.uplink.send(number, method, fx);
                 }
             }
+        }
+    }
+
+    /// Goes on with closing a channel: the next consumer, or the channel itself.
+    fn close_next(&mut self, number: u16, fx: &mut Fx<'_>) {
+        let Some(channel) = self.channels.values_mut().find(|channel| channel.number == number) else { return };
+        if !channel.closing {
+            return;
+        }
+        if channel.consumers.is_empty() {
+            channel.closing = false;
+            channel.open = false;
+            self.uplink.send(number, Method::Close, fx);
+        } else {
+            let tag = channel.consumers.remove(0);
+            self.uplink.send(number, Method::Cancel { tag }, fx);
         }
     }
 
@@ -258,6 +275,7 @@ impl ScriptClient {
                 self.see(Observed::ConsumerCancelled { consumer_cancelled: consumer }, fx);
             }
             Reply::ConsumeOk => {}
+            Reply::CancelOk { .. } => self.close_next(number, fx),
             Reply::Counts { queue, messages, consumers } => {
                 self.see(Observed::Queue { queue, messages, consumers }, fx)
             }
@@ -419,7 +437,8 @@ fn message_of(exchange: &str, routing_key: &str, text: Rc<str>, properties: &Pro
         routing_key: routing_key.into(),
         persistent: properties.delivery_mode == Some(2),
         priority: properties.priority,
-        expiration: properties.expiration.as_deref().and_then(|text| text.parse().ok()),
+        // What cannot be understood is sent as it is, and refused: here it is a number that nobody can mean.
+        expiration: properties.expiration.as_deref().map(|text| text.parse().unwrap_or(u64::MAX)),
         more: (more != More::default()).then(|| Rc::new(more)),
         text,
     }

@@ -53,6 +53,8 @@ pub struct Peer {
     /// Whether anything was heard since the last net tick, and for how many ticks nothing was (R-N1).
     pub read: bool,
     pub silent_ticks: u8,
+    /// It is out of sight, and what follows for classic queues is not done yet: whether it had stopped in good order.
+    pub leaving: Option<bool>,
     /// The boot in which it was when it was last seen to go; `None` while it is seen.
     pub lost_boot: Option<u32>,
     /// It has just started and is not in step with the others.
@@ -125,6 +127,7 @@ impl Server {
             heard: Time::ZERO,
             read: false,
             silent_ticks: 0,
+            leaving: None,
             lost_boot: None,
             fresh: false,
             suspected: false,
@@ -201,14 +204,19 @@ impl Server {
             Wake::Poll => self.poll(fx),
             Wake::Beat => self.beat(fx),
             Wake::NetTick => self.net_tick(fx),
+            Wake::PeerLost(peer) => self.peer_lost(peer, fx),
             Wake::DownPing => self.down_ping(fx),
             Wake::Monitor => self.monitor(fx),
             Wake::HeartbeatCheck(client, serial) => self.check_heartbeat(client, serial, fx),
             Wake::ChannelTick(id) => self.channel_tick(id, fx),
             Wake::MetadataTimeout(id, seq) => self.metadata_timeout(id, seq, fx),
+            Wake::CloseConnection(client, serial, code, reason) => {
+                self.finish_closing(client, serial, code, reason, fx)
+            }
             Wake::DeadLetters(queue) => self.carry_dead_letters(queue, fx),
             // Clients' own.
-            Wake::Due | Wake::Retry(_) | Wake::Done | Wake::Patience(_) | Wake::Again | Wake::Step => {}
+            Wake::Due | Wake::Retry(_) | Wake::Done | Wake::Patience(_) | Wake::Ready(_) | Wake::Again | Wake::Step => {
+            }
         }
     }
 
@@ -221,6 +229,9 @@ impl Server {
             self.host_metadata(fx);
         } else {
             self.drop_transient_queues(self.me, fx);
+            if self.peers.is_empty() && self.boot > 1 {
+                Rc::make_mut(&mut self.topology).drop_transient_exchanges();
+            }
         }
         let mine: Vec<QueueId> = self.topology.queues.keys().copied().collect();
         for queue in mine {
@@ -375,6 +386,7 @@ impl Server {
             peer.linked = false;
             peer.connected = false;
             peer.lost_boot = None;
+            peer.leaving = None;
             peer.suspected = false;
             peer.trying = false;
         }

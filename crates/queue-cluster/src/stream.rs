@@ -5,21 +5,37 @@ use crate::config::Rules;
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, ConsumerId, Desk, Handed};
 use crate::fifo::Fifo;
 use crate::message::Body;
-use crate::value::Value;
-use sim::Time;
+use crate::value::{Table, Value};
 use sim::story::Life;
+use sim::{Nanos, Time};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Bytes of a segment (R-S3).
 const SEGMENT: u64 = 500_000_000;
 
+/// What the writer gathers into one chunk. Assumed: osiris writes what is in its mailbox, which is what a client has
+/// sent at once.
+const CHUNK: Nanos = Nanos::millis(1);
+
+/// Whether the arguments of basic.consume say of a place in a stream what can be understood (R-S1).
+pub fn is_offset(arguments: &Table) -> bool {
+    match arguments.get("x-stream-offset") {
+        None | Some(Value::Int(_)) => true,
+        Some(Value::Text(text)) => matches!(&**text, "first" | "last" | "next") || age(text).is_some(),
+        Some(_) => false,
+    }
+}
+
 /// A reader of a stream.
 #[derive(Clone, Debug)]
 pub struct Reader {
     pub request: Rc<ConsumeRequest>,
     next: u64,
-    credit: u32,
+    /// The chunk that it has got something of.
+    chunk: Option<u64>,
+    /// What it may still get; below 0 where a chunk was longer.
+    credit: i64,
 }
 
 /// A stream.
@@ -27,8 +43,11 @@ pub struct Reader {
 pub struct Stream {
     arguments: Rc<QueueArguments>,
     first: u64,
-    /// The messages, each with the time at which it was taken.
-    log: Fifo<(Time, Body)>,
+    /// Where the newest chunk begins, and since when it is gathered.
+    chunk: u64,
+    chunk_since: Time,
+    /// The messages, each with the time at which it was taken and the place where its chunk begins.
+    log: Fifo<(Time, u64, Body)>,
     /// Bytes of the whole segments before the last, oldest first, with the offset after each and its newest time.
     segments: Vec<(u64, u64, Time)>,
     segment_bytes: u64,
@@ -40,6 +59,8 @@ impl Stream {
         Stream {
             arguments,
             first: 0,
+            chunk: 0,
+            chunk_since: Time::ZERO,
             log: Fifo::default(),
             segments: Vec::new(),
             segment_bytes: 0,
@@ -58,7 +79,7 @@ impl Stream {
     }
 
     pub fn messages(&self) -> impl Iterator<Item = &Body> {
-        self.log.iter().map(|(_, body)| body)
+        self.log.iter().map(|(.., body)| body)
     }
 
     fn end(&self) -> u64 {
@@ -78,18 +99,27 @@ impl Stream {
             }
             Ask::Consume { channel, request } => {
                 desk.answer(*channel, Answer::ConsumeOk { tag: request.tag.clone() });
-                let reader =
-                    Reader { request: request.clone(), next: self.start(request, desk.now), credit: request.prefetch };
+                let reader = Reader {
+                    request: request.clone(),
+                    next: self.start(request, desk.now),
+                    chunk: None,
+                    credit: i64::from(request.prefetch),
+                };
                 self.readers.insert((*channel, request.tag.clone()), reader);
                 self.serve(desk);
             }
             Ask::Cancel { channel, tag } => {
                 self.readers.remove(&(*channel, tag.clone()));
+                desk.answer(*channel, Answer::CancelOk { tag: tag.clone() });
             }
-            // R-S2: whatever a client says of a message, it only gives credit.
-            Ask::Ack { channel, ids } | Ask::Requeue { channel, ids } | Ask::Reject { channel, ids } => {
-                self.give_credit(*channel, ids.len() as u32);
+            // R-S2: an acknowledgement only gives credit.
+            Ask::Ack { channel, ids } => {
+                self.give_credit(*channel, ids.len() as i64);
                 self.serve(desk);
+            }
+            // R-S2: a stream takes nothing back and buries nothing.
+            Ask::Requeue { channel, .. } | Ask::Reject { channel, .. } => {
+                desk.answer(*channel, Answer::Failed { tag: None, code: 540 });
             }
             Ask::Get { channel, .. } => desk.answer(*channel, Answer::Failed { tag: None, code: 540 }),
             Ask::Down { channel } => self.readers.retain(|(other, _), _| other != channel),
@@ -112,7 +142,12 @@ impl Stream {
 
     fn append(&mut self, now: Time, body: Body) {
         self.segment_bytes += u64::from(body.bytes);
-        self.log.push_back((now, body));
+        // R-S1: what comes within a moment is one chunk.
+        if now.since(self.chunk_since) > CHUNK || self.log.is_empty() {
+            self.chunk_since = now;
+            self.chunk = self.end();
+        }
+        self.log.push_back((now, self.chunk, body));
         let segment = if self.arguments.segment_bytes == 0 { SEGMENT } else { self.arguments.segment_bytes };
         if self.segment_bytes >= segment {
             self.segments.push((self.segment_bytes, self.end(), now));
@@ -138,18 +173,18 @@ impl Stream {
         }
     }
 
-    /// R-S1: where a consumer begins. A chunk here is one message.
+    /// R-S1: where a consumer begins: reading starts with a whole chunk, and what lies before the place is left out.
     fn start(&self, request: &ConsumeRequest, now: Time) -> u64 {
         match request.arguments.get("x-stream-offset") {
             Some(Value::Int(n)) => (*n).max(0) as u64,
             Some(Value::Text(text)) => match &**text {
                 "first" => self.first,
-                "last" => self.end().saturating_sub(1).max(self.first),
+                "last" => self.chunk.max(self.first),
                 "next" => self.end(),
                 other => match age(other) {
                     // An interval: from the first message that is not older.
                     Some(back) => {
-                        let older = |(at, _): &&(Time, Body)| now.since(*at) > back;
+                        let older = |(at, ..): &&(Time, u64, Body)| now.since(*at) > back;
                         self.first + self.log.iter().take_while(older).count() as u64
                     }
                     None => other.parse().unwrap_or(self.first),
@@ -160,12 +195,12 @@ impl Stream {
         .max(self.first)
     }
 
-    fn give_credit(&mut self, channel: ChannelId, count: u32) {
+    fn give_credit(&mut self, channel: ChannelId, count: i64) {
         // Acknowledgements do not name their consumer: the channel's readers share them in turn of need.
         let mut left = count;
         for ((other, _), reader) in &mut self.readers {
             if *other == channel {
-                let owed = reader.request.prefetch - reader.credit.min(reader.request.prefetch);
+                let owed = (i64::from(reader.request.prefetch) - reader.credit).max(0);
                 let given = owed.min(left);
                 reader.credit += given;
                 left -= given;
@@ -176,10 +211,15 @@ impl Stream {
     fn serve(&mut self, desk: &mut Desk<'_>) {
         let end = self.end();
         for ((channel, tag), reader) in &mut self.readers {
-            while reader.credit > 0 && reader.next < end {
+            while reader.next < end {
                 // R-S3: what retention has taken away is jumped over.
                 reader.next = reader.next.max(self.first);
-                let Some((_, body)) = self.log.get(reader.next - self.first) else { break };
+                let Some((_, chunk, body)) = self.log.get(reader.next - self.first) else { break };
+                // R-S2: a chunk that is begun is sent whole, whatever the credit.
+                if reader.credit <= 0 && reader.chunk != Some(*chunk) {
+                    break;
+                }
+
                 let handed = Handed {
                     id: reader.next,
                     body: body.clone(),
@@ -188,6 +228,7 @@ impl Stream {
                     stream_offset: Some(reader.next),
                     needs_ack: true,
                 };
+                reader.chunk = Some(*chunk);
                 reader.credit -= 1;
                 reader.next += 1;
                 desk.out.push(crate::desk::Out::Answer(*channel, Answer::Deliver { tag: tag.clone(), handed }));
@@ -200,7 +241,6 @@ impl Stream {
 mod tests {
     use super::*;
     use crate::message::Message;
-    use sim::Nanos;
 
     #[test]
     fn r_s3_whole_segments_go_and_one_stays() {

@@ -7,7 +7,7 @@ use crate::metadata::NewQueue;
 use crate::value::Table;
 use crate::view::QueueKind;
 use sim::NodeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// An exchange.
@@ -121,9 +121,6 @@ impl Topology {
             let id = topology.declare_queue(&new, 0, config);
             let Some(record) = topology.queues.get_mut(&id) else { continue };
             record.reader = u8::try_from(place).ok();
-            if let Some(mirroring) = spec.mirroring.clone().filter(|_| record.is_classic()) {
-                record.mirror(mirroring, config.nodes);
-            }
         }
         for spec in &config.bindings {
             let destination = topology.destination(&spec.destination, spec.to_exchange);
@@ -204,20 +201,45 @@ impl Topology {
             let same = |b: &Binding| b.destination == *destination && &*b.key == key && b.arguments == *arguments;
             exchange.bindings.retain(|binding| !same(binding));
         }
+        self.drop_unbound(&BTreeSet::from([Rc::from(source)]));
+    }
+
+    /// R-Q4: an exchange that deletes itself goes with its last binding.
+    fn drop_unbound(&mut self, touched: &BTreeSet<Rc<str>>) {
+        let gone = |name: &&Rc<str>| self.exchanges.get(*name).is_some_and(|x| x.auto_delete && x.bindings.is_empty());
+        let gone: Vec<Rc<str>> = touched.iter().filter(gone).cloned().collect();
+        gone.iter().for_each(|name| self.delete_exchange(name));
+    }
+
+    /// Removes the bindings that lead to something that is gone.
+    fn unbind_all(&mut self, gone: &Destination) {
+        let mut touched = BTreeSet::new();
+        for (name, exchange) in &mut self.exchanges {
+            let before = exchange.bindings.len();
+            exchange.bindings.retain(|binding| binding.destination != *gone);
+            if exchange.bindings.len() < before {
+                touched.insert(name.clone());
+            }
+        }
+        self.drop_unbound(&touched);
+    }
+
+    /// R-Q1: what is not durable is gone once no node is left that knows it.
+    pub fn drop_transient_exchanges(&mut self) {
+        let gone = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable).map(|(name, _)| name.clone());
+        gone.collect::<Vec<_>>().iter().for_each(|name| self.delete_exchange(name));
     }
 
     pub fn delete_queue(&mut self, id: QueueId) {
         if let Some(record) = self.queues.remove(&id) {
             self.names.remove(&record.name);
         }
-        let gone = Destination::Queue(id);
-        self.exchanges.values_mut().for_each(|exchange| exchange.bindings.retain(|b| b.destination != gone));
+        self.unbind_all(&Destination::Queue(id));
     }
 
     pub fn delete_exchange(&mut self, name: &str) {
         self.exchanges.remove(name);
-        let gone = Destination::Exchange(name.into());
-        self.exchanges.values_mut().for_each(|exchange| exchange.bindings.retain(|b| b.destination != gone));
+        self.unbind_all(&Destination::Exchange(name.into()));
     }
 }
 

@@ -204,18 +204,25 @@ fn r_n4_a_quorum_queue_serves_on_the_side_of_the_majority_and_a_paused_node_has_
     assert!(story.lost().is_empty());
 }
 
-fn mirrored(change: impl Fn(&mut Mirroring)) -> Config {
+/// A queue with a mirror on every node, by a policy that says this beside.
+fn mirrored(definition: &[(&str, Value)]) -> Config {
     let mut settings = Config { rules: Rules::V3_10, server: ServerSettings::of(Rules::V3_10), ..config("classic") };
-    let mut mirroring = Mirroring::default();
-    change(&mut mirroring);
-    settings.queues[0].mirroring = Some(mirroring);
+    let mut all = Table::from([("ha-mode".to_string(), Value::from("all"))]);
+    all.extend(definition.iter().map(|(name, value)| ((*name).to_string(), value.clone())));
+    settings.policies = vec![Policy {
+        name: "ha".into(),
+        pattern: Pattern::parse("^q").unwrap(),
+        apply_to: ApplyTo::Queues,
+        definition: all,
+        priority: 0,
+    }];
     settings
 }
 
 #[test]
 fn r_m8_the_oldest_synchronised_mirror_takes_over_and_nothing_confirmed_is_lost() {
     for seed in 0..5 {
-        let mut story = Story::new(seed, &mirrored(|_| {}), &workload(300, Some(2000), Nanos::millis(2)));
+        let mut story = Story::new(seed, &mirrored(&[]), &workload(300, Some(2000), Nanos::millis(2)));
         story.run(seconds(3));
         let view = story.cluster.view();
         assert_eq!(view.queues[0].mirrors, [(NodeId(1), true), (NodeId(2), true)]);
@@ -232,7 +239,7 @@ fn r_m8_the_oldest_synchronised_mirror_takes_over_and_nothing_confirmed_is_lost(
 
 #[test]
 fn r_m8_a_message_is_confirmed_only_when_every_mirror_has_it() {
-    let mut story = Story::new(1, &mirrored(|_| {}), &workload(100, None, Nanos::millis(1)));
+    let mut story = Story::new(1, &mirrored(&[]), &workload(100, None, Nanos::millis(1)));
     story.run(seconds(3));
     // A mirror that is frozen holds all confirms up, until it is taken for down.
     story.cluster.world_mut().pause(NodeId(2));
@@ -247,11 +254,10 @@ fn r_m8_a_message_is_confirmed_only_when_every_mirror_has_it() {
 
 #[test]
 fn r_m8_an_unsynchronised_mirror_that_takes_over_loses_what_it_lacks() {
-    let lost = |policy: Promote| {
-        let mut settings = mirrored(|mirroring| {
-            mirroring.mode = HaMode::Exactly(2);
-            mirroring.on_failure = policy;
-        });
+    let lost = |policy: &str| {
+        let exactly = [("ha-mode", "exactly".into()), ("ha-params", Value::Int(2))];
+        let [mode, count] = exactly;
+        let mut settings = mirrored(&[mode, count, ("ha-promote-on-failure", policy.into())]);
         settings.nodes = 2;
         settings.publishers[0].node = Some(0);
         settings.consumers.clear();
@@ -269,13 +275,13 @@ fn r_m8_an_unsynchronised_mirror_that_takes_over_loses_what_it_lacks() {
         story.run(seconds(3));
         (story.lost().len(), story.cluster.view().queues[0].available)
     };
-    assert_eq!(lost(Promote::Always), (300, true), "available, and empty");
-    assert_eq!(lost(Promote::WhenSynced), (0, false), "down until its home is back, with all that was confirmed");
+    assert_eq!(lost("always"), (300, true), "available, and empty");
+    assert_eq!(lost("when-synced"), (0, false), "down until its home is back, with all that was confirmed");
 }
 
 #[test]
 fn r_m8_automatic_synchronisation_gives_a_new_mirror_everything() {
-    let mut settings = mirrored(|mirroring| mirroring.automatic_sync = true);
+    let mut settings = mirrored(&[("ha-sync-mode", "automatic".into())]);
     settings.publishers[0].node = Some(0);
     settings.consumers.clear();
     let mut load = workload(100, Some(300), Nanos::millis(1));

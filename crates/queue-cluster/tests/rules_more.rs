@@ -200,7 +200,7 @@ fn r_s2_an_ack_to_a_stream_is_credit() {
     broker.queue("s", &[("x-queue-type", "stream".into())]);
     (0..4).for_each(|n| drop(broker.publish("s", &format!("m{n}"))));
     assert_eq!(broker.consume_with("a", "s", 1, &[("x-stream-offset", "first".into())]), "a<m0");
-    assert_eq!(broker.nack("a", "m0", true), "a<m1");
+    assert_eq!(broker.ack("a", "m0"), "a<m1");
     assert_eq!(broker.consume_with("b", "s", 1, &[("x-stream-offset", "first".into())]), "b<m0");
 }
 

@@ -47,7 +47,6 @@ fn declaration(index: usize, part: &QueueDeclaration, nodes: u16, check: &mut Ch
         durable: part.durable,
         arguments: table(&format!("{path}.arguments"), &part.arguments, check),
         node: node(&path, part.node, nodes, check),
-        mirroring: None,
     }
 }
 

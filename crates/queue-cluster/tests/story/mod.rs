@@ -33,7 +33,7 @@ pub fn seconds(n: u64) -> Nanos {
 
 pub fn queue(name: &str, kind: &str, node: u16) -> QueueSpec {
     let arguments = Table::from([("x-queue-type".to_string(), Value::from(kind))]);
-    QueueSpec { name: name.into(), durable: true, arguments, node: Some(node), mirroring: None }
+    QueueSpec { name: name.into(), durable: true, arguments, node: Some(node) }
 }
 
 /// A queue `q` of this kind on node 0 of three, a publisher on node 1, a consumer on node 2.
