@@ -90,7 +90,7 @@ pub fn verdict(verdict: &Verdict, promise: &str) -> (String, Vec<String>) {
     add(verdict.outstanding, if verdict.outstanding == 1 { "is on its way" } else { "are on their way" });
     add(counts.refused, if counts.refused == 1 { "was refused" } else { "were refused" });
     add(counts.dead_lettered, if counts.dead_lettered == 1 { "was dead-lettered" } else { "were dead-lettered" });
-    add(counts.dropped, if counts.dropped == 1 { "was dropped by a limit" } else { "were dropped by a limit" });
+    add(counts.dropped, if counts.dropped == 1 { "was dropped by a rule" } else { "were dropped by a rule" });
     if counts.acknowledged > 0 {
         add(
             verdict.gone,

@@ -17,6 +17,9 @@ pub struct Subscription {
     pub last: u64,
 }
 
+/// The queue of a delivery whose queue is gone, or has moved: what is said of it goes nowhere.
+pub const NO_QUEUE: QueueId = QueueId(u32::MAX - 2);
+
 /// A message that the client has and has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct Unacked {

@@ -3,6 +3,7 @@
 use crate::Fx;
 use crate::classic::{Classic, Stored};
 use crate::config::Promote;
+use crate::connection::NO_QUEUE;
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, QueueId};
 use crate::frame::Frame;
 use crate::message::Body;
@@ -185,6 +186,7 @@ impl Server {
                 }
                 self.change(Change::Members { queue: record.id, members: rest, synced }, None, fx);
                 self.release_mirrored(record.id, fx);
+                self.fill_mirrors(fx);
             } else if record.home() == peer {
                 self.succeed(&record, &rest, synced, graceful, fx);
             }
@@ -258,9 +260,21 @@ impl Server {
                 moved.push(*queue);
             }
         }
-        for queue in moved {
-            self.homes.remove(&queue);
-            self.follow(queue, fx);
+        for queue in &moved {
+            self.homes.remove(queue);
+            self.follow(*queue, fx);
+        }
+        if !moved.is_empty() {
+            self.fill_mirrors(fx);
+        }
+    }
+
+    /// R-M8: queues that live here and have fewer mirrors than their policy says get some on the nodes that are there.
+    fn fill_mirrors(&mut self, fx: &mut Fx<'_>) {
+        let peers: Vec<NodeId> =
+            self.peers.iter().filter(|(_, known)| known.connected).map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            self.mirror_found(peer, fx);
         }
     }
 
@@ -268,7 +282,8 @@ impl Server {
         let mut consume: Vec<(ChannelId, Rc<ConsumeRequest>)> = Vec::new();
         let mut publish: Vec<(ChannelId, u64, Body)> = Vec::new();
         for channel in self.connections.values_mut().flat_map(|connection| connection.channels.values_mut()) {
-            channel.unacked.retain(|_, unacked| unacked.queue != queue);
+            let held = channel.unacked.values_mut().filter(|unacked| unacked.queue == queue);
+            held.for_each(|unacked| unacked.queue = NO_QUEUE);
             let mine = channel.subscriptions.values().filter(|subscription| subscription.queue == queue);
             consume.extend(mine.map(|subscription| (channel.id, subscription.request.clone())));
             for (number, unconfirmed) in &channel.unconfirmed {

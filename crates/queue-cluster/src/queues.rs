@@ -2,6 +2,7 @@
 
 use crate::Fx;
 use crate::classic::Classic;
+use crate::connection::NO_QUEUE;
 use crate::dead_letter;
 use crate::desk::{Answer, Ask, ChannelId, Desk, Out, QueueId};
 use crate::frame::{self, Frame, Wake};
@@ -241,7 +242,9 @@ impl Server {
         if !burial.circles.is_empty() {
             fx.mark(MarkKind::Change, "cycle-dropped", vec![record.name.to_string()], Rule("R-T6"));
         }
-        let life = if burial.on.is_some() { Life::DeadLettered } else { Life::Dropped };
+        // Without confirms, what cannot reach its target now is gone.
+        let arrives = burial.on.as_ref().is_some_and(|(_, queues)| queues.iter().any(|queue| self.is_routable(*queue)));
+        let life = if arrives { Life::DeadLettered } else { Life::Dropped };
         if let Some(id) = body.id {
             fx.note(Note::Life(id, life, Rule("R-T4")));
         }
@@ -308,7 +311,9 @@ impl Server {
             let refused: Vec<(QueueId, u64)> = waiting.collect();
             let cancelled = channel.subscriptions.iter().filter(|(_, subscription)| lost.contains(&subscription.queue));
             let cancelled: Vec<_> = cancelled.map(|(tag, subscription)| (tag.clone(), subscription.queue)).collect();
-            channel.unacked.retain(|_, unacked| !lost.contains(&unacked.queue));
+            // Their deliveries can still be acknowledged: it goes nowhere.
+            let held = channel.unacked.values_mut().filter(|unacked| lost.contains(&unacked.queue));
+            held.for_each(|unacked| unacked.queue = NO_QUEUE);
             for (queue, number) in refused {
                 self.answer(id, queue, Answer::Refused(number), fx);
             }
