@@ -110,6 +110,8 @@ fn queue_caption(player: &Player) -> String {
     let (Some(part), Some(config)) = (&player.document().queue, &player.compiled().queue) else { return String::new() };
     let kind = config.queues.first().and_then(|queue| queue.arguments.get("x-queue-type"));
     let kind = kind.and_then(|kind| kind.as_text()).unwrap_or("classic");
+    let mirrored = config.queues.first().and_then(|queue| config.mirroring_of(&queue.name, &queue.arguments)).is_some();
+    let kind = if mirrored { format!("{kind}, mirrored") } else { kind.to_owned() };
     let confirms = if config.publishers.iter().any(|p| p.confirms) { "confirms" } else { "no confirms" };
     let prefetch = config.consumers.first().map_or(0, |consumer| consumer.prefetch_count);
     let handling = match config.server.partition_handling {

@@ -214,7 +214,7 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
     if publisher.connected.is_none() {
         lines.push(("not connected".to_owned(), "warning"));
     } else if publisher.blocked {
-        lines.push(("blocked by an alarm".to_owned(), "warning"));
+        lines.push(("blocked: alarm".to_owned(), "warning"));
     } else if view.nodes.iter().any(|node| node.in_flow.contains(&publisher.id)) {
         lines.push(("in flow".to_owned(), "warning"));
     }

@@ -201,15 +201,17 @@ export class BlLab extends LitElement {
     const width = 300;
     const right = stage.x - stages.x + card.place.x + card.place.w + 8;
     const x = right + width < stages.width ? right : Math.max(4, stage.x - stages.x + card.place.x - width);
-    const y = Math.max(4, Math.min(stage.y - stages.y + card.place.y, stages.height - 330));
+    const y = stage.y - stages.y + card.place.y;
     this.menu = { side, card, x, y };
   };
 
   protected override updated() {
     const menu = this.querySelector<HTMLElement>('.menu');
     if (!menu || !this.menu) return;
+    // As high as the card, and within the stages.
+    const room = (menu.parentElement?.clientHeight ?? 0) - menu.offsetHeight - 4;
     menu.style.left = `${this.menu.x}px`;
-    menu.style.top = `${this.menu.y}px`;
+    menu.style.top = `${Math.max(4, Math.min(this.menu.y, room))}px`;
   }
 
   private top(session: Session) {
