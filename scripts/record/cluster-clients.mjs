@@ -61,7 +61,7 @@ class Client {
 
   /** Ends the connection as the death of its process would. */
   sever() {
-    this.model.connection.stream.destroy();
+    this.model.connection.stream.destroy(new Error('severed'));
   }
 
   async end() {
