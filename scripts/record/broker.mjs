@@ -23,6 +23,7 @@ export function ensureRabbit() {
     run('apt-get', ['update', '-qq']);
     run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'rabbitmq-server']);
     if (own) rmSync(POLICY);
+    if (existsSync('/run/systemd/system')) run('systemctl', ['disable', '--now', 'rabbitmq-server', 'epmd.socket']);
   }
   const status = ask('dpkg-query', ['-s', 'rabbitmq-server']) ?? '';
   return (

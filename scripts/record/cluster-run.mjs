@@ -25,13 +25,14 @@ function countsOf(nodes, from, queue) {
     .catch(() => null);
 }
 
-/** The longest time between neighbours of which the later came after the fault, in ms. */
-function longestGap(times, fault) {
-  let longest = 0;
+/** The longest times between neighbours before the fault and after it, in ms; what spans it counts as after. */
+function longestGaps(times, fault) {
+  const longest = { before: 0, after: 0 };
   for (let index = 1; index < times.length; index++) {
-    if (times[index] > fault) longest = Math.max(longest, times[index] - times[index - 1]);
+    const side = times[index] > fault ? 'after' : 'before';
+    longest[side] = Math.max(longest[side], Math.round(times[index] - times[index - 1]));
   }
-  return Math.round(longest);
+  return longest;
 }
 
 const FAULTS = {
@@ -63,6 +64,11 @@ function outcome(run) {
   for (const { text } of consumer.deliveries) times.set(text, (times.get(text) ?? 0) + 1);
   const again = consumer.deliveries.length - times.size;
   const redelivered = consumer.deliveries.filter((delivery) => delivery.redelivered).length;
+  const confirms = longestGaps(publisher.confirms, run.fault);
+  const deliveries = longestGaps(
+    consumer.deliveries.map(({ at }) => at),
+    run.fault,
+  );
   const lost = [...publisher.confirmed].filter((message) => !times.has(message)).length;
   return {
     confirmed: publisher.confirmed.size,
@@ -74,11 +80,9 @@ function outcome(run) {
     redelivered,
     lost,
     held_at_fault: run.held,
-    confirm_gap_ms: longestGap(publisher.confirms, run.fault),
-    delivery_gap_ms: longestGap(
-      consumer.deliveries.map(({ at }) => at),
-      run.fault,
-    ),
+    confirm_gap_ms: confirms.after,
+    delivery_gap_ms: deliveries.after,
+    usual_gap_ms: Math.max(confirms.before, deliveries.before),
     connect_ms: Math.round(Math.max(...reconnects(publisher), ...reconnects(consumer))),
     publisher_connections: publisher.connections,
     consumer_connections: consumer.connections,

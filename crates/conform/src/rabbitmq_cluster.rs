@@ -125,6 +125,9 @@ pub struct Run {
     pub confirm_gap_ms: u64,
     /// The same between deliveries.
     pub delivery_gap_ms: u64,
+    /// The longest time between two confirms or two deliveries before the fault: how uneven the machine was.
+    #[serde(default)]
+    pub usual_gap_ms: u64,
     /// What the queue had in the end; `None` if nobody could say.
     pub queue: Option<Counts>,
     /// How long each node took that was started.
@@ -349,6 +352,7 @@ impl Seen {
             lost,
             confirm_gap_ms: longest_gap(&self.confirms, fault),
             delivery_gap_ms: longest_gap(&self.deliveries, fault),
+            usual_gap_ms: run.usual_gap_ms,
             queue: view.queues.first().map(|queue| Counts { ready: queue.ready, unacked: queue.unacked }),
             up_ms: run.up_ms.clone(),
             connect_ms: run.connect_ms,
@@ -385,7 +389,7 @@ impl Comparison {
 /// A measure of a run, by its name.
 type Measure = (&'static str, fn(&Run) -> u64);
 
-const COUNTS: [Measure; 10] = [
+const COUNTS: [Measure; 8] = [
     ("confirmed", |run| run.confirmed),
     ("unconfirmed", |run| run.unconfirmed),
     ("returned", |run| run.returned),
@@ -394,9 +398,8 @@ const COUNTS: [Measure; 10] = [
     ("refusals", |run| u64::from(run.refused > 0)),
     ("ready at the end", |run| run.queue.map_or(0, |queue| queue.ready)),
     ("unacked at the end", |run| run.queue.map_or(0, |queue| queue.unacked)),
-    ("duplicates", |run| run.duplicates),
-    ("redelivered", |run| run.redelivered),
 ];
+const AGAIN: [Measure; 2] = [("duplicates", |run| run.duplicates), ("redelivered", |run| run.redelivered)];
 const GAPS: [Measure; 2] =
     [("gap without a confirm", |run| run.confirm_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
 
@@ -407,25 +410,33 @@ fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
 
 /// Compares the engine's runs with the recorded ones, measure by measure.
 ///
-/// A count that was the same in all recorded runs must be the same. Where they differ, it depends on what was on its
-/// way when the fault struck or ended: a window of the consumer, and what is published in the time by which the
-/// recorded gaps differ, may be in or out. Gaps are drawn from timers: the median of the engine's must lie in the
-/// recorded range, give or take the time between two messages, which is as fine as a gap can be measured.
+/// A count that was the same in all recorded runs must be the same; of what came again, one message may be on its way
+/// when the fault strikes. Where they differ, it depends on that moment: a window of the consumer, and what is
+/// published in the time by which the recorded gaps differ, may be in or out. Gaps are drawn from timers: the median of
+/// the engine's must lie in the recorded range, give or take the longest gap that there was without a fault, which is
+/// as fine as the recorder could measure.
 #[must_use]
 pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
     let rate = recording.publisher.rate;
     let (shortest, longest) = range(&recording.runs, |run| run.confirm_gap_ms);
     let window = u64::from(recording.consumer.prefetch) + (longest - shortest) * rate / 1000;
-    let count = |(measure, of): Measure| {
+    let usual = range(&recording.runs, |run| run.usual_gap_ms).1;
+    let count = |(measure, of): Measure, on_its_way: u64| {
         let recorded = range(&recording.runs, of);
-        let tolerance = if recorded.0 == recorded.1 { 0 } else { window };
+        let tolerance = match recorded {
+            (0, 0) => 0,
+            (low, high) if low == high => on_its_way,
+            _ => window,
+        };
         Comparison { measure, recorded, tolerance, came: range(runs, of) }
     };
     let gap = |(measure, of): Measure| {
         let mut all: Vec<u64> = runs.iter().map(of).collect();
         all.sort_unstable();
         let median = all.get(all.len() / 2).copied().unwrap_or(0);
-        Comparison { measure, recorded: range(&recording.runs, of), tolerance: 1000 / rate, came: (median, median) }
+        Comparison { measure, recorded: range(&recording.runs, of), tolerance: usual, came: (median, median) }
     };
-    COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect()
+    let counts = COUNTS.into_iter().map(|measure| count(measure, 0));
+    let again = AGAIN.into_iter().map(|measure| count(measure, 1));
+    counts.chain(again).chain(GAPS.into_iter().map(gap)).collect()
 }
