@@ -87,7 +87,8 @@ function comparable({ steps, queues }) {
   const streams = steps.map(({ observed }) => {
     const sorted = {};
     for (const event of observed) {
-      const key = event.consumer ?? event.channel ?? event.channel_closed ?? Object.keys(event)[0];
+      const { consumer, consumer_cancelled, channel, channel_closed } = event;
+      const key = consumer ?? consumer_cancelled ?? channel ?? channel_closed ?? Object.keys(event)[0];
       sorted[key] = [...(sorted[key] ?? []), event];
     }
     return Object.entries(sorted).sort(([a], [b]) => (a < b ? -1 : 1));
