@@ -220,7 +220,8 @@ fn config_of(recording: &Recording, run: &Run) -> Config {
     let mut config = Config { nodes: recording.nodes, server: ServerSettings::of(rules), ..Config::of(rules) };
     config.server.net_ticktime = Nanos::secs(recording.settings.net_ticktime);
     config.server.heartbeat = Nanos::secs(recording.settings.heartbeat);
-    config.client.recovery_interval = Nanos::millis(recording.client.recovery_ms + run.connect_ms);
+    config.client.recovery_interval = Nanos::millis(recording.client.recovery_ms);
+    config.client.handshake = Nanos::millis(run.connect_ms);
     config.queues = vec![QueueSpec { name: "q".into(), durable: true, arguments, node: Some(node(queue.node).0) }];
     config.publishers = vec![PublisherSettings {
         node: Some(node(publisher.node).0),
@@ -274,8 +275,7 @@ fn events_of(recording: &Recording, run: &Run, cluster: &QueueCluster) -> Vec<(T
                 let client = cluster.nodes().iter().find(|info| info.role == Role::Consumer(0)).map(|info| info.id);
                 if let Some(client) = client {
                     events.push((at(at_ms), Event::Kill(client)));
-                    let back = recording.client.recovery_ms + run.connect_ms;
-                    events.push((at(at_ms + back), Event::Start(client)));
+                    events.push((at(at_ms + recording.client.recovery_ms), Event::Start(client)));
                 }
             }
         }

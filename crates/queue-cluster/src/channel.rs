@@ -561,6 +561,8 @@ impl Server {
         let number = channel.give_tag();
         if handed.needs_ack {
             channel.unacked.insert(number, Unacked { queue, id: handed.id, tag: Some(tag.clone()), since: now });
+        } else if replicated {
+            self.ask(queue, Ask::Ack { channel: id, ids: vec![handed.id] }, None, fx);
         }
         let reply = Reply::Deliver {
             consumer,

@@ -85,7 +85,7 @@ impl Server {
             self.try_again(peer, fx);
             fx.mark(MarkKind::Change, "node-lost", vec![node_name(peer)], Rule("R-N1"));
             self.alarm_forgotten(peer, fx);
-            self.lose_sight(peer, fx);
+            self.lose_sight(peer, graceful, fx);
             fx.wake_in(self.config.server.node_down, Wake::PeerLost(peer));
         } else {
             self.try_again(peer, fx);
@@ -93,13 +93,18 @@ impl Server {
     }
 
     /// What follows for replicated queues when a node is down or suspected (R-U2, R-U4).
-    pub fn lose_sight(&mut self, peer: NodeId, fx: &mut Fx<'_>) {
+    pub fn lose_sight(&mut self, peer: NodeId, graceful: bool, fx: &mut Fx<'_>) {
         self.tell_led_queues(&Ask::NodeDown { node: peer }, fx);
         let led: Vec<_> =
             self.replicas.iter().filter(|(_, r)| r.raft.leader() == Some(peer.0)).map(|(q, _)| *q).collect();
         for queue in led {
-            // R-U2: a leader seen to die is replaced after a short wait.
-            let wait = Nanos::millis(100) + fx.dice().between(Nanos::ZERO, Nanos::millis(500));
+            // R-U2: a leader that ends in good order is replaced after a really short wait, one whose node is gone
+            // after a short one.
+            let wait = if graceful {
+                fx.dice().between(Nanos::ZERO, Nanos::millis(100))
+            } else {
+                Nanos::millis(100) + fx.dice().between(Nanos::ZERO, Nanos::millis(500))
+            };
             self.arm(queue, wait, fx);
         }
         for line in self.lines.values_mut().filter(|line| line.leader == Some(peer)) {
@@ -156,7 +161,7 @@ impl Server {
             }
         }
         for peer in silent {
-            self.lose_sight(peer, fx);
+            self.lose_sight(peer, false, fx);
         }
         self.nudge_lines(fx);
         fx.wake_in(poll, Wake::Poll);

@@ -173,7 +173,9 @@ impl Quorum {
     pub fn tell_again(&self, desk: &mut Desk<'_>) {
         for (id, out) in &self.checked_out {
             if let Some(tag) = &out.tag {
-                let handed = handed(*id, &out.kept, true);
+                let consumer = self.consumers.get(&(out.channel, tag.clone()));
+                let needs_ack = consumer.is_none_or(|consumer| !consumer.request.no_ack);
+                let handed = handed(*id, &out.kept, needs_ack);
                 desk.answer(out.channel, Answer::Deliver { tag: tag.clone(), handed });
             }
         }
@@ -286,16 +288,13 @@ impl Quorum {
         let Some(consumer) = self.consumers.get_mut(id) else { return };
         let number = self.next_id;
         self.next_id += 1;
-        let needs_ack = !consumer.request.no_ack;
-        let answer = Answer::Deliver { tag: id.1.clone(), handed: handed(number, &kept, needs_ack) };
-        if needs_ack {
-            consumer.credit -= 1;
-            consumer.holds += 1;
-            self.out_bytes += u64::from(kept.body.bytes);
-            self.checked_out.insert(number, CheckedOut { channel: id.0, tag: Some(id.1.clone()), kept });
-        } else {
-            desk.settled(&kept.body);
-        }
+        // R-P4: without acknowledgements it is the channel that settles, as soon as it has the message; until then it
+        // counts.
+        let answer = Answer::Deliver { tag: id.1.clone(), handed: handed(number, &kept, !consumer.request.no_ack) };
+        consumer.credit -= 1;
+        consumer.holds += 1;
+        self.out_bytes += u64::from(kept.body.bytes);
+        self.checked_out.insert(number, CheckedOut { channel: id.0, tag: Some(id.1.clone()), kept });
         self.stand_in_line(id);
         desk.answer(id.0, answer);
     }
