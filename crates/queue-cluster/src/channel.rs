@@ -2,7 +2,7 @@
 
 use crate::Fx;
 use crate::config::Rules;
-use crate::connection::{Channel, Connection, Subscription, Unacked, Unconfirmed};
+use crate::connection::{Channel, Connection, Said, Subscription, Unacked, Unconfirmed};
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, Limiter, QueueId};
 use crate::frame::{Frame, Method, Reply, Wake};
 use crate::message::{Body, Message, More};
@@ -75,7 +75,13 @@ impl Server {
                 self.end_channel(id, fx);
                 self.connections.get_mut(&client).map(|connection| connection.channels.remove(&number));
             }
+            Method::ConfirmSelect if channel.tx.is_some() => {
+                // R-C6: a channel has the one or the other.
+                self.close_channel(id, 406, "PRECONDITION_FAILED - cannot switch from tx to confirm mode", fx);
+            }
             Method::ConfirmSelect => channel.confirms = true,
+            Method::TxSelect | Method::TxCommit | Method::TxRollback => self.transact(id, &method, fx),
+            Method::Publish { mandatory, body } if channel.tx.is_some() => self.hold_publish(id, mandatory, body),
             Method::Qos { size, count, global } => self.qos(id, size, count, global, fx),
             Method::Publish { mandatory, body } => self.publish(id, mandatory, body, fx),
             Method::Consume { queue, request } => self.consume(id, &queue, &request, fx),
@@ -88,8 +94,8 @@ impl Server {
                 }
             }
             Method::Recover => {
-                let all: Vec<Unacked> = std::mem::take(&mut channel.unacked).into_values().collect();
-                self.settle(id, all, |channel, ids| Ask::Requeue { channel, ids }, fx);
+                let all: Vec<(u64, Unacked)> = std::mem::take(&mut channel.unacked).into_iter().collect();
+                self.settle(id, all, Said::Requeue, fx);
             }
             declaration => self.declare(id, declaration, fx),
         }
@@ -206,13 +212,17 @@ impl Server {
         self.resume_in_turn(id, released, fx);
     }
 
-    fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {
+    pub fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {
         let Some(body) = self.with_reply_address(id, body) else { return };
         if self.is_direct_reply(&body, fx) {
             return self.confirm_at_once(id, fx);
         }
         if let Some(reason) = wrong_properties(&body) {
             return self.close_channel(id, 406, reason, fx);
+        }
+        if self.topology.exchanges.get(&body.exchange).is_some_and(|exchange| exchange.internal) {
+            // R-X9.
+            return self.close_channel(id, 403, "ACCESS_REFUSED - cannot publish to internal exchange", fx);
         }
         let mut routed = routing::route(&self.topology, &body);
         if self.config.rules < Rules::V4_2
@@ -421,7 +431,7 @@ impl Server {
     fn acknowledge(&mut self, id: ChannelId, tag: u64, multiple: bool, fx: &mut Fx<'_>) {
         let Some(channel) = self.live(id) else { return };
         match channel.collect(tag, multiple) {
-            Some(unacked) => self.settle(id, unacked, |channel, ids| Ask::Ack { channel, ids }, fx),
+            Some(unacked) => self.settle_or_hold(id, unacked, Said::Ack, fx),
             // R-K1: there is no such delivery.
             None => self.close_channel(id, 406, "PRECONDITION_FAILED - unknown delivery tag", fx),
         }
@@ -430,21 +440,25 @@ impl Server {
     fn refuse_messages(&mut self, id: ChannelId, tag: u64, multiple: bool, requeue: bool, fx: &mut Fx<'_>) {
         let Some(channel) = self.live(id) else { return };
         match channel.collect(tag, multiple) {
-            Some(unacked) if requeue => self.settle(id, unacked, |channel, ids| Ask::Requeue { channel, ids }, fx),
-            Some(unacked) => self.settle(id, unacked, |channel, ids| Ask::Reject { channel, ids }, fx),
+            Some(unacked) => self.settle_or_hold(id, unacked, if requeue { Said::Requeue } else { Said::Reject }, fx),
             None => self.close_channel(id, 406, "PRECONDITION_FAILED - unknown delivery tag", fx),
         }
     }
 
     /// Tells the queues, one request for each queue and consumer, and then the channel's shared limit.
-    fn settle(&mut self, id: ChannelId, all: Vec<Unacked>, ask: impl Fn(ChannelId, Vec<u64>) -> Ask, fx: &mut Fx<'_>) {
-        let counted = all.iter().filter(|unacked| unacked.tag.is_some()).count() as u32;
-        if let [only] = &all[..] {
+    pub fn settle(&mut self, id: ChannelId, all: Vec<(u64, Unacked)>, said: Said, fx: &mut Fx<'_>) {
+        let ask = |channel, ids| match said {
+            Said::Ack => Ask::Ack { channel, ids },
+            Said::Requeue => Ask::Requeue { channel, ids },
+            Said::Reject => Ask::Reject { channel, ids },
+        };
+        let counted = all.iter().filter(|(_, unacked)| unacked.tag.is_some()).count() as u32;
+        if let [(_, only)] = &all[..] {
             let (queue, number) = (only.queue, only.id);
             self.ask(queue, ask(id, vec![number]), Some(id), fx);
         } else {
             let mut groups: BTreeMap<(QueueId, Option<Rc<str>>), Vec<u64>> = BTreeMap::new();
-            for unacked in all {
+            for (_, unacked) in all {
                 groups.entry((unacked.queue, unacked.tag)).or_default().push(unacked.id);
             }
             for ((queue, _), ids) in groups {

@@ -133,6 +133,13 @@ impl Classic {
                 let (messages, consumers) = (self.ready, self.dispatch.count());
                 desk.answer(channel, Answer::Stat { passive, messages, consumers });
             }
+            Ask::Delete { channel, if_unused, if_empty } => {
+                if (if_unused && self.dispatch.count() > 0) || (if_empty && self.ready > 0) {
+                    desk.answer(channel, Answer::Failed { tag: None, code: 406 });
+                } else {
+                    desk.out.push(Out::DeleteMe);
+                }
+            }
             Ask::Tick => self.tick(desk),
             Ask::NodeDown { node } => {
                 let gone = self.dispatch.channels.keys().filter(|channel| channel.node == node).copied();

@@ -30,6 +30,21 @@ pub struct Unacked {
     pub since: Time,
 }
 
+/// What a client says of a delivery.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Ack,
+    Requeue,
+    Reject,
+}
+
+/// What waits for the commit of a transaction (R-C6).
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    pub publishes: Vec<(bool, Body)>,
+    pub said: Vec<(Said, Vec<(u64, Unacked)>)>,
+}
+
 /// A message that the client wants confirmed: the queues that have not answered.
 #[derive(Clone, Debug)]
 pub struct Unconfirmed {
@@ -44,6 +59,8 @@ pub struct Unconfirmed {
 pub struct Channel {
     pub id: ChannelId,
     pub confirms: bool,
+    /// Publishes and acknowledgements wait for a commit (R-C6).
+    pub tx: Option<Transaction>,
     pub published: u64,
     pub unconfirmed: BTreeMap<u64, Unconfirmed>,
     /// Confirmed and refused since they were last sent.
@@ -74,6 +91,7 @@ impl Channel {
         Channel {
             id,
             confirms: false,
+            tx: None,
             published: 0,
             unconfirmed: BTreeMap::new(),
             done: Vec::new(),
@@ -98,16 +116,16 @@ impl Channel {
     }
 
     /// Takes the acknowledged messages out, oldest first; `None` if there is no such delivery (R-K1).
-    pub fn collect(&mut self, tag: u64, multiple: bool) -> Option<Vec<Unacked>> {
+    pub fn collect(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
         if multiple && tag == 0 {
-            return Some(std::mem::take(&mut self.unacked).into_values().collect());
+            return Some(std::mem::take(&mut self.unacked).into_iter().collect());
         }
         self.unacked.get(&tag)?;
         if !multiple {
-            return self.unacked.remove(&tag).map(|unacked| vec![unacked]);
+            return self.unacked.remove(&tag).map(|unacked| vec![(tag, unacked)]);
         }
         let rest = self.unacked.split_off(&(tag + 1));
-        Some(std::mem::replace(&mut self.unacked, rest).into_values().collect())
+        Some(std::mem::replace(&mut self.unacked, rest).into_iter().collect())
     }
 }
 

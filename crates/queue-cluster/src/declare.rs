@@ -4,11 +4,11 @@ use crate::Fx;
 use crate::arguments::{KNOWN, QueueArguments};
 use crate::config::{ExchangeKind, Rules};
 use crate::desk::{Ask, ChannelId, ConsumerId, QueueId};
-use crate::frame::Method;
+use crate::frame::{Method, WantedExchange};
 use crate::metadata::{Change, NewQueue};
 use crate::replica::Machine;
 use crate::server::Server;
-use crate::topology::{self, Destination, QueueRecord};
+use crate::topology::{self, Destination, Exchange, QueueRecord};
 use crate::value::{Table, Value};
 use crate::view::QueueKind;
 use sim::NodeId;
@@ -18,25 +18,30 @@ use std::rc::Rc;
 impl Server {
     pub fn declare(&mut self, id: ChannelId, method: Method, fx: &mut Fx<'_>) {
         match method {
-            Method::DeclareExchange { name, kind, durable, auto_delete, arguments } => {
-                self.declare_exchange(id, &name, &kind, durable, auto_delete, arguments, fx);
-            }
-            Method::DeleteExchange { name } => {
+            Method::DeclareExchange(wanted) => self.declare_exchange(id, *wanted, fx),
+            Method::DeleteExchange { name, if_unused } => {
                 if topology::is_predeclared(&name) || name.is_empty() {
                     return self.close_channel(id, 403, "ACCESS_REFUSED - a predeclared exchange", fx);
                 }
-                if self.topology.exchanges.contains_key(&name) {
-                    self.change(Change::DeleteExchange { name }, Some(id), fx);
+                let Some(exchange) = self.topology.exchanges.get(&name) else { return };
+                if if_unused && !exchange.bindings.is_empty() {
+                    return self.close_channel(id, 406, "PRECONDITION_FAILED - exchange in use", fx);
                 }
+                self.change(Change::DeleteExchange { name }, Some(id), fx);
             }
             Method::DeclareQueue { name, durable, exclusive, auto_delete, passive, arguments } => {
                 let wanted = Wanted { name, durable, exclusive, auto_delete, arguments };
                 self.declare_queue(id, passive, wanted, fx);
             }
-            Method::DeleteQueue { name } => {
+            Method::DeleteQueue { name, if_unused, if_empty } => {
                 if self.topology.names.contains_key(&name)
                     && let Some(queue) = self.usable_queue(id, &name, fx)
                 {
+                    if if_unused || if_empty {
+                        // The queue knows.
+                        let ask = Ask::Delete { channel: id, if_unused, if_empty };
+                        return self.ask(queue, ask, None, fx);
+                    }
                     self.delete_queue(queue, Some(id), fx);
                 }
             }
@@ -53,8 +58,8 @@ impl Server {
                 let reason = "ACCESS_REFUSED - operation not permitted on the default exchange";
                 self.close_channel(id, 403, reason, fx);
             }
-            Method::Unbind { source, destination, key, arguments } => {
-                if let Some(destination) = self.topology.destination(&destination, false) {
+            Method::Unbind { source, destination, to_exchange, key, arguments } => {
+                if let Some(destination) = self.topology.destination(&destination, to_exchange) {
                     self.change(Change::Unbind { source, destination, key, arguments }, Some(id), fx);
                 }
             }
@@ -63,18 +68,15 @@ impl Server {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // AMQP's fields.
-    fn declare_exchange(
-        &mut self,
-        id: ChannelId,
-        name: &str,
-        kind: &str,
-        durable: bool,
-        auto_delete: bool,
-        arguments: Table,
-        fx: &mut Fx<'_>,
-    ) {
-        let Some(kind) = ExchangeKind::named(kind) else {
+    fn declare_exchange(&mut self, id: ChannelId, wanted: WantedExchange, fx: &mut Fx<'_>) {
+        let WantedExchange { name, kind, durable, auto_delete, internal, passive, arguments } = wanted;
+        if passive {
+            if !self.topology.exchanges.contains_key(&name) && !name.is_empty() {
+                self.close_channel(id, 404, "NOT_FOUND - no exchange", fx);
+            }
+            return;
+        }
+        let Some(kind) = ExchangeKind::named(&kind) else {
             return self.close_connection(id.client, 503, "COMMAND_INVALID - unknown exchange type", fx);
         };
         if name.is_empty() {
@@ -83,19 +85,15 @@ impl Server {
         if arguments.get("alternate-exchange").is_some_and(|value| value.as_text().is_none()) {
             return self.close_channel(id, 406, "PRECONDITION_FAILED - invalid arg 'alternate-exchange'", fx);
         }
-        match self.topology.exchanges.get(name) {
-            Some(known) => {
-                let same = known.kind == kind && known.durable == durable && known.auto_delete == auto_delete;
-                // R-Q5: an exchange, too, is declared again only as it is.
-                if !same || known.alternate() != arguments.get("alternate-exchange").and_then(|v| v.as_text()) {
-                    self.close_channel(id, 406, "PRECONDITION_FAILED - inequivalent arg for exchange", fx);
-                }
+        let exchange = Exchange { kind, durable, auto_delete, internal, arguments, bindings: Vec::new() };
+        match self.topology.exchanges.get(&name) {
+            // R-Q5: an exchange, too, is declared again only as it is.
+            Some(known) if !known.is_like(&exchange) => {
+                self.close_channel(id, 406, "PRECONDITION_FAILED - inequivalent arg for exchange", fx);
             }
+            Some(_) => {}
             None if name.starts_with("amq.") => self.close_channel(id, 403, "ACCESS_REFUSED - reserved prefix", fx),
-            None => {
-                let name = name.into();
-                self.change(Change::DeclareExchange { name, kind, durable, auto_delete, arguments }, Some(id), fx);
-            }
+            None => self.change(Change::DeclareExchange { name, exchange: Box::new(exchange) }, Some(id), fx),
         }
     }
 

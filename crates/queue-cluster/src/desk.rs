@@ -97,6 +97,12 @@ pub enum Ask {
     Purge {
         channel: ChannelId,
     },
+    /// Delete yourself, unless somebody consumes from you or you hold something, as far as that is asked.
+    Delete {
+        channel: ChannelId,
+        if_unused: bool,
+        if_empty: bool,
+    },
     /// A declaration of the queue that exists: passive ones want the counts.
     Stat {
         channel: ChannelId,

@@ -21,13 +21,16 @@ pub enum Method {
     CloseOk,
     ConfirmSelect,
     Qos { size: u32, count: u16, global: bool },
-    DeclareExchange { name: Rc<str>, kind: Rc<str>, durable: bool, auto_delete: bool, arguments: Table },
-    DeleteExchange { name: Rc<str> },
+    DeclareExchange(Box<WantedExchange>),
+    DeleteExchange { name: Rc<str>, if_unused: bool },
     DeclareQueue { name: Rc<str>, durable: bool, exclusive: bool, auto_delete: bool, passive: bool, arguments: Table },
-    DeleteQueue { name: Rc<str> },
+    DeleteQueue { name: Rc<str>, if_unused: bool, if_empty: bool },
     PurgeQueue { name: Rc<str> },
     Bind { source: Rc<str>, destination: Rc<str>, to_exchange: bool, key: Rc<str>, arguments: Table },
-    Unbind { source: Rc<str>, destination: Rc<str>, key: Rc<str>, arguments: Table },
+    Unbind { source: Rc<str>, destination: Rc<str>, to_exchange: bool, key: Rc<str>, arguments: Table },
+    TxSelect,
+    TxCommit,
+    TxRollback,
     Publish { mandatory: bool, body: Body },
     Consume { queue: Rc<str>, request: Rc<ConsumeRequest> },
     Cancel { tag: Rc<str> },
@@ -35,6 +38,18 @@ pub enum Method {
     Nack { tag: u64, multiple: bool, requeue: bool },
     Get { queue: Rc<str>, no_ack: bool },
     Recover,
+}
+
+/// An exchange as somebody wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedExchange {
+    pub name: Rc<str>,
+    pub kind: Rc<str>,
+    pub durable: bool,
+    pub auto_delete: bool,
+    pub internal: bool,
+    pub passive: bool,
+    pub arguments: Table,
 }
 
 /// What a server tells a client on a channel.

@@ -46,6 +46,7 @@ mod server;
 mod stream;
 mod topic;
 mod topology;
+mod transaction;
 mod value;
 mod view;
 mod words;

@@ -3,7 +3,7 @@
 
 use crate::Fx;
 use crate::arguments::QueueArguments;
-use crate::config::{Config, ExchangeKind, MetadataStore};
+use crate::config::{Config, MetadataStore};
 use crate::desk::{Answer, Ask, ChannelId, QueueId};
 use crate::frame::{Frame, Wake};
 use crate::replica::Replica;
@@ -35,10 +35,7 @@ pub struct NewQueue {
 pub enum Change {
     DeclareExchange {
         name: Rc<str>,
-        kind: ExchangeKind,
-        durable: bool,
-        auto_delete: bool,
-        arguments: Table,
+        exchange: Box<Exchange>,
     },
     DeleteExchange {
         name: Rc<str>,
@@ -69,15 +66,8 @@ impl Topology {
     /// Applies a change made on `node`; what it asks for and is there already stays as it is.
     pub fn apply(&mut self, change: &Change, node: NodeId, config: &Config) {
         match change {
-            Change::DeclareExchange { name, kind, durable, auto_delete, arguments } => {
-                let new = Exchange {
-                    kind: *kind,
-                    durable: *durable,
-                    auto_delete: *auto_delete,
-                    arguments: arguments.clone(),
-                    bindings: Vec::new(),
-                };
-                self.exchanges.entry(name.clone()).or_insert(new);
+            Change::DeclareExchange { name, exchange } => {
+                self.exchanges.entry(name.clone()).or_insert_with(|| Exchange::clone(exchange));
             }
             Change::DeleteExchange { name } => self.delete_exchange(name),
             Change::DeclareQueue(new) if self.names.contains_key(&new.name) => {}

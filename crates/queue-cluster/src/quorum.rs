@@ -142,6 +142,13 @@ impl Quorum {
                 let (messages, consumers) = (self.ready(), self.consumer_count());
                 desk.answer(*channel, Answer::Stat { passive: *passive, messages, consumers });
             }
+            Ask::Delete { channel, if_unused, if_empty } => {
+                if (*if_unused && self.consumer_count() > 0) || (*if_empty && self.ready() > 0) {
+                    desk.answer(*channel, Answer::Failed { tag: None, code: 406 });
+                } else {
+                    desk.out.push(Out::DeleteMe);
+                }
+            }
             Ask::Tick => self.tick(desk),
             Ask::NodeDown { node } => self.node_down(*node, desk),
             Ask::NodeUp { node, boot } => self.node_up(*node, *boot, desk),

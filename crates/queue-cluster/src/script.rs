@@ -43,6 +43,20 @@ pub enum Operation {
         #[serde(default)]
         auto_delete: bool,
         #[serde(default)]
+        internal: bool,
+        #[serde(default)]
+        passive: bool,
+        #[serde(default)]
+        arguments: Table,
+    },
+    #[serde(rename = "exchange.unbind")]
+    ExchangeUnbind {
+        channel: Option<String>,
+        source: String,
+        destination: String,
+        #[serde(default)]
+        routing_key: String,
+        #[serde(default)]
         arguments: Table,
     },
     #[serde(rename = "exchange.bind")]
@@ -56,7 +70,12 @@ pub enum Operation {
         arguments: Table,
     },
     #[serde(rename = "exchange.delete")]
-    ExchangeDelete { channel: Option<String>, exchange: String },
+    ExchangeDelete {
+        channel: Option<String>,
+        exchange: String,
+        #[serde(default)]
+        if_unused: bool,
+    },
     #[serde(rename = "queue.declare")]
     QueueDeclare {
         channel: Option<String>,
@@ -95,7 +114,14 @@ pub enum Operation {
     #[serde(rename = "queue.purge")]
     QueuePurge { channel: Option<String>, queue: String },
     #[serde(rename = "queue.delete")]
-    QueueDelete { channel: Option<String>, queue: String },
+    QueueDelete {
+        channel: Option<String>,
+        queue: String,
+        #[serde(default)]
+        if_unused: bool,
+        #[serde(default)]
+        if_empty: bool,
+    },
     #[serde(rename = "confirm.select")]
     ConfirmSelect { channel: Option<String> },
     #[serde(rename = "basic.publish")]
@@ -141,6 +167,8 @@ pub enum Operation {
     BasicAck {
         channel: Option<String>,
         message: String,
+        /// The tag itself, in place of the message's newest.
+        delivery_tag: Option<u64>,
         #[serde(default)]
         multiple: bool,
     },
@@ -148,6 +176,8 @@ pub enum Operation {
     BasicNack {
         channel: Option<String>,
         message: String,
+        /// The tag itself, in place of the message's newest.
+        delivery_tag: Option<u64>,
         #[serde(default)]
         multiple: bool,
         #[serde(default = "yes")]
@@ -169,6 +199,12 @@ pub enum Operation {
     },
     #[serde(rename = "basic.recover")]
     BasicRecover { channel: Option<String> },
+    #[serde(rename = "tx.select")]
+    TxSelect { channel: Option<String> },
+    #[serde(rename = "tx.commit")]
+    TxCommit { channel: Option<String> },
+    #[serde(rename = "tx.rollback")]
+    TxRollback { channel: Option<String> },
     #[serde(rename = "channel.close")]
     ChannelClose { channel: Option<String> },
     #[serde(rename = "connection.close")]
@@ -201,6 +237,7 @@ impl Operation {
         match self {
             Operation::ExchangeDeclare { channel, .. }
             | Operation::ExchangeBind { channel, .. }
+            | Operation::ExchangeUnbind { channel, .. }
             | Operation::ExchangeDelete { channel, .. }
             | Operation::QueueDeclare { channel, .. }
             | Operation::QueueBind { channel, .. }
@@ -217,6 +254,9 @@ impl Operation {
             | Operation::BasicReject { channel, .. }
             | Operation::BasicGet { channel, .. }
             | Operation::BasicRecover { channel }
+            | Operation::TxSelect { channel }
+            | Operation::TxCommit { channel }
+            | Operation::TxRollback { channel }
             | Operation::ChannelClose { channel } => channel.as_deref().unwrap_or(ADMIN),
             Operation::ConnectionClose { .. } | Operation::Wait { .. } | Operation::BrokerRestart {} => ADMIN,
         }

@@ -3,7 +3,7 @@
 use crate::client::Uplink;
 use crate::config::Config;
 use crate::desk::ConsumeRequest;
-use crate::frame::{Frame, Method, Order, Reply, Wake};
+use crate::frame::{Frame, Method, Order, Reply, Wake, WantedExchange};
 use crate::message::{Message, More};
 use crate::script::{Observed, Operation, PropertiesOf};
 use crate::value::Value;
@@ -313,14 +313,27 @@ fn method_of(operation: &Operation, channel: &mut Channel) -> Option<Method> {
 
 fn declaration_of(operation: &Operation) -> Option<Method> {
     Some(match operation {
-        Operation::ExchangeDeclare { exchange, kind, durable, auto_delete, arguments, .. } => Method::DeclareExchange {
-            name: exchange.as_str().into(),
-            kind: kind.as_str().into(),
-            durable: *durable,
-            auto_delete: *auto_delete,
+        Operation::ExchangeDeclare { exchange, kind, durable, auto_delete, internal, passive, arguments, .. } => {
+            Method::DeclareExchange(Box::new(WantedExchange {
+                name: exchange.as_str().into(),
+                kind: kind.as_str().into(),
+                durable: *durable,
+                auto_delete: *auto_delete,
+                internal: *internal,
+                passive: *passive,
+                arguments: arguments.clone(),
+            }))
+        }
+        Operation::ExchangeDelete { exchange, if_unused, .. } => {
+            Method::DeleteExchange { name: exchange.as_str().into(), if_unused: *if_unused }
+        }
+        Operation::ExchangeUnbind { source, destination, routing_key, arguments, .. } => Method::Unbind {
+            source: source.as_str().into(),
+            destination: destination.as_str().into(),
+            to_exchange: true,
+            key: routing_key.as_str().into(),
             arguments: arguments.clone(),
         },
-        Operation::ExchangeDelete { exchange, .. } => Method::DeleteExchange { name: exchange.as_str().into() },
         Operation::ExchangeBind { source, destination, routing_key, arguments, .. } => Method::Bind {
             source: source.as_str().into(),
             destination: destination.as_str().into(),
@@ -348,11 +361,14 @@ fn declaration_of(operation: &Operation) -> Option<Method> {
         Operation::QueueUnbind { queue, exchange, routing_key, arguments, .. } => Method::Unbind {
             source: exchange.as_str().into(),
             destination: queue.as_str().into(),
+            to_exchange: false,
             key: routing_key.as_str().into(),
             arguments: arguments.clone(),
         },
         Operation::QueuePurge { queue, .. } => Method::PurgeQueue { name: queue.as_str().into() },
-        Operation::QueueDelete { queue, .. } => Method::DeleteQueue { name: queue.as_str().into() },
+        Operation::QueueDelete { queue, if_unused, if_empty, .. } => {
+            Method::DeleteQueue { name: queue.as_str().into(), if_unused: *if_unused, if_empty: *if_empty }
+        }
         _ => return None,
     })
 }
@@ -398,12 +414,16 @@ fn basic_method_of(operation: &Operation, channel: &mut Channel) -> Option<Metho
             channel.consumers.retain(|tag| &**tag != consumer.as_str());
             Method::Cancel { tag: consumer.as_str().into() }
         }
-        Operation::BasicAck { message, multiple, .. } => {
-            Method::Ack { tag: tag_of(channel, message)?, multiple: *multiple }
+        Operation::BasicAck { message, delivery_tag, multiple, .. } => {
+            Method::Ack { tag: delivery_tag.or_else(|| tag_of(channel, message))?, multiple: *multiple }
         }
-        Operation::BasicNack { message, multiple, requeue, .. } => {
-            Method::Nack { tag: tag_of(channel, message)?, multiple: *multiple, requeue: *requeue }
+        Operation::BasicNack { message, delivery_tag, multiple, requeue, .. } => {
+            let tag = delivery_tag.or_else(|| tag_of(channel, message))?;
+            Method::Nack { tag, multiple: *multiple, requeue: *requeue }
         }
+        Operation::TxSelect { .. } => Method::TxSelect,
+        Operation::TxCommit { .. } => Method::TxCommit,
+        Operation::TxRollback { .. } => Method::TxRollback,
         Operation::BasicReject { message, requeue, .. } => {
             Method::Nack { tag: tag_of(channel, message)?, multiple: false, requeue: *requeue }
         }

@@ -122,6 +122,13 @@ impl Stream {
                 desk.answer(*channel, Answer::Failed { tag: None, code: 540 });
             }
             Ask::Get { channel, .. } => desk.answer(*channel, Answer::Failed { tag: None, code: 540 }),
+            Ask::Delete { channel, if_unused, if_empty } => {
+                if (*if_unused && !self.readers.is_empty()) || (*if_empty && self.len() > 0) {
+                    desk.answer(*channel, Answer::Failed { tag: None, code: 406 });
+                } else {
+                    desk.out.push(crate::desk::Out::DeleteMe);
+                }
+            }
             Ask::Down { channel } => self.readers.retain(|(other, _), _| other != channel),
             Ask::Purge { channel } => desk.answer(*channel, Answer::Failed { tag: None, code: 540 }),
             Ask::Stat { channel, passive } => {

@@ -16,12 +16,23 @@ pub struct Exchange {
     pub kind: ExchangeKind,
     pub durable: bool,
     pub auto_delete: bool,
+    /// Only exchanges may publish to it (R-X9).
+    pub internal: bool,
     pub arguments: Table,
     /// Its bindings, in the order in which they were made.
     pub bindings: Vec<Binding>,
 }
 
 impl Exchange {
+    /// Whether the other one is the same but for its bindings, as far as the broker compares them (R-Q5).
+    pub fn is_like(&self, other: &Exchange) -> bool {
+        self.kind == other.kind
+            && self.durable == other.durable
+            && self.auto_delete == other.auto_delete
+            && self.internal == other.internal
+            && self.alternate() == other.alternate()
+    }
+
     pub fn alternate(&self) -> Option<&str> {
         self.arguments.get("alternate-exchange").and_then(|value| value.as_text())
     }
@@ -147,7 +158,7 @@ impl Topology {
         auto_delete: bool,
         arguments: Table,
     ) {
-        let exchange = Exchange { kind, durable, auto_delete, arguments, bindings: Vec::new() };
+        let exchange = Exchange { kind, durable, auto_delete, internal: false, arguments, bindings: Vec::new() };
         self.exchanges.insert(name.into(), exchange);
     }
 

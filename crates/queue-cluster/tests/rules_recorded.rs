@@ -14,6 +14,8 @@ fn exchange(name: &str, auto_delete: bool) -> Operation {
         kind: "direct".into(),
         durable: true,
         auto_delete,
+        internal: false,
+        passive: false,
         arguments: Table::new(),
     }
 }
@@ -58,7 +60,7 @@ fn r_q4_an_exchange_that_deletes_itself_goes_with_its_last_binding() {
     broker.does(bind("q", "x", "k"));
     broker.does(publish("x", "k", "m1"));
     assert_eq!(broker.get("q"), "=m1");
-    broker.does(Operation::QueueDelete { channel: None, queue: "q".into() });
+    broker.does(Operation::QueueDelete { channel: None, queue: "q".into(), if_unused: false, if_empty: false });
     assert_eq!(broker.does(publish("x", "k", "m2")), "!p404", "its only queue is gone, and so is it");
 }
 
@@ -131,4 +133,31 @@ fn r_q3_while_its_home_is_down_a_queue_takes_nothing_and_the_versions_say_so_dif
     };
     assert_eq!(outcome(Rules::V3_10), (false, true), "routed to nothing, and confirmed: recorded");
     assert_eq!(outcome(Rules::V4_2), (true, false), "refused");
+}
+
+#[test]
+fn r_x9_an_internal_exchange_takes_nothing_from_clients() {
+    let mut broker = Broker::new(Rules::V4_2);
+    let mut internal = exchange("x", false);
+    if let Operation::ExchangeDeclare { internal, .. } = &mut internal {
+        *internal = true;
+    }
+    broker.does(internal);
+    assert_eq!(broker.does(publish("x", "k", "m1")), "!p403");
+}
+
+#[test]
+fn r_c6_publishes_and_acknowledgements_wait_for_the_commit() {
+    let mut broker = Broker::new(Rules::V4_2);
+    let on = |channel: &str| Some(channel.to_string());
+    broker.queue("q", &[]);
+    broker.does(Operation::TxSelect { channel: on("p") });
+    assert_eq!(broker.publish("q", "m1"), "");
+    assert_eq!(broker.counts("q"), "q0/0", "not there yet");
+    broker.does(Operation::TxCommit { channel: on("p") });
+    assert_eq!(broker.counts("q"), "q1/0");
+    broker.publish("q", "m2");
+    broker.does(Operation::TxRollback { channel: on("p") });
+    assert_eq!(broker.counts("q"), "q1/0", "the second never was");
+    assert_eq!(broker.does(Operation::ConfirmSelect { channel: on("p") }), "!p406", "not both");
 }

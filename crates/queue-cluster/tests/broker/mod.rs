@@ -78,16 +78,32 @@ impl Broker {
     }
 
     pub fn ack(&mut self, channel: &str, message: &str) -> String {
-        self.does(Operation::BasicAck { channel: Some(channel.into()), message: message.into(), multiple: false })
+        self.does(Operation::BasicAck {
+            channel: Some(channel.into()),
+            message: message.into(),
+            delivery_tag: None,
+            multiple: false,
+        })
     }
 
     pub fn ack_all(&mut self, channel: &str, message: &str) -> String {
-        self.does(Operation::BasicAck { channel: Some(channel.into()), message: message.into(), multiple: true })
+        self.does(Operation::BasicAck {
+            channel: Some(channel.into()),
+            message: message.into(),
+            delivery_tag: None,
+            multiple: true,
+        })
     }
 
     pub fn nack(&mut self, channel: &str, message: &str, requeue: bool) -> String {
         let channel = Some(channel.to_string());
-        self.does(Operation::BasicNack { channel, message: message.into(), multiple: false, requeue })
+        self.does(Operation::BasicNack {
+            channel,
+            message: message.into(),
+            delivery_tag: None,
+            multiple: false,
+            requeue,
+        })
     }
 
     pub fn get(&mut self, queue: &str) -> String {
