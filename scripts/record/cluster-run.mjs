@@ -14,6 +14,9 @@ export function leaderOf(nodes, from, queue) {
     .catch(() => null);
 }
 
+/** A node that can be asked. */
+const alive = (nodes) => nodes.all.find((node) => node.process).number;
+
 /** Ready and unacknowledged messages, or null if nobody can say. */
 function countsOf(nodes, from, queue) {
   const classic = 'I = rabbit_amqqueue:info(Q, [messages_ready, messages_unacknowledged]), [V || {_, V} <- I]';
@@ -95,12 +98,16 @@ function reconnects({ connecting }) {
   return connecting.length > 1 ? connecting.slice(1) : connecting;
 }
 
-async function drained(run, patience) {
-  const { publisher, consumer } = run;
+/** Until everything is confirmed and taken, and the queue is empty; answers whether that came. */
+async function drained(run, queue, patience) {
+  const { nodes, publisher, consumer } = run;
   const end = now() + patience;
   while (now() < end) {
     const last = consumer.deliveries.at(-1)?.at ?? 0;
-    if (publisher.done && consumer.held.length === 0 && now() - last > 1000) return true;
+    if (publisher.done && consumer.held.length === 0 && now() - last > 1000) {
+      const counts = await countsOf(nodes, alive(nodes), queue);
+      if (counts?.ready === 0 && counts.unacked === 0) return true;
+    }
     await sleep(20);
   }
   return false;
@@ -129,9 +136,9 @@ export async function runOnce(nodes, scenario, number) {
   const making = publisher.make();
   await faults(run, scenario.faults, began);
   await making;
-  const whole = await drained(run, scenario.patience_ms);
-  const alive = nodes.all.find((node) => node.process).number;
-  const after = { leader: [leader, await leaderOf(nodes, alive, queue)], queue: await countsOf(nodes, alive, queue) };
+  const whole = await drained(run, queue, scenario.patience_ms);
+  const one = alive(nodes);
+  const after = { leader: [leader, await leaderOf(nodes, one, queue)], queue: await countsOf(nodes, one, queue) };
   const result = { ...outcome(run), ...after, ...(run.up.length > 0 ? { up_ms: run.up } : {}) };
   if (!whole) result.gave_up = true;
   await publisher.end();

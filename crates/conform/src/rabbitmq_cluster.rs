@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const BEGIN: Time = Time(3_000_000_000);
 /// In which steps the engine's run is looked at.
 const STEP: Nanos = Nanos::millis(20);
-/// Nothing was delivered for this long, and nothing is open: the run is over. The recorder's own rest.
+/// Nothing was delivered for this long, nothing is open and the queue is empty: the run is over. The recorder's own rest.
 const REST: Nanos = Nanos::secs(1);
 
 /// A scenario and what came of it.
@@ -333,7 +333,9 @@ impl Seen {
 
     fn is_over(&self, recording: &Recording, cluster: &QueueCluster) -> bool {
         let all = u64::from(recording.publisher.messages);
-        let held = cluster.view().consumers.iter().any(|consumer| !consumer.unacked.is_empty());
+        let view = cluster.view();
+        let held = view.consumers.iter().any(|consumer| !consumer.unacked.is_empty())
+            || view.queues.iter().any(|queue| queue.ready + queue.unacked > 0);
         let last = self.deliveries.last().copied().unwrap_or(Time::ZERO);
         self.confirmed.len() as u64 + self.returned == all && !held && cluster.world().now().since(last) > REST
     }
