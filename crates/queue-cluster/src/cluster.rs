@@ -86,7 +86,8 @@ impl Server {
             fx.mark(MarkKind::Change, "node-lost", vec![node_name(peer)], Rule("R-N1"));
             self.alarm_forgotten(peer, fx);
             self.lose_sight(peer, graceful, fx);
-            fx.wake_in(self.config.server.node_down, Wake::PeerLost(peer));
+            let wait = self.config.server.node_down;
+            fx.wake_in(if graceful { Nanos(wait.0 / 2) } else { wait }, Wake::PeerLost(peer));
         } else {
             self.try_again(peer, fx);
         }
