@@ -99,11 +99,7 @@ impl Consumer {
         match wake {
             Wake::Done => self.done(fx),
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
-            Wake::Ready(attempt) => {
-                if self.uplink.ready(attempt, fx) {
-                    self.open_channel(fx);
-                }
-            }
+            Wake::Ready(attempt) if self.uplink.ready(attempt, fx) => self.open_channel(fx),
             Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => {
                 if self.open {

@@ -89,11 +89,7 @@ impl Publisher {
                 self.pump(fx);
             }
             Wake::Patience(attempt) => self.uplink.patience(attempt, fx),
-            Wake::Ready(attempt) => {
-                if self.uplink.ready(attempt, fx) {
-                    self.open_channel(fx);
-                }
-            }
+            Wake::Ready(attempt) if self.uplink.ready(attempt, fx) => self.open_channel(fx),
             Wake::Beat if self.uplink.beat(fx) => self.lost(fx),
             Wake::Again => self.open_channel(fx),
             _ => {}

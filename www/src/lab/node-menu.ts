@@ -80,15 +80,15 @@ export class BlNodeMenu extends LitElement {
     const fields: [string, string, (value: string) => Order][] = server
       ? this.serverForm(card)
       : producer
-      ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
-      : [
-          ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
-          [
-            this.side === 0 ? 'max.poll.records' : 'prefetch',
-            '10',
-            (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) }),
-          ],
-        ];
+        ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
+        : [
+            ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
+            [
+              this.side === 0 ? 'max.poll.records' : 'prefetch',
+              '10',
+              (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) }),
+            ],
+          ];
     return fields.map(
       ([name, example, make]) =>
         html`<form class="form" @submit=${(event: SubmitEvent) => {
