@@ -1,5 +1,7 @@
-// npm run bench: the kernel and one cluster run, natively and in Chromium, in one table.
+// npm run bench: the kernel, the queue cluster and one document's run, natively and in Chromium, in one table; the
+// memory that ten million messages take; and instructions counted, which do not depend on the day (needs valgrind).
 // `npm run bench -- race` also races other engines over the same M/M/1 queue.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { cpus } from 'node:os';
@@ -12,6 +14,16 @@ const ROUNDS = 4;
 const SCENARIO = 'scenarios/one-node-lost.json';
 const PACKAGE = join(root, 'target', 'bench-pkg');
 const PENDING = [16, 256, 4096, 65536];
+const MESSAGES = 1_000_000;
+const MANY_MESSAGES = 10_000_000;
+
+// What crates/bench/src/queues.rs plays, and how many instructions a message may take of the native program at the
+// most: about 5 % above what it took when this was last set. Raise it only with a reason in the change that does.
+const LOADS = {
+  classic: { name: 'one classic queue, 1 node', instructions: 8_800 },
+  quorum: { name: 'one quorum queue, 3 nodes', instructions: 18_700 },
+  hundred: { name: '100 classic queues and consumers, 3 nodes', instructions: 10_200 },
+};
 
 /** Builds both; answers where the native program is. It is built once and not run by cargo, which would build again
  * between two rounds if somebody changed a file meanwhile. */
@@ -33,6 +45,43 @@ function native() {
   return JSON.parse(text);
 }
 
+/** Plays one native benchmark alone: its JSON. `under` is a command to run it under. */
+function alone(name, count, under = []) {
+  const [command, ...args] = [...under, program, 'play', name, `${count}`];
+  const result = spawnSync(command, args, { encoding: 'utf8' });
+  return result.status === 0 ? { ...JSON.parse(result.stdout), stderr: result.stderr } : null;
+}
+
+function peakMemory() {
+  const bytes = alone('classic', MANY_MESSAGES)?.peak_bytes;
+  return bytes ? `${(bytes / 1e6).toFixed(1)} MB` : 'not told here';
+}
+
+/** How many instructions one more customer or message takes, without what starting takes; null without valgrind. */
+function instructions(name, count) {
+  const valgrind = ['valgrind', '--tool=cachegrind', '--cache-sim=no', '--cachegrind-out-file=/dev/null'];
+  const counted = [count, 2 * count].map((n) => {
+    const refs = /I\s+refs:\s+([\d,]+)/.exec(alone(name, n, valgrind)?.stderr ?? '');
+    return refs ? Number(refs[1].replaceAll(',', '')) : Number.NaN;
+  });
+  const each = (counted[1] - counted[0]) / count;
+  return Number.isNaN(each) ? null : each;
+}
+
+/** The gate: instructions a message, and in those of an M/M/1 event. They are the same on a slow day. */
+function gate() {
+  const customer = instructions('mm1', 100_000);
+  if (customer === null) return 'Instructions are not counted: that needs valgrind.';
+  const whole = (number) => Math.round(number).toLocaleString('en');
+  const rows = Object.entries(LOADS).map(([load, { name, instructions: most }]) => {
+    const each = instructions(load, 20_000);
+    if (each > most) process.exitCode = 1;
+    return [name, whole(each), whole(most), each > most ? 'NO' : 'yes', ((2 * each) / customer).toFixed(1)];
+  });
+  const head = ['', 'instructions a message', 'at most', 'kept', 'in events of M/M/1'];
+  return [head, ['---', '--:', '--:', '--:', '--:'], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
 /** Serves the package; isolated from other origins, the page gets a clock of microseconds rather than of 0.1 ms. */
@@ -51,7 +100,7 @@ async function serve() {
 }
 
 /** Runs in the page: the same as crates/bench/src/main.rs, with the same sizes, in the same form. */
-async function playInPage({ text, pending }) {
+async function playInPage({ text, pending, loads, messages }) {
   const engine = await import('/brokerlab.js');
   await engine.default();
   const bestOf = (runs, prepare, play) => {
@@ -69,6 +118,14 @@ async function playInPage({ text, pending }) {
   const [customers, holds] = [2_000_000, 2_000_000];
   const mm1 = bestOf(2, nothing, () => engine.benchMm1(customers));
   const hold = pending.map((count) => [count, bestOf(2, nothing, () => engine.benchHold(count, holds))]);
+  const queues = loads.map((name) => {
+    const { seconds, value } = bestOf(
+      1,
+      () => new engine.BenchQueues(name, messages),
+      (ready) => ready.play(),
+    );
+    return [name, { messages_per_s: messages / seconds, digest: value }];
+  });
   const lab = { last: null };
   const open = () => {
     lab.last?.free();
@@ -78,6 +135,7 @@ async function playInPage({ text, pending }) {
   const cluster = bestOf(12, open, (opened) => opened.advance(opened.end, 0xffffffff));
   return {
     mm1: { events_per_s: mm1.value / mm1.seconds },
+    queues: Object.fromEntries(queues),
     hold_ns: Object.fromEntries(hold.map(([count, { seconds }]) => [count, (seconds * 1e9) / holds])),
     cluster: {
       events: cluster.value.events,
@@ -97,7 +155,7 @@ async function openPage() {
   const text = readFileSync(join(root, SCENARIO), 'utf8');
   return {
     version: browser.version(),
-    round: () => page.evaluate(playInPage, { text, pending: PENDING }),
+    round: () => page.evaluate(playInPage, { text, pending: PENDING, loads: Object.keys(LOADS), messages: MESSAGES }),
     close: async () => {
       await browser.close();
       server.close();
@@ -105,14 +163,28 @@ async function openPage() {
   };
 }
 
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
 function merge(rounds) {
   const most = (of) => Math.max(...rounds.map(of));
   const least = (of) => Math.min(...rounds.map(of));
+  const queue = (name) => ({
+    rate: most((round) => round.queues[name].messages_per_s),
+    // Within one round, so that what else the machine did hit both.
+    kernel: median(rounds.map((round) => round.mm1.events_per_s / round.queues[name].messages_per_s)),
+  });
   return {
     mm1: most((round) => round.mm1.events_per_s),
     hold: PENDING.map((count) => least((round) => round.hold_ns[count])),
     cluster: most((round) => round.cluster.events_per_s),
-    digests: rounds.map((round) => round.cluster.digest),
+    queues: Object.fromEntries(Object.keys(LOADS).map((name) => [name, queue(name)])),
+    digests: {
+      document: rounds.map((round) => round.cluster.digest),
+      ...Object.fromEntries(Object.keys(LOADS).map((name) => [name, rounds.map((round) => round.queues[name].digest)])),
+    },
     events: rounds[0].cluster.events,
   };
 }
@@ -124,7 +196,7 @@ function machine() {
   return `${first?.model.trim() ?? 'an unknown processor'}, ${cpus().length} cores`;
 }
 
-function table(here, there) {
+function table(here, there, memory) {
   const rate = (name, a, b) => [name, millions(a), millions(b), (a / b).toFixed(2)];
   const rows = [
     rate('M/M/1, events/s', here.mm1, there.mm1),
@@ -132,6 +204,14 @@ function table(here, there) {
       const [a, b] = [here.hold[n], there.hold[n]];
       return [`hold with ${count.toLocaleString('en')} pending, ns`, a.toFixed(1), b.toFixed(1), (b / a).toFixed(2)];
     }),
+    ...Object.entries(LOADS).flatMap(([load, { name }]) => {
+      const [a, b] = [here.queues[load], there.queues[load]];
+      return [
+        rate(`${name}, messages/s`, a.rate, b.rate),
+        ['… one message in events of M/M/1', a.kernel.toFixed(1), b.kernel.toFixed(1), ''],
+      ];
+    }),
+    [`${MANY_MESSAGES.toLocaleString('en')} messages through one classic queue, peak memory`, memory, '–', ''],
     rate(`${SCENARIO} whole (${here.events.toLocaleString('en')} events), events/s`, here.cluster, there.cluster),
   ];
   const head = ['', 'native', 'Chromium', 'Chromium takes × as long'];
@@ -148,15 +228,18 @@ for (let round = 0; round < ROUNDS; round += 1) {
   there.push(await page.round());
 }
 const [atHome, inPage] = [merge(here), merge(there)];
-const digests = new Set([...atHome.digests, ...inPage.digests]);
-if (digests.size !== 1) stop(`Native and Chromium played different runs: ${[...digests].join(', ')}.`);
+for (const [what, played] of Object.entries(atHome.digests)) {
+  const digests = new Set([...played, ...inPage.digests[what]]);
+  if (digests.size !== 1) stop(`Native and Chromium played different runs of ${what}: ${[...digests].join(', ')}.`);
+}
 
 const rust = ask('rustc', ['--version'])?.split(' ')[1];
 const day = new Date().toISOString().slice(0, 10);
 console.log(`\n${machine()}; Rust ${rust}, Chromium ${page.version}, Node ${process.versions.node}; ${day}.`);
 console.log(`Best of ${ROUNDS} rounds, native and Chromium by turns, so that a noisy neighbour hits both.`);
-console.log(`Both played the same run: digest ${[...digests][0]}.\n`);
-console.log(table(atHome, inPage));
+console.log(`Both played the same runs; the document's digest is ${atHome.digests.document[0]}.\n`);
+console.log(table(atHome, inPage, peakMemory()));
+console.log(`\n${gate()}`);
 
 if (process.argv.includes('race')) {
   const { race } = await import('../bench/race/race.mjs');

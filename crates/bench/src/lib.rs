@@ -1,6 +1,8 @@
 //! Benchmarks of the kernel: the same code runs natively (`npm run bench`) and, as WebAssembly, in Chromium.
 //! The caller measures wall time; nothing here knows a clock.
 
+pub mod queues;
+
 use sim::{Dice, Nanos, Time, Wheel};
 use std::collections::VecDeque;
 

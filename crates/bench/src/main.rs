@@ -1,12 +1,18 @@
-//! `cargo run --release -p bench [scenario.json]`: the kernel's benchmarks and one run of a document, one JSON object
-//! on stdout. Each is played a few times and the best counts: what else the machine does can only slow a run down.
+//! `cargo run --release -p bench [scenario.json]`: the kernel's and the queue cluster's benchmarks and one run of a
+//! document, one JSON object on stdout. Each is played a few times and the best counts: what else the machine does can
+//! only slow a run down.
+//!
+//! `cargo run --release -p bench play NAME COUNT` plays one of them once, and tells the peak of its memory: for a look
+//! at that alone, or at its instructions.
 #![allow(clippy::disallowed_types, reason = "a benchmark measures wall time")]
 
+use bench::queues::{self, Load};
 use player::Player;
 use std::time::Instant;
 
 const CUSTOMERS: u64 = 2_000_000;
 const HOLDS: u64 = 2_000_000;
+const MESSAGES: u32 = 1_000_000;
 const RUNS: u32 = 2;
 /// A document's run takes milliseconds, so that more of them are needed for a quiet one.
 const PLAYS: u32 = 12;
@@ -49,10 +55,47 @@ fn document(path: &str) -> Result<String, String> {
     Ok(format!("\"cluster\": {{\"events\": {events}, \"events_per_s\": {rate:.0}, \"digest\": \"{digest:016x}\"}}"))
 }
 
+fn queue_cluster() -> String {
+    let one = |(load, name): &(Load, &str)| {
+        let (seconds, passed) = best_of(1, || queues::open(*load, MESSAGES), queues::play);
+        let (rate, events, digest) = (f64::from(MESSAGES) / seconds, passed.events, passed.digest);
+        format!("\"{name}\": {{\"messages_per_s\": {rate:.0}, \"events\": {events}, \"digest\": \"{digest:016x}\"}}")
+    };
+    format!("\"queues\": {{{}}}", Load::ALL.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// The most memory that this process ever had, as Linux tells it; `null` elsewhere.
+fn peak_bytes() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map_or_else(|| "null".to_owned(), |kib| (kib * 1_024).to_string())
+}
+
+fn play_one(name: &str, count: &str) -> Result<String, String> {
+    let count: u32 = count.parse().map_err(|error| format!("{count}: {error}"))?;
+    let from = Instant::now();
+    let events = match (name, Load::named(name)) {
+        ("mm1", _) => bench::mm1(1, u64::from(count)).events,
+        (_, Some(load)) => queues::play(&mut queues::open(load, count)).events,
+        (_, None) => return Err(format!("{name}: no such benchmark")),
+    };
+    let (seconds, peak) = (from.elapsed().as_secs_f64(), peak_bytes());
+    let rate = f64::from(count) / seconds;
+    Ok(format!("{{\"events\": {events}, \"per_s\": {rate:.0}, \"peak_bytes\": {peak}}}"))
+}
+
 fn main() -> Result<(), String> {
-    let mut parts = vec![kernel()];
-    if let Some(path) = std::env::args().nth(1) {
-        parts.push(document(&path)?);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, name, count] = &arguments[..]
+        && command == "play"
+    {
+        println!("{}", play_one(name, count)?);
+        return Ok(());
+    }
+    let mut parts = vec![kernel(), queue_cluster()];
+    if let Some(path) = arguments.first() {
+        parts.push(document(path)?);
     }
     println!("{{{}}}", parts.join(", "));
     Ok(())
