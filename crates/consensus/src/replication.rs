@@ -2,7 +2,8 @@
 
 use crate::log::Entry;
 use crate::message::{Index, Message, Peer, Term};
-use crate::raft::{Output, Raft, Role};
+use crate::raft::{Output, Progress, Raft, Role};
+use std::ops::Bound;
 use std::rc::Rc;
 
 /// Entries that several followers are sent, and where they start.
@@ -12,8 +13,11 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     /// Sends each follower what it lacks, as far as the pipeline allows. Followers at one place share the entries.
     pub(crate) fn replicate(&mut self, out: &mut Output<E, S>) {
         let mut shared = None;
-        for peer in self.others() {
-            self.send_append(peer, false, &mut shared, out);
+        for place in 0..self.voters.len() {
+            let peer = self.voters[place];
+            if peer != self.me {
+                self.send_append(peer, false, &mut shared, out);
+            }
         }
         if self.voters.len() == 1 {
             self.advance_commit(out);
@@ -62,12 +66,11 @@ impl<E: Clone, S: Clone> Raft<E, S> {
 
     /// The commit index is the highest place that is flushed on a majority and of the leader's own term.
     pub(crate) fn advance_commit(&mut self, out: &mut Output<E, S>) {
-        let mut places: Vec<Index> = self.progress.values().map(|progress| progress.matched).collect();
-        if self.voters.contains(&self.me) {
-            places.push(self.log.durable());
-        }
-        places.sort_unstable();
-        let agreed = places[self.voters.len() - self.majority()];
+        let own = self.voters.contains(&self.me).then(|| self.log.durable());
+        let places = || self.progress.values().map(|progress| progress.matched).chain(own);
+        let majority = self.majority();
+        let on_a_majority = |place: &Index| places().filter(|other| other >= place).count() >= majority;
+        let Some(agreed) = places().filter(on_a_majority).max() else { return };
         if agreed <= self.commit || self.log.term_at(agreed) != Some(self.term) {
             return;
         }
@@ -78,9 +81,11 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         }
         // Followers with more to come learn of it then; the others are told now.
         let last = self.log.last().0;
-        let idle = self.progress.iter().filter(|(_, p)| p.matched == last && p.told_commit < agreed);
-        let idle: Vec<Peer> = idle.map(|(peer, _)| *peer).collect();
-        for peer in idle {
+        let idle = |progress: &Progress| progress.matched == last && progress.told_commit < agreed;
+        let mut from = Bound::Unbounded;
+        while let Some((peer, _)) = self.progress.range((from, Bound::Unbounded)).find(|(_, p)| idle(p)) {
+            let peer = *peer;
+            from = Bound::Excluded(peer);
             self.send_append(peer, true, &mut None, out);
         }
     }

@@ -94,7 +94,7 @@ impl Server {
                 }
             }
             Method::Recover => {
-                let all: Vec<(u64, Unacked)> = std::mem::take(&mut channel.unacked).into_iter().collect();
+                let all: Vec<Unacked> = std::mem::take(&mut channel.unacked).into_values().collect();
                 self.settle(id, all, Said::Requeue, fx);
             }
             declaration => self.declare(id, declaration, fx),
@@ -256,7 +256,7 @@ impl Server {
             }
         }
         let confirm = number.map(|number| (id, number));
-        for queue in queues {
+        for queue in queues.iter().copied() {
             let ask = Ask::Publish { from: Some(id), confirm, body: body.clone() };
             if self.refuses(queue) {
                 if let Some(number) = number {
@@ -334,7 +334,8 @@ impl Server {
         if unconfirmed.waiting.is_empty() {
             let taken = !unconfirmed.refused;
             channel.unconfirmed.remove(&number);
-            self.done(id, Some(number), taken);
+            channel.done.push((number, taken));
+            self.confirming.push(id);
         }
     }
 
@@ -343,6 +344,11 @@ impl Server {
     pub fn send_confirms(&mut self, fx: &mut Fx<'_>) {
         while let Some(id) = self.confirming.pop() {
             let Some(channel) = self.live(id) else { continue };
+            if let [(tag, taken)] = channel.done[..] {
+                channel.done.clear();
+                self.reply(id, Reply::Confirm { tag, multiple: false, taken }, fx);
+                continue;
+            }
             let mut done = std::mem::take(&mut channel.done);
             done.sort_unstable();
             let open = channel.unconfirmed.keys().next().copied().unwrap_or(u64::MAX);
@@ -446,19 +452,19 @@ impl Server {
     }
 
     /// Tells the queues, one request for each queue and consumer, and then the channel's shared limit.
-    pub fn settle(&mut self, id: ChannelId, all: Vec<(u64, Unacked)>, said: Said, fx: &mut Fx<'_>) {
+    pub fn settle(&mut self, id: ChannelId, all: Vec<Unacked>, said: Said, fx: &mut Fx<'_>) {
         let ask = |channel, ids| match said {
             Said::Ack => Ask::Ack { channel, ids },
             Said::Requeue => Ask::Requeue { channel, ids },
             Said::Reject => Ask::Reject { channel, ids },
         };
-        let counted = all.iter().filter(|(_, unacked)| unacked.tag.is_some()).count() as u32;
-        if let [(_, only)] = &all[..] {
+        let counted = all.iter().filter(|unacked| unacked.tag.is_some()).count() as u32;
+        if let [only] = &all[..] {
             let (queue, number) = (only.queue, only.id);
             self.ask(queue, ask(id, vec![number]), Some(id), fx);
         } else {
             let mut groups: BTreeMap<(QueueId, Option<Rc<str>>), Vec<u64>> = BTreeMap::new();
-            for (_, unacked) in all {
+            for unacked in all {
                 groups.entry((unacked.queue, unacked.tag)).or_default().push(unacked.id);
             }
             for ((queue, _), ids) in groups {
@@ -574,7 +580,7 @@ impl Server {
         };
         let number = channel.give_tag();
         if handed.needs_ack {
-            channel.unacked.insert(number, Unacked { queue, id: handed.id, tag: Some(tag.clone()), since: now });
+            channel.unacked.insert(number, Unacked { number, queue, id: handed.id, tag: Some(tag.clone()), since: now });
         } else if replicated {
             self.ask(queue, Ask::Ack { channel: id, ids: vec![handed.id] }, None, fx);
         }
@@ -595,7 +601,7 @@ impl Server {
         let Some(handed) = handed else { return self.reply(id, Reply::GotNothing, fx) };
         let number = channel.give_tag();
         if handed.needs_ack {
-            channel.unacked.insert(number, Unacked { queue, id: handed.id, tag: None, since: now });
+            channel.unacked.insert(number, Unacked { number, queue, id: handed.id, tag: None, since: now });
         }
         let (redelivered, count) = (handed.redelivered, handed.delivery_count);
         self.reply(id, Reply::Got { tag: number, redelivered, body: handed.body, count, remaining }, fx);

@@ -3,10 +3,11 @@
 use crate::arguments::{Overflow, QueueArguments};
 use crate::config::Rules;
 use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Desk, Handed, Out};
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Chosen, Dispatch};
 use crate::fifo::Fifo;
 use crate::message::{Body, Reason};
 use crate::mirror::MirrorOp;
+use crate::tagged::Tagged;
 use sim::story::{Life, MarkKind};
 use sim::{Nanos, Time};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub struct Classic {
     pub(crate) lines: Vec<Fifo<Stored>>,
     pub(crate) ready: u64,
     pub(crate) ready_bytes: u64,
-    pub(crate) unacked: BTreeMap<u64, Stored>,
+    pub(crate) unacked: Tagged<Stored>,
     pub dispatch: Dispatch,
     pub(crate) next_place: u64,
     pub exclusive_consumer: bool,
@@ -58,7 +59,7 @@ impl Classic {
             lines: vec![Fifo::default(); levels],
             ready: 0,
             ready_bytes: 0,
-            unacked: BTreeMap::new(),
+            unacked: Tagged::default(),
             dispatch,
             next_place: 1,
             exclusive_consumer: false,
@@ -96,7 +97,7 @@ impl Classic {
         self.ready
     }
 
-    pub fn unacked(&self) -> &BTreeMap<u64, Stored> {
+    pub fn unacked(&self) -> &Tagged<Stored> {
         &self.unacked
     }
 
@@ -182,11 +183,10 @@ impl Classic {
         let mut stored =
             Stored { place: self.next_place, expiry: self.expiry(&body, desk.now), body, delivered: false, written: 0 };
         self.next_place += 1;
-        if let Some(consumer) = self.ready_for_hand_off(desk) {
-            let needs_ack = self.needs_ack(&consumer.0, &consumer.1);
-            self.confirm(confirm, kept && needs_ack, &mut stored, desk);
+        if let Some(chosen) = self.ready_for_hand_off(desk) {
+            self.confirm(confirm, kept && chosen.needs_ack, &mut stored, desk);
             self.tell_mirrors(|| MirrorOp::Publish { stored: stored.clone(), confirm }, desk);
-            self.hand(&consumer.0, &consumer.1, stored, needs_ack, desk);
+            self.hand(chosen, stored, desk);
             return;
         }
         self.confirm(confirm, kept, &mut stored, desk);
@@ -202,7 +202,7 @@ impl Classic {
         }
     }
 
-    fn ready_for_hand_off(&mut self, desk: &mut Desk<'_>) -> Option<(ChannelId, Rc<str>)> {
+    fn ready_for_hand_off(&mut self, desk: &mut Desk<'_>) -> Option<Chosen> {
         if self.ready > 0 { None } else { self.dispatch.next(desk.queue, desk.limiters) }
     }
 
@@ -296,12 +296,8 @@ impl Classic {
         Some(stored)
     }
 
-    fn needs_ack(&self, channel: &ChannelId, tag: &Rc<str>) -> bool {
-        let record = self.dispatch.channels.get(channel);
-        record.and_then(|record| record.consumers.get(tag)).is_some_and(|request| !request.no_ack)
-    }
-
-    fn hand(&mut self, channel: &ChannelId, tag: &Rc<str>, mut stored: Stored, needs_ack: bool, desk: &mut Desk<'_>) {
+    fn hand(&mut self, chosen: Chosen, mut stored: Stored, desk: &mut Desk<'_>) {
+        let Chosen { consumer, needs_ack } = chosen;
         // R-K5: marked as soon as it was sent once, seen or not.
         let redelivered = std::mem::replace(&mut stored.delivered, true);
         let handed = Handed {
@@ -313,23 +309,23 @@ impl Classic {
             needs_ack,
         };
         if needs_ack {
-            self.dispatch.holds(&(*channel, tag.clone()), stored.place);
+            self.dispatch.holds(&consumer, stored.place);
             self.tell_mirrors(|| MirrorOp::Sent(stored.place), desk);
             self.hold(stored);
         } else {
             self.tell_mirrors(|| MirrorOp::Gone(stored.place), desk);
             desk.settled(&stored.body);
         }
-        desk.answer(*channel, Answer::Deliver { tag: tag.clone(), handed });
+        let (channel, tag) = consumer;
+        desk.answer(channel, Answer::Deliver { tag, handed });
     }
 
     /// Hands out messages as long as there are some and somebody takes them.
     fn run(&mut self, desk: &mut Desk<'_>) {
         while self.ready > 0 {
-            let Some((channel, tag)) = self.dispatch.next(desk.queue, desk.limiters) else { break };
+            let Some(chosen) = self.dispatch.next(desk.queue, desk.limiters) else { break };
             let Some(stored) = self.take_head() else { break };
-            let needs_ack = self.needs_ack(&channel, &tag);
-            self.hand(&channel, &tag, stored, needs_ack, desk);
+            self.hand(chosen, stored, desk);
             self.drop_expired(desk);
         }
     }
@@ -443,7 +439,7 @@ impl Classic {
         if !record.consumers.is_empty() {
             self.after_leaving(desk);
         }
-        let ids: Vec<u64> = record.holds.into_keys().collect();
+        let ids: Vec<u64> = record.holds.keys().copied().collect();
         self.requeue(&ids, desk);
     }
 
@@ -529,7 +525,7 @@ impl Classic {
     /// The process is gone and starts again: consumers are gone, what was out is back, and of the messages those are
     /// left that were persistent (R-Q1) and that `keep` says are still on the disk.
     pub fn recover(&mut self, keep: impl Fn(u64) -> bool, unclean: bool) {
-        for (_, stored) in std::mem::take(&mut self.unacked) {
+        for stored in std::mem::take(&mut self.unacked).into_values() {
             self.enqueue(stored);
         }
         self.unacked_bytes = 0;

@@ -1,8 +1,10 @@
 //! What a server keeps of a client's connection and its channels.
 
 use crate::desk::{ChannelId, ConsumeRequest, QueueId};
+use crate::few::Few;
 use crate::frame::Method;
 use crate::message::Body;
+use crate::tagged::Tagged;
 use sim::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -23,6 +25,8 @@ pub const NO_QUEUE: QueueId = QueueId(u32::MAX - 2);
 /// A message that the client has and has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct Unacked {
+    /// The delivery tag.
+    pub number: u64,
     pub queue: QueueId,
     pub id: u64,
     /// The consumer's tag; `None` for basic.get.
@@ -42,13 +46,13 @@ pub enum Said {
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
     pub publishes: Vec<(bool, Body)>,
-    pub said: Vec<(Said, Vec<(u64, Unacked)>)>,
+    pub said: Vec<(Said, Vec<Unacked>)>,
 }
 
 /// A message that the client wants confirmed: the queues that have not answered.
 #[derive(Clone, Debug)]
 pub struct Unconfirmed {
-    pub waiting: Vec<QueueId>,
+    pub waiting: Few<QueueId>,
     pub refused: bool,
     /// The message, if a queue that it went to may move (R-M8).
     pub body: Option<Body>,
@@ -62,7 +66,7 @@ pub struct Channel {
     /// Publishes and acknowledgements wait for a commit (R-C6).
     pub tx: Option<Transaction>,
     pub published: u64,
-    pub unconfirmed: BTreeMap<u64, Unconfirmed>,
+    pub unconfirmed: Tagged<Unconfirmed>,
     /// Confirmed and refused since they were last sent.
     pub done: Vec<(u64, bool)>,
     /// R-P1: the limit for consumers that start from now on.
@@ -71,7 +75,7 @@ pub struct Channel {
     pub subscriptions: BTreeMap<Rc<str>, Subscription>,
     /// The consumer of amq.rabbitmq.reply-to (R-M5).
     pub reply_consumer: Option<Rc<str>>,
-    pub unacked: BTreeMap<u64, Unacked>,
+    pub unacked: Tagged<Unacked>,
     pub next_tag: u64,
     /// Commands to replicated queues that are not applied yet.
     pub commands: u32,
@@ -93,13 +97,13 @@ impl Channel {
             confirms: false,
             tx: None,
             published: 0,
-            unconfirmed: BTreeMap::new(),
+            unconfirmed: Tagged::default(),
             done: Vec::new(),
             prefetch: 0,
             limited: false,
             subscriptions: BTreeMap::new(),
             reply_consumer: None,
-            unacked: BTreeMap::new(),
+            unacked: Tagged::default(),
             next_tag: 0,
             commands: 0,
             credits: Vec::new(),
@@ -116,16 +120,15 @@ impl Channel {
     }
 
     /// Takes the acknowledged messages out, oldest first; `None` if there is no such delivery (R-K1).
-    pub fn collect(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
+    pub fn collect(&mut self, tag: u64, multiple: bool) -> Option<Vec<Unacked>> {
         if multiple && tag == 0 {
-            return Some(std::mem::take(&mut self.unacked).into_iter().collect());
+            return Some(std::mem::take(&mut self.unacked).into_values().collect());
         }
         self.unacked.get(&tag)?;
         if !multiple {
-            return self.unacked.remove(&tag).map(|unacked| vec![(tag, unacked)]);
+            return self.unacked.remove(&tag).map(|unacked| vec![unacked]);
         }
-        let rest = self.unacked.split_off(&(tag + 1));
-        Some(std::mem::replace(&mut self.unacked, rest).into_iter().collect())
+        Some(self.unacked.take_upto(tag))
     }
 }
 

@@ -34,7 +34,7 @@ pub fn bury(
         let name = topology.queues.get(target).map(|record| &record.name);
         reason != Reason::Rejected && name.is_some_and(|name| goes_in_circles(message.deaths(), name))
     };
-    let (circles, targets): (Vec<_>, Vec<_>) = targets.into_iter().partition(circle);
+    let (circles, targets): (Vec<_>, Vec<_>) = targets.iter().copied().partition(circle);
     Burial { on: (!targets.is_empty()).then(|| (Rc::new(message), targets)), circles }
 }
 

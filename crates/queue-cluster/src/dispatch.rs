@@ -2,26 +2,40 @@
 
 use crate::desk::{ChannelId, ConsumeRequest, ConsumerId, Limiter, QueueId};
 use crate::priority_line::PriorityLine;
+use crate::tagged::Tagged;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// A consumer, as its queue knows it.
+#[derive(Clone, Debug)]
+pub struct Taker {
+    pub request: Rc<ConsumeRequest>,
+    /// What it may still get, if it has a prefetch.
+    credit: Option<u32>,
+}
+
+/// Who gets the next message.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    pub consumer: ConsumerId,
+    pub needs_ack: bool,
+}
 
 /// What a queue knows of a channel that consumes from it or got messages from it.
 #[derive(Clone, Debug, Default)]
 pub struct ChannelRecord {
     /// What the channel holds, and for which consumer; `None` was got by basic.get.
-    pub holds: BTreeMap<u64, Option<Rc<str>>>,
-    /// What the consumers with a prefetch may still get.
-    credits: BTreeMap<Rc<str>, u32>,
+    pub holds: Tagged<Option<Rc<str>>>,
     /// Consumers that were found unable to take a message.
     blocked: PriorityLine<Rc<str>>,
     limited: bool,
     suspended: bool,
-    pub consumers: BTreeMap<Rc<str>, Rc<ConsumeRequest>>,
+    pub consumers: BTreeMap<Rc<str>, Taker>,
 }
 
 impl ChannelRecord {
     fn is_spent(&self, tag: &Rc<str>) -> bool {
-        self.credits.get(tag) == Some(&0)
+        self.consumers.get(tag).is_some_and(|taker| taker.credit == Some(0))
     }
 }
 
@@ -44,10 +58,9 @@ impl Dispatch {
         let record = self.channels.entry(channel).or_default();
         record.limited |= request.limited;
         // R-P1: without acknowledgements there is nothing to count.
-        if request.prefetch > 0 && !request.no_ack {
-            record.credits.insert(request.tag.clone(), request.prefetch);
-        }
-        record.consumers.insert(request.tag.clone(), request.clone());
+        let counts = request.prefetch > 0 && !request.no_ack;
+        let taker = Taker { request: request.clone(), credit: counts.then_some(request.prefetch) };
+        record.consumers.insert(request.tag.clone(), taker);
         self.line.push(request.priority, (channel, request.tag.clone()));
         if self.single_active && self.active.is_none() {
             self.active = Some((channel, request.tag.clone()));
@@ -60,7 +73,6 @@ impl Dispatch {
         if record.consumers.remove(tag).is_none() {
             return false;
         }
-        record.credits.remove(tag);
         record.blocked.retain(|other| other != tag);
         let gone = (channel, tag.clone());
         self.line.retain(|other| *other != gone);
@@ -86,30 +98,30 @@ impl Dispatch {
 
     /// R-P3: the head of the line if it can take a message; those that cannot leave the line until they can.
     /// The one that is served goes to the tail of its priority.
-    pub fn next(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<ConsumerId> {
+    pub fn next(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<Chosen> {
         if self.single_active {
             return self.next_active(queue, limiters);
         }
         while let Some((priority, consumer)) = self.line.pop() {
-            if self.can_take(queue, &consumer, limiters) {
+            if let Some(needs_ack) = self.can_take(queue, &consumer, limiters) {
                 self.line.push(priority, consumer.clone());
-                return Some(consumer);
+                return Some(Chosen { consumer, needs_ack });
             }
             self.block(priority, &consumer);
         }
         None
     }
 
-    fn next_active(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<ConsumerId> {
+    fn next_active(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<Chosen> {
         let active = self.active.clone()?;
         let record = self.channels.get(&active.0)?;
         if record.blocked.contains(&active.1) {
             return None;
         }
-        if self.can_take(queue, &active, limiters) {
-            return Some(active);
+        if let Some(needs_ack) = self.can_take(queue, &active, limiters) {
+            return Some(Chosen { consumer: active, needs_ack });
         }
-        let priority = self.channels.get(&active.0)?.consumers.get(&active.1)?.priority;
+        let priority = self.channels.get(&active.0)?.consumers.get(&active.1)?.request.priority;
         self.line.retain(|other| *other != active);
         self.block(priority, &active);
         None
@@ -121,27 +133,34 @@ impl Dispatch {
         }
     }
 
-    /// Takes one credit, if the consumer's own window and its channel's shared one have room.
-    fn can_take(&mut self, queue: QueueId, consumer: &ConsumerId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> bool {
-        let Some(record) = self.channels.get_mut(&consumer.0) else { return false };
-        let Some(request) = record.consumers.get(&consumer.1) else { return false };
-        if record.suspended || record.is_spent(&consumer.1) {
-            return false;
+    /// Takes one credit, if the consumer's own window and its channel's shared one have room. Answers whether what it
+    /// gets has to be acknowledged.
+    fn can_take(
+        &mut self,
+        queue: QueueId,
+        consumer: &ConsumerId,
+        limiters: &mut BTreeMap<ChannelId, Limiter>,
+    ) -> Option<bool> {
+        let record = self.channels.get_mut(&consumer.0)?;
+        let taker = record.consumers.get_mut(&consumer.1)?;
+        if record.suspended || taker.credit == Some(0) {
+            return None;
         }
-        if record.limited && !request.no_ack {
+        let needs_ack = !taker.request.no_ack;
+        if record.limited && needs_ack {
             let room = match limiters.get_mut(&consumer.0) {
                 Some(limiter) => limiter.can_send(queue, true),
                 None => true,
             };
             if !room {
                 record.suspended = true;
-                return false;
+                return None;
             }
         }
-        if let Some(credit) = record.credits.get_mut(&consumer.1) {
+        if let Some(credit) = &mut taker.credit {
             *credit -= 1;
         }
-        true
+        Some(needs_ack)
     }
 
     pub fn holds(&mut self, consumer: &ConsumerId, id: u64) {
@@ -161,7 +180,8 @@ impl Dispatch {
         let mut revived = false;
         for id in ids {
             let Some(Some(tag)) = record.holds.remove(id) else { continue };
-            if let Some(credit) = record.credits.get_mut(&tag) {
+            let taker = record.consumers.get_mut(&tag);
+            if let Some(credit) = taker.and_then(|taker| taker.credit.as_mut()) {
                 revived |= *credit == 0;
                 *credit += 1;
             }

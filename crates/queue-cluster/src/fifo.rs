@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 const CHUNK: usize = 128;
 
-/// A double-ended line in shared chunks. None of the chunks is empty.
+/// A double-ended line in shared chunks. None of the chunks is empty but the only one, which is kept: most queues are
+/// empty every other moment.
 #[derive(Clone, Debug)]
 pub struct Fifo<T> {
     chunks: VecDeque<Rc<VecDeque<T>>>,
@@ -42,7 +43,7 @@ impl<T: Clone> Fifo<T> {
     pub fn pop_front(&mut self) -> Option<T> {
         let chunk = self.chunks.front_mut()?;
         let item = Rc::make_mut(chunk).pop_front();
-        if chunk.is_empty() {
+        if chunk.is_empty() && self.chunks.len() > 1 {
             self.chunks.pop_front();
         }
         self.len -= u64::from(item.is_some());

@@ -149,7 +149,7 @@ pub enum Frame {
 #[derive(Clone, Debug)]
 pub enum Wake {
     /// A queue's process got to this request.
-    Ask(QueueId, Box<Ask>),
+    Ask(QueueId, Ask),
     /// A leader's process got to this command.
     Propose(QueueId, Rc<Command>),
     /// What was in the write-ahead log is on the disk.

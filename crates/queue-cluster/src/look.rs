@@ -269,7 +269,8 @@ fn show_classic(classic: &Classic, queue: &mut QueueView) {
     queue.unacked = classic.unacked().len() as u64;
     queue.first_ready = classic.ready_messages().filter_map(|body| body.id).take(SHOWN).collect();
     for (channel, record) in &classic.dispatch.channels {
-        for (tag, request) in &record.consumers {
+        for (tag, taker) in &record.consumers {
+            let request = &taker.request;
             let held = record.holds.iter().filter(|(_, holder)| holder.as_ref() == Some(tag)).map(|(id, _)| *id);
             let ids = held.clone().filter_map(|id| classic.unacked().get(&id)?.body.id);
             let me = (*channel, tag.clone());

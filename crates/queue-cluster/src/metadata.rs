@@ -212,7 +212,7 @@ impl Server {
     fn release_deleted(&mut self, fx: &mut Fx<'_>) {
         let mut done = Vec::new();
         for channel in self.connections.values().flat_map(|connection| connection.channels.values()) {
-            for (number, unconfirmed) in &channel.unconfirmed {
+            for (number, unconfirmed) in channel.unconfirmed.iter() {
                 let gone = unconfirmed.waiting.iter().filter(|queue| !self.topology.queues.contains_key(queue));
                 done.extend(gone.map(|queue| (channel.id, *queue, *number)));
             }

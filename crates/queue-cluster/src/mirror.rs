@@ -286,7 +286,7 @@ impl Server {
             held.for_each(|unacked| unacked.queue = NO_QUEUE);
             let mine = channel.subscriptions.values().filter(|subscription| subscription.queue == queue);
             consume.extend(mine.map(|subscription| (channel.id, subscription.request.clone())));
-            for (number, unconfirmed) in &channel.unconfirmed {
+            for (number, unconfirmed) in channel.unconfirmed.iter() {
                 if let Some(body) = unconfirmed.body.clone().filter(|_| unconfirmed.waiting.contains(&queue)) {
                     publish.push((channel.id, *number, body));
                 }

@@ -4,11 +4,12 @@ use crate::client::Uplink;
 use crate::config::{Config, PublisherSettings};
 use crate::frame::{Frame, Method, Order, Reply, Wake};
 use crate::message::{Body, Message};
+use crate::tagged::Tagged;
 use crate::{Fx, Proc};
 use sim::story::{Life, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Fresh, Source};
 use sim::{Alarm, Event};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// A publisher.
@@ -21,10 +22,13 @@ pub struct Publisher {
     exchange: Rc<str>,
     /// The routing keys by the index of the message's key, made once each.
     keys: Vec<Rc<str>>,
+    /// The routing key of messages without a key.
+    keyless: Rc<str>,
+    no_text: Rc<str>,
     open: bool,
     published: u64,
     pub waiting: VecDeque<Body>,
-    pub unconfirmed: BTreeMap<u64, Body>,
+    pub unconfirmed: Tagged<Body>,
     /// Came back unroutable; the confirm that follows does not make them taken (R-X7).
     returned: BTreeSet<MessageId>,
     pub refused: u64,
@@ -45,11 +49,13 @@ impl Publisher {
             config: config.clone(),
             exchange: settings.exchange.as_str().into(),
             keys,
+            keyless: settings.routing_key.replace("{key}", "").into(),
+            no_text: "".into(),
             source,
             open: false,
             published: 0,
             waiting: VecDeque::new(),
-            unconfirmed: BTreeMap::new(),
+            unconfirmed: Tagged::default(),
             returned: BTreeSet::new(),
             refused: 0,
             refusing: false,
@@ -122,12 +128,12 @@ impl Publisher {
 
     fn take(&mut self, fresh: Fresh, fx: &mut Fx<'_>) {
         fx.note(Note::Life(fresh.id, Life::Produced { key: fresh.key.unwrap_or(0) }, Rule("R-K7")));
-        let known = fresh.key.and_then(|key| self.keys.get(key as usize)).cloned();
-        let routing_key = known.unwrap_or_else(|| self.settings.routing_key.replace("{key}", "").into());
+        let known = fresh.key.and_then(|key| self.keys.get(key as usize));
+        let routing_key = known.unwrap_or(&self.keyless).clone();
         let hue = fresh.key.map_or(255, |key| (key % 8) as u8);
         let body = Message {
             id: Some(fresh.id),
-            text: "".into(),
+            text: self.no_text.clone(),
             bytes: fresh.bytes,
             hue,
             exchange: self.exchange.clone(),
@@ -202,8 +208,7 @@ impl Publisher {
 
     fn confirmed(&mut self, tag: u64, multiple: bool, taken: bool, fx: &mut Fx<'_>) {
         let bodies: Vec<Body> = if multiple {
-            let rest = self.unconfirmed.split_off(&(tag + 1));
-            std::mem::replace(&mut self.unconfirmed, rest).into_values().collect()
+            self.unconfirmed.take_upto(tag)
         } else {
             self.unconfirmed.remove(&tag).into_iter().collect()
         };

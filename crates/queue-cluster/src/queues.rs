@@ -17,8 +17,8 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
     busy: bool,
-    urgent: VecDeque<Box<Ask>>,
-    normal: VecDeque<Box<Ask>>,
+    urgent: VecDeque<Ask>,
+    normal: VecDeque<Ask>,
 }
 
 impl Server {
@@ -90,8 +90,8 @@ impl Server {
     pub fn ask_later(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
         let mailbox = self.mailboxes.entry(queue).or_default();
         match ask {
-            Ask::Ack { .. } => mailbox.urgent.push_back(Box::new(ask)),
-            _ => mailbox.normal.push_back(Box::new(ask)),
+            Ask::Ack { .. } => mailbox.urgent.push_back(ask),
+            _ => mailbox.normal.push_back(ask),
         }
         self.next_ask(queue, fx);
     }
@@ -147,9 +147,11 @@ impl Server {
 
     /// Lets a classic queue do something, and carries out what it wants.
     pub fn with_classic(&mut self, queue: QueueId, fx: &mut Fx<'_>, act: impl FnOnce(&mut Classic, &mut Desk<'_>)) {
-        let Some(record) = self.topology.queues.get(&queue).cloned() else { return };
+        // What follows may change the topology: the one of now is kept for as long as it takes.
+        let topology = self.topology.clone();
+        let Some(record) = topology.queues.get(&queue) else { return };
         let Some(classic) = self.classics.get_mut(&queue) else { return };
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.outs);
         let mut desk = Desk {
             now: fx.now(),
             rules: self.config.rules,
@@ -162,13 +164,13 @@ impl Server {
             out: &mut out,
         };
         act(classic, &mut desk);
-        self.carry_out(&record, out, fx);
+        self.carry_out(record, out, fx);
     }
 
-    pub fn carry_out(&mut self, record: &QueueRecord, out: Vec<Out>, fx: &mut Fx<'_>) {
+    pub fn carry_out(&mut self, record: &QueueRecord, mut outs: Vec<Out>, fx: &mut Fx<'_>) {
         let queue = record.id;
         let mut turn = Vec::new();
-        for out in out {
+        for out in outs.drain(..) {
             match out {
                 Out::Answer(channel, answer) => self.answer(channel, queue, answer, fx),
                 Out::ConfirmFlushed(channel, number) => self.confirm_flushed(queue, channel, number, fx),
@@ -197,6 +199,7 @@ impl Server {
                 Out::DeleteMe => self.delete_queue(queue, None, fx),
             }
         }
+        self.outs = outs;
         if !turn.is_empty() {
             self.send_turn(record, turn, fx);
         }

@@ -7,6 +7,7 @@ use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, ConsumerId, Desk, Hand
 use crate::fifo::Fifo;
 use crate::message::{Body, Reason};
 use crate::priority_line::PriorityLine;
+use crate::tagged::Tagged;
 use sim::story::{Life, MarkKind};
 use sim::{Nanos, Time};
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ pub struct Quorum {
     pub normal: Fifo<Kept>,
     /// How many were taken since a normal one was (R-U6).
     pub dequeued: u32,
-    pub checked_out: BTreeMap<u64, CheckedOut>,
+    pub checked_out: Tagged<CheckedOut>,
     pub next_id: u64,
     pub next_place: u64,
     pub ready_bytes: u64,
@@ -93,7 +94,7 @@ impl Quorum {
             high: Fifo::default(),
             normal: Fifo::default(),
             dequeued: 0,
-            checked_out: BTreeMap::new(),
+            checked_out: Tagged::default(),
             next_id: 1,
             next_place: 1,
             ready_bytes: 0,
@@ -178,7 +179,7 @@ impl Quorum {
 
     /// A new leader tells consumers again what is out with them: the last leader may not have got to it (R-U4).
     pub fn tell_again(&self, desk: &mut Desk<'_>) {
-        for (id, out) in &self.checked_out {
+        for (id, out) in self.checked_out.iter() {
             if let Some(tag) = &out.tag {
                 let consumer = self.consumers.get(&(out.channel, tag.clone()));
                 let needs_ack = consumer.is_none_or(|consumer| !consumer.request.no_ack);
@@ -273,12 +274,12 @@ impl Quorum {
                 break;
             }
             let Some((_, id)) = self.service.pop() else { break };
-            let usable = |consumer: &&mut Consumer| consumer.credit > 0 && consumer.status == Status::Up;
-            if self.consumers.get_mut(&id).as_ref().is_none_or(|consumer| !usable(consumer)) {
+            let usable = |consumer: &Consumer| consumer.credit > 0 && consumer.status == Status::Up;
+            if !self.consumers.get(&id).is_some_and(usable) {
                 continue;
             }
             let Some(kept) = self.take_next() else { break };
-            self.hand(&id, kept, desk);
+            self.hand(id, kept, desk);
         }
         if self.arguments.message_ttl.is_some() || self.arguments.expires.is_some() || self.heads_expire() {
             self.watch_time(desk);
@@ -291,8 +292,9 @@ impl Quorum {
         heads.into_iter().flatten().any(|kept| kept.expiry.is_some())
     }
 
-    fn hand(&mut self, id: &ConsumerId, kept: Kept, desk: &mut Desk<'_>) {
-        let Some(consumer) = self.consumers.get_mut(id) else { return };
+    /// Hands out a message to a consumer that was taken out of the line and can take it.
+    fn hand(&mut self, id: ConsumerId, kept: Kept, desk: &mut Desk<'_>) {
+        let Some(consumer) = self.consumers.get_mut(&id) else { return };
         let number = self.next_id;
         self.next_id += 1;
         // R-P4: without acknowledgements it is the channel that settles, as soon as it has the message; until then it
@@ -302,16 +304,15 @@ impl Quorum {
         consumer.holds += 1;
         self.out_bytes += u64::from(kept.body.bytes);
         self.checked_out.insert(number, CheckedOut { channel: id.0, tag: Some(id.1.clone()), kept });
-        self.stand_in_line(id);
         desk.answer(id.0, answer);
+        if consumer.credit > 0 {
+            self.service.push(consumer.request.priority, id);
+        }
     }
 
     /// Takes messages back from a consumer; its credit grows.
     pub fn take_back(&mut self, channel: ChannelId, id: u64, credit: bool) -> Option<Kept> {
-        if self.checked_out.get(&id)?.channel != channel {
-            return None;
-        }
-        let out = self.checked_out.remove(&id)?;
+        let out = self.checked_out.remove_if(&id, |out| out.channel == channel)?;
         self.out_bytes -= u64::from(out.kept.body.bytes);
         let Some(tag) = out.tag else { return Some(out.kept) };
         let consumer = (channel, tag);

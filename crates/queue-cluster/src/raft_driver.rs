@@ -9,7 +9,6 @@ use crate::server::{Line, Server};
 use consensus::{Input, Message, Output, Role};
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Nanos, NodeId};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl Server {
@@ -140,13 +139,15 @@ impl Server {
     /// Applies what is agreed on, and does what follows from it on the leader.
     fn apply(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
         let Some(replica) = self.replicas.get_mut(&queue) else { return };
-        let record = self.topology.queues.get(&queue).cloned();
+        let topology = self.topology.clone();
+        let record = topology.queues.get(&queue);
         if record.is_none() && queue != METADATA {
             return;
         }
-        let (name, reader) = record.as_ref().map_or((self.name.clone(), None), |r| (r.name.clone(), r.reader));
-        let mut out = Vec::new();
-        let mut applied = BTreeMap::new();
+        let (name, reader) = record.map_or((&self.name, None), |record| (&record.name, record.reader));
+        let name = name.clone();
+        let mut out = std::mem::take(&mut self.outs);
+        let mut applied = Vec::new();
         let mut desk = Desk {
             now: fx.now(),
             rules: self.config.rules,
@@ -163,7 +164,7 @@ impl Server {
         let blocked = replica.state.blocked();
         let tell_all = replica.serving && std::mem::replace(&mut replica.told_blocked, blocked) != blocked;
         match record {
-            Some(record) => self.carry_out(&record, out, fx),
+            Some(record) => self.carry_out(record, out, fx),
             None => self.apply_metadata(fx),
         }
         for ((node, session), upto) in applied {

@@ -12,11 +12,14 @@ use sim::{NodeId, Time};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// A node in one of its boots.
+pub type Session = (NodeId, u32);
+
 /// A command to a replicated queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// The node that gives it, in which boot; a leader's own have no number.
-    pub session: (NodeId, u32),
+    pub session: Session,
     /// Counts from 1 in each session; 0 for a leader's own.
     pub seq: u64,
     /// When its sender gave it: the time that its effects are reckoned from, the same on every member.
@@ -26,6 +29,7 @@ pub struct Command {
 
 /// What a replicated queue is, once commands are applied.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a queue, and it lies behind a pointer")]
 pub enum Machine {
     Quorum(Quorum),
     Stream(Stream),
@@ -38,7 +42,7 @@ pub enum Machine {
 pub struct State {
     pub machine: Machine,
     /// The last command applied of each session: a command that comes again changes nothing (R-U3).
-    pub sessions: BTreeMap<(NodeId, u32), u64>,
+    pub sessions: BTreeMap<Session, u64>,
 }
 
 impl State {
@@ -150,7 +154,7 @@ impl Replica {
     }
 
     /// Applies what is committed. What it leads to counts only on a leader that is done with the past.
-    pub fn apply(&mut self, desk: &mut Desk<'_>, applied: &mut BTreeMap<(NodeId, u32), u64>) -> bool {
+    pub fn apply(&mut self, desk: &mut Desk<'_>, applied: &mut Vec<(Session, u64)>) -> bool {
         let mut began = false;
         while let Some((_, entry)) = self.raft.next_committed() {
             if let Some(members) = entry.members.as_ref() {
@@ -166,7 +170,10 @@ impl Replica {
                     Rc::make_mut(&mut self.state).apply(command, desk);
                     desk.now = now;
                     if command.seq > 0 && self.serving {
-                        applied.insert(command.session, command.seq);
+                        match applied.binary_search_by_key(&command.session, |(session, _)| *session) {
+                            Ok(place) => applied[place].1 = command.seq,
+                            Err(place) => applied.insert(place, (command.session, command.seq)),
+                        }
                     }
                 }
                 None if self.is_leader() && entry.term == self.raft.term() && entry.members.is_none() => {

@@ -3,6 +3,7 @@
 use crate::config::ExchangeKind;
 use crate::consistent_hash;
 use crate::desk::QueueId;
+use crate::few::Few;
 use crate::headers;
 use crate::message::{Message, keys_in};
 use crate::topic;
@@ -12,11 +13,17 @@ use std::collections::BTreeSet;
 
 /// The queues that a message published to its exchange goes to, each once, in the order of their ids.
 /// `None` if there is no such exchange.
-pub fn route(topology: &Topology, message: &Message) -> Option<Vec<QueueId>> {
+pub fn route(topology: &Topology, message: &Message) -> Option<Few<QueueId>> {
     let headers = message.headers();
     let selects = headers.is_some_and(|headers| headers.contains_key("CC") || headers.contains_key("BCC"));
     if !selects {
-        return route_by(topology, &message.exchange, &message.routing_key, headers);
+        // R-X1: the way of most messages.
+        if message.exchange.is_empty()
+            && let Some(queue) = topology.names.get(&message.routing_key)
+        {
+            return Some(Few::one(*queue));
+        }
+        return route_by(topology, &message.exchange, &message.routing_key, headers).map(Few::from);
     }
     // R-X8: the sender selected further keys.
     let unseen = headers.map(|headers| keys_in(headers, "BCC")).unwrap_or_default();
@@ -24,7 +31,7 @@ pub fn route(topology: &Topology, message: &Message) -> Option<Vec<QueueId>> {
     for key in message.routing_keys().into_iter().chain(unseen) {
         queues.extend(route_by(topology, &message.exchange, &key, headers)?);
     }
-    Some(queues.into_iter().collect())
+    Some(Few::from(queues.into_iter().collect::<Vec<_>>()))
 }
 
 /// As [`route`], by exchange and key.

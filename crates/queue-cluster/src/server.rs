@@ -4,7 +4,7 @@ use crate::alarms::Alarms;
 use crate::classic::Classic;
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::desk::{Ask, ChannelId, Limiter, QueueId};
+use crate::desk::{Ask, ChannelId, Limiter, Out, QueueId};
 use crate::dlx::Worker;
 use crate::frame::{Frame, Order, Wake};
 use crate::metadata::METADATA;
@@ -113,6 +113,8 @@ pub struct Server {
     pub homes: BTreeMap<QueueId, Home>,
     pub known_homes: BTreeMap<QueueId, NodeId>,
     pub alarms: Alarms,
+    /// Room for what queues want done, empty between events.
+    pub outs: Vec<Out>,
     pub clean: bool,
     /// Whether its regular timers run.
     ticking: bool,
@@ -160,6 +162,7 @@ impl Server {
             homes: BTreeMap::new(),
             known_homes: BTreeMap::new(),
             alarms: Alarms::default(),
+            outs: Vec::new(),
             clean: true,
             ticking: false,
         }
@@ -190,7 +193,7 @@ impl Server {
 
     fn on_wake(&mut self, wake: Wake, fx: &mut Fx<'_>) {
         match wake {
-            Wake::Ask(queue, ask) => self.asked(queue, *ask, fx),
+            Wake::Ask(queue, ask) => self.asked(queue, ask, fx),
             Wake::Propose(queue, command) => self.propose(queue, command, fx),
             Wake::WalFlushed => self.wal_flushed(fx),
             Wake::StoreFlushed(upto) => self.store_flushed(upto, fx),

@@ -30,7 +30,9 @@ impl Server {
             (Method::TxRollback, Some(tx)) => {
                 // What was said of deliveries was not said.
                 let tx = std::mem::take(tx);
-                channel.unacked.extend(tx.said.into_iter().flat_map(|(_, unacked)| unacked));
+                for unacked in tx.said.into_iter().flat_map(|(_, unacked)| unacked) {
+                    channel.unacked.insert(unacked.number, unacked);
+                }
             }
             _ => self.close_channel(id, 406, "PRECONDITION_FAILED - channel is not transactional", fx),
         }
@@ -43,7 +45,7 @@ impl Server {
     }
 
     /// Tells the queues what was said of deliveries, now or at the commit.
-    pub fn settle_or_hold(&mut self, id: ChannelId, unacked: Vec<(u64, Unacked)>, said: Said, fx: &mut Fx<'_>) {
+    pub fn settle_or_hold(&mut self, id: ChannelId, unacked: Vec<Unacked>, said: Said, fx: &mut Fx<'_>) {
         match self.live(id).and_then(|channel| channel.tx.as_mut()) {
             Some(tx) => tx.said.push((said, unacked)),
             None => self.settle(id, unacked, said, fx),

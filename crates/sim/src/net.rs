@@ -199,6 +199,9 @@ impl<M> Network<M> {
     }
 
     pub fn link(&self, from: NodeId, to: NodeId) -> LinkProfile {
+        if self.profile.is_empty() {
+            return self.default_profile;
+        }
         self.profile.get(&(from, to)).copied().unwrap_or(self.default_profile)
     }
 

@@ -64,7 +64,11 @@ impl Nanos {
         if bytes_per_second == 0 {
             return Nanos::ZERO;
         }
-        Nanos(((bytes as u128 * 1_000_000_000) / bytes_per_second as u128) as u64)
+        // In 64 bits if that is enough: this stands on every message's way.
+        match bytes.checked_mul(1_000_000_000) {
+            Some(scaled) => Nanos(scaled / bytes_per_second),
+            None => Nanos(((bytes as u128 * 1_000_000_000) / bytes_per_second as u128) as u64),
+        }
     }
 }
 
