@@ -1,13 +1,14 @@
 //! The ledger: one line a message, and the verdict over all of them.
 
 use crate::Histogram;
+use crate::lines::Lines;
 use serde::Serialize;
 use sim::story::{Life, MessageId};
-use sim::{Nanos, Pages, Time};
+use sim::{Nanos, Time};
 use std::collections::BTreeMap;
 
 /// What is known of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its key's index.
     pub key: u32,
@@ -23,7 +24,7 @@ pub struct Record {
     pub deliveries: u8,
     /// How often it was processed by each reader, readers counted from 0; the ninth and later share a place.
     pub processings: [u8; 8],
-    flags: u8,
+    pub(crate) flags: u8,
 }
 
 const REFUSED: u8 = 1;
@@ -138,7 +139,7 @@ const NAMED: usize = 200;
 /// The ledger of one cluster's messages. Clones share their pages.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    producers: Vec<Pages<Record>>,
+    producers: Vec<Lines>,
     /// For each producer, the first message that is not settled for good: those before need no second look.
     open_from: Vec<usize>,
     /// The highest sequence processed so far, by producer, key and reader.
@@ -168,14 +169,14 @@ impl Ledger {
 
     /// A message's line.
     #[must_use]
-    pub fn record(&self, id: MessageId) -> Option<&Record> {
+    pub fn record(&self, id: MessageId) -> Option<Record> {
         self.producers.get(usize::from(id.producer))?.get(id.sequence as usize)
     }
 
     fn produce(&mut self, now: Time, id: MessageId, key: u32) {
         let producer = usize::from(id.producer);
         if self.producers.len() <= producer {
-            self.producers.resize_with(producer + 1, Pages::default);
+            self.producers.resize_with(producer + 1, Lines::default);
             self.open_from.resize(producer + 1, 0);
         }
         assert_eq!(self.producers[producer].len(), id.sequence as usize, "messages are produced in sequence");
@@ -199,7 +200,8 @@ impl Ledger {
             return None;
         }
         let counts = &mut self.counts;
-        let record = self.producers.get_mut(usize::from(id.producer))?.get_mut(id.sequence as usize)?;
+        let lines = self.producers.get_mut(usize::from(id.producer))?;
+        let record = lines.get_mut(id.sequence as usize)?;
         match life {
             Life::Produced { .. } | Life::Settled { .. } => {}
             Life::Stored => record.flags |= STORED,
@@ -226,17 +228,20 @@ impl Ledger {
             Life::DeadLettered => {
                 counts.dead_lettered += u64::from(record.flags & DEAD_LETTERED == 0);
                 record.flags |= DEAD_LETTERED;
+                lines.count_done();
             }
             Life::Dropped => {
                 counts.dropped += u64::from(record.flags & DROPPED == 0);
                 record.flags |= DROPPED;
+                lines.count_done();
             }
         }
         None
     }
 
     fn process(&mut self, now: Time, id: MessageId, reader: u8) -> Option<Nanos> {
-        let record = self.producers.get_mut(usize::from(id.producer))?.get_mut(id.sequence as usize)?;
+        let lines = self.producers.get_mut(usize::from(id.producer))?;
+        let record = lines.get_mut(id.sequence as usize)?;
         let place = usize::from(reader).min(7);
         record.processings[place] = record.processings[place].saturating_add(1);
         if record.processings[place] == 2 {
@@ -255,8 +260,9 @@ impl Ledger {
             return None;
         }
         record.processed = Some(now);
-        self.counts.processed += 1;
         let latency = now.since(record.produced);
+        lines.count_done();
+        self.counts.processed += 1;
         self.latency.add(latency);
         Some(latency)
     }
@@ -289,9 +295,9 @@ impl Ledger {
         let kept = self.kept(held);
         let mut found = Vec::new();
         for (producer, records) in self.producers.iter().enumerate() {
-            for (sequence, record) in records.iter().enumerate() {
+            for (sequence, record) in records.iter() {
                 let id = MessageId { producer: producer as u16, sequence: sequence as u32 };
-                if found.len() < limit && fate(record, kept[producer].has(sequence)) == wanted {
+                if found.len() < limit && fate(&record, kept[producer].has(sequence)) == wanted {
                     found.push(id);
                 }
             }
@@ -310,16 +316,16 @@ impl Ledger {
         kept
     }
 
-    /// Visits every message that is not settled for good, and moves past those at the front that are.
+    /// Visits every message that is not settled for good and some that are, and moves past those at the front that are.
     fn visit_open(&mut self, kept: &[Bits], visit: &mut dyn FnMut(MessageId, &Record, Fate)) {
         for (producer, records) in self.producers.iter().enumerate() {
             let mut front = true;
-            for (sequence, record) in (self.open_from[producer]..).zip(records.iter_from(self.open_from[producer])) {
+            for (sequence, record) in records.iter_open(self.open_from[producer]) {
                 let fate = fate(record, kept[producer].has(sequence));
-                // Only what was processed stays as it is: the lost may yet come back with a disk.
-                front &= record.processed.is_some();
                 if front {
-                    self.open_from[producer] = sequence + 1;
+                    // Only what was processed stays as it is: the lost may yet come back with a disk.
+                    front = record.processed.is_some();
+                    self.open_from[producer] = sequence + usize::from(front);
                 }
                 visit(MessageId { producer: producer as u16, sequence: sequence as u32 }, record, fate);
             }

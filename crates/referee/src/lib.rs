@@ -5,6 +5,7 @@
 
 mod histogram;
 mod ledger;
+mod lines;
 
 pub use histogram::Histogram;
 pub use ledger::{Counts, Fate, Held, Ledger, Record, Verdict};
