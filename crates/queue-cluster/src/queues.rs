@@ -89,6 +89,10 @@ impl Server {
     /// A classic queue that lives here gets to it in its turn: one process, one thing at a time.
     pub fn ask_later(&mut self, queue: QueueId, ask: Ask, fx: &mut Fx<'_>) {
         let mailbox = self.mailboxes.entry(queue).or_default();
+        if !mailbox.busy && mailbox.urgent.is_empty() && mailbox.normal.is_empty() {
+            mailbox.busy = true;
+            return fx.work(self.lane(queue), self.cost(&ask), Wake::Ask(queue, ask));
+        }
         match ask {
             Ask::Ack { .. } => mailbox.urgent.push_back(ask),
             _ => mailbox.normal.push_back(ask),
