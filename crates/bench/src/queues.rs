@@ -85,7 +85,7 @@ pub fn open(load: Load, messages: u32) -> Ready {
     for queue in 0..queues {
         let name = format!("queue-{queue}");
         let arguments = Table::from([("x-queue-type".into(), Value::from(kind))]);
-        config.queues.push(QueueSpec { name: name.clone(), durable: true, arguments, node: None, mirroring: None });
+        config.queues.push(QueueSpec { name: name.clone(), durable: true, arguments, node: None });
         for publisher in 0..publishers {
             config.publishers.push(PublisherSettings { routing_key: name.clone(), ..PublisherSettings::default() });
             workload.producers.push(ProducerSpec {
