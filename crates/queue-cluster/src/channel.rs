@@ -580,7 +580,9 @@ impl Server {
         };
         let number = channel.give_tag();
         if handed.needs_ack {
-            channel.unacked.insert(number, Unacked { number, queue, id: handed.id, tag: Some(tag.clone()), since: now });
+            channel
+                .unacked
+                .insert(number, Unacked { number, queue, id: handed.id, tag: Some(tag.clone()), since: now });
         } else if replicated {
             self.ask(queue, Ask::Ack { channel: id, ids: vec![handed.id] }, None, fx);
         }
