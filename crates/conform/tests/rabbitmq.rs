@@ -4,12 +4,19 @@ use std::path::Path;
 
 /// Recordings that do not agree yet. The test fails when one of them starts to, so that it leaves this list.
 const KNOWN: &[&str] = &[
-    // How a burst of messages is cut into a stream's chunks is a race of processes: here it was written in two chunks,
-    // in the other recordings bursts were written whole.
-    "own-walk-1064",
     // A channel of 3.10.8 that had got from a quorum queue falls over when a classic queue of its name has taken its
     // place: 541 once, a fault of the broker that is not followed.
     "own-walk-1093",
+    // What scripts cannot say yet: internal and passive exchanges, conditional deletions, exchanges unbound, tag zero,
+    // transactions (R-C6).
+    "own-internal-exchange",
+    "own-passive-exchange",
+    "own-delete-conditions",
+    "own-unbind-exchanges",
+    "own-ack-of-all",
+    "own-ack-of-all-holding-nothing",
+    "own-confirms-and-transactions",
+    "own-transaction",
 ];
 
 #[test]
