@@ -82,7 +82,8 @@ function ensureRust() {
   must(ask('cargo', ['--version']), 'Brokerlab needs Rust: install it with rustup from rustup.rs, then try again.');
 }
 
-function ensurePackages() {
+/** Installs the npm packages if they are not those of the lock file. */
+export function ensurePackages() {
   const print = fingerprint(['package-lock.json']);
   if (done('npm', print) && existsSync(join(root, 'node_modules'))) return;
   say('installing the npm packages', 'about 20 s');
