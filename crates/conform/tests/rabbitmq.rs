@@ -7,16 +7,6 @@ const KNOWN: &[&str] = &[
     // A channel of 3.10.8 that had got from a quorum queue falls over when a classic queue of its name has taken its
     // place: 541 once, a fault of the broker that is not followed.
     "own-walk-1093",
-    // What scripts cannot say yet: internal and passive exchanges, conditional deletions, exchanges unbound, tag zero,
-    // transactions (R-C6).
-    "own-internal-exchange",
-    "own-passive-exchange",
-    "own-delete-conditions",
-    "own-unbind-exchanges",
-    "own-ack-of-all",
-    "own-ack-of-all-holding-nothing",
-    "own-confirms-and-transactions",
-    "own-transaction",
 ];
 
 #[test]
