@@ -12,6 +12,7 @@ mod classic_mirror;
 mod client;
 mod cluster;
 mod config;
+mod confirms;
 mod connection;
 mod consistent_hash;
 mod consumer;
