@@ -22,6 +22,9 @@ pub enum Role {
 pub struct Options {
     /// Whether a member that hears its leader refuses a pre-vote. Kafka's does (KIP-996), ra's looks at the log only.
     pub pre_vote_respects_leader: bool,
+    /// Members answer for what is not on the disk yet (RabbitMQ's streams), so the power may take what is committed.
+    /// A member whose committed entries the leader lost gives them up and builds its state anew.
+    pub may_forget: bool,
     /// How many entries one message carries at the most.
     pub batch: usize,
     /// How many messages with entries may be under way to a follower at a time.
@@ -30,7 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { pre_vote_respects_leader: true, batch: 1_024, pipeline: 8 }
+        Options { pre_vote_respects_leader: true, may_forget: false, batch: 1_024, pipeline: 8 }
     }
 }
 
@@ -69,11 +72,14 @@ pub struct Output<E, S> {
     pub restart_timer: bool,
     /// A leader's snapshot replaces the state machine's state.
     pub restored: Option<S>,
+    /// Committed entries were given up ([`Options::may_forget`]): the state machine starts from [`Raft::snapshot`] and
+    /// is given the entries after it again.
+    pub rebuild: bool,
 }
 
 impl<E, S> Default for Output<E, S> {
     fn default() -> Self {
-        Output { send: Vec::new(), flush: false, changed: false, restart_timer: false, restored: None }
+        Output { send: Vec::new(), flush: false, changed: false, restart_timer: false, restored: None, rebuild: false }
     }
 }
 
@@ -178,7 +184,13 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.commit
     }
 
-    /// The place of its last entry.
+    /// How far its state machine was given the log.
+    #[must_use]
+    pub fn applied(&self) -> Index {
+        self.applied
+    }
+
+    /// The last entry's place, agreed on or not.
     #[must_use]
     pub fn last_index(&self) -> Index {
         self.log.last().0
@@ -260,6 +272,16 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.commit = self.log.base();
         self.applied = self.log.base();
         self.know_members();
+    }
+
+    /// The power took what was written after `index`, though the member has answered for it: call it after
+    /// [`Raft::crash`]. What a snapshot covers is kept.
+    pub fn lose_after(&mut self, index: Index) {
+        assert!(self.options.may_forget, "Raft: this group waits for the disk");
+        if index < self.log.last().0 {
+            self.log.truncate(index.max(self.log.base()));
+            self.know_members();
+        }
     }
 
     /// The log's last word on who the members are counts, agreed on or not.

@@ -1,6 +1,6 @@
 //! Replication: what a leader sends its followers, and what they make of it.
 
-use crate::log::Entry;
+use crate::log::{Entry, Log};
 use crate::message::{Index, Message, Peer, Term};
 use crate::raft::{Output, Progress, Raft, Role};
 use std::ops::Bound;
@@ -117,6 +117,12 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         if !self.follow(from, term, out) {
             return;
         }
+        if self.options.may_forget && previous.0 < self.log.base() {
+            // The leader lost what this member's snapshot covers.
+            self.give_up(Index(0), out);
+            out.send.push((from, Message::AppendReply { term, matched: Err(Index(1)) }));
+            return;
+        }
         let base = self.log.base();
         if previous.0 >= base && self.log.term_at(previous.0) != Some(previous.1) {
             // The leader should go back to the end of this log, or past the whole term that differs.
@@ -133,6 +139,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             match self.log.term_at(index) {
                 _ if index <= base => continue,
                 Some(mine) if mine == entry.term => continue,
+                Some(_) if self.options.may_forget && index <= self.commit => self.give_up(Index(index.0 - 1), out),
                 Some(_) => {
                     assert!(index > self.commit, "Raft leader completeness: a committed entry would be overwritten");
                     self.log.truncate(Index(index.0 - 1));
@@ -154,12 +161,25 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         }
     }
 
+    /// Gives up what comes after `index`, though it was committed: the leader has lost it.
+    fn give_up(&mut self, index: Index, out: &mut Output<E, S>) {
+        if index < self.log.base() {
+            self.log = Log::new(self.log.configuration().1.clone());
+        } else {
+            self.log.truncate(index);
+        }
+        self.know_members();
+        self.commit = self.commit.min(index);
+        self.applied = self.log.base();
+        out.rebuild = true;
+    }
+
     fn first_of_term(&self, from: Index, term: Term) -> Index {
         let mut index = from;
         while index.0 > self.log.base().0 + 1 && self.log.term_at(Index(index.0 - 1)) == Some(term) {
             index = Index(index.0 - 1);
         }
-        index.max(self.commit.next())
+        if self.options.may_forget { index } else { index.max(self.commit.next()) }
     }
 
     pub(crate) fn on_append_reply(
@@ -189,6 +209,10 @@ impl<E: Clone, S: Clone> Raft<E, S> {
                 self.send_append(from, uninformed, &mut None, out);
             }
             Err(hint) => {
+                if self.options.may_forget {
+                    // It lost what it had answered for.
+                    progress.matched = progress.matched.min(Index(hint.0.saturating_sub(1)));
+                }
                 progress.next = hint.min(last.next()).max(progress.matched.next()).max(Index(1));
                 progress.under_way = 0;
                 self.send_append(from, true, &mut None, out);

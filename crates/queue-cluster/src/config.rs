@@ -288,8 +288,10 @@ pub struct ServerSettings {
     pub ack_cost: Nanos,
     /// Bytes on the wire and on the disk beside a message's body. Assumed.
     pub overhead_bytes: u32,
-    /// How often the operating system writes dirty pages back by itself. Linux: dirty_writeback_centisecs = 500.
+    /// How often the operating system looks for old pages. Linux: vm.dirty_writeback_centisecs = 500.
     pub writeback: Nanos,
+    /// How old a page gets before it is written back. Linux: vm.dirty_expire_centisecs = 3000.
+    pub writeback_age: Nanos,
     /// `quorum_commands_soft_limit`: unconfirmed commands of a channel before its connection is in flow.
     pub quorum_commands_soft_limit: u32,
     /// `quorum_cluster_size`: members of a new quorum queue.
@@ -350,6 +352,7 @@ impl ServerSettings {
             ack_cost: Nanos::micros(2),
             overhead_bytes: 60,
             writeback: Nanos::secs(5),
+            writeback_age: Nanos::secs(30),
             quorum_commands_soft_limit: 32,
             quorum_cluster_size: 3,
             quorum_delivery_limit: if rules >= Rules::V4_2 { Some(20) } else { None },

@@ -265,10 +265,43 @@ impl Server {
         let bytes = u64::from(bytes + self.config.server.overhead_bytes);
         fx.write(bytes);
         self.store.bytes += bytes;
-        if !self.store.writeback {
-            // R-C3: nobody waits for this; the operating system does it by itself.
-            self.store.writeback = true;
+        self.age_pages(fx);
+    }
+
+    /// R-C3, R-S1: nobody waits for what the operating system writes back by itself; it looks for old pages now and then.
+    pub fn age_pages(&mut self, fx: &mut Fx<'_>) {
+        if !self.store.looking {
+            self.store.looking = true;
             fx.wake_in(self.config.server.writeback, Wake::Writeback);
+        }
+    }
+
+    /// The operating system looks for pages that are old enough to be written back.
+    pub fn write_back(&mut self, fx: &mut Fx<'_>) {
+        self.store.looking = false;
+        let (now, age) = (fx.now(), self.config.server.writeback_age);
+        let store = &mut self.store;
+        if store.aging.back().map_or(store.flushed, |(_, written)| *written) < store.written {
+            store.aging.push_back((now, store.written));
+        }
+        let mut old = None;
+        while let Some((_, written)) = store.aging.front().filter(|(at, _)| now.since(*at) >= age) {
+            old = Some(*written);
+            store.aging.pop_front();
+        }
+        let mut more = !store.aging.is_empty();
+        let due = |written: &u64| *written > store.flushed && !store.flushing;
+        if let Some(written) = old.filter(due) {
+            store.flushing = true;
+            let bytes = std::mem::take(&mut store.bytes);
+            fx.flush(bytes, Wake::StoreFlushed(written));
+        }
+        let every = self.config.server.snapshot_every;
+        for replica in self.replicas.values_mut() {
+            more |= replica.write_back(now, age, every);
+        }
+        if more {
+            self.age_pages(fx);
         }
     }
 

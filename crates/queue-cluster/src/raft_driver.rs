@@ -43,11 +43,16 @@ impl Server {
         let had_leader = replica.raft.leader();
         let mut output = Output::default();
         replica.raft.handle(input, &mut output);
+        let mut aging = false;
         while output.flush && replica.is_stream() {
             // R-S1: a stream's member answers once it has written; nothing waits for the disk.
             output.flush = false;
             let written = replica.raft.written();
             replica.raft.handle(Input::Flushed(written), &mut output);
+            aging = true;
+        }
+        if output.rebuild {
+            replica.rebuild();
         }
         if let Some(state) = output.restored.take() {
             replica.state = state;
@@ -66,6 +71,9 @@ impl Server {
         }
         for (to, message) in output.send {
             self.send_raft(queue, NodeId(to), message, fx);
+        }
+        if aging {
+            self.age_pages(fx);
         }
         if output.flush {
             self.wal.dirty.insert(queue);

@@ -7,9 +7,9 @@ use crate::quorum::Quorum;
 use crate::stream::Stream;
 use crate::topology::Topology;
 use crate::view::QueueKind;
-use consensus::{Options, Raft, Role};
-use sim::{NodeId, Time};
-use std::collections::BTreeMap;
+use consensus::{Index, Options, Raft, Role};
+use sim::{Nanos, NodeId, Time};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// A node in one of its boots.
@@ -108,12 +108,18 @@ pub struct Replica {
     pub told_blocked: bool,
     /// The state in the beginning.
     first: Rc<State>,
+    /// What of a stream the operating system will write back, oldest first: when it was looked at, how far the log was
+    /// applied, and to which state that led.
+    aging: VecDeque<(Time, Index, Rc<State>)>,
+    /// How far a stream is on the disk.
+    on_disk: Index,
 }
 
 impl Replica {
     pub fn new(me: NodeId, members: &[NodeId], first: &Rc<State>) -> Replica {
         // R-U2: ra's pre-vote looks at the log only.
-        let options = Options { pre_vote_respects_leader: false, ..Options::default() };
+        let stream = matches!(first.machine, Machine::Stream(_));
+        let options = Options { pre_vote_respects_leader: false, may_forget: stream, ..Options::default() };
         Replica {
             raft: Raft::new(me.0, members.iter().map(|member| member.0).collect(), options),
             state: first.clone(),
@@ -122,6 +128,8 @@ impl Replica {
             armed: false,
             told_blocked: false,
             first: first.clone(),
+            aging: VecDeque::new(),
+            on_disk: Index(0),
         }
     }
 
@@ -145,12 +153,45 @@ impl Replica {
     /// The process ends: what is left is the log and its snapshot.
     pub fn crash(&mut self, power_lost: bool) {
         self.raft.crash(power_lost);
-        self.state = match self.raft.snapshot() {
-            Some(state) => state.clone(),
-            None => self.first.clone(),
-        };
+        if self.is_stream() && power_lost {
+            // R-S1: nothing waited for the disk; what the operating system has not written back is gone.
+            self.raft.lose_after(self.on_disk);
+        }
+        self.rebuild();
         self.serving = false;
         self.armed = false;
+        self.aging.clear();
+    }
+
+    /// The state machine starts from the log's snapshot anew, as its end is gone.
+    pub fn rebuild(&mut self) {
+        self.state = self.raft.snapshot().unwrap_or(&self.first).clone();
+        let last = self.raft.last_index();
+        self.on_disk = self.on_disk.min(last);
+        self.aging.retain(|(_, index, _)| *index <= last);
+    }
+
+    /// All that a stream has written is on the disk: its node stops in good order.
+    pub fn flush_stream(&mut self) {
+        self.on_disk = self.raft.last_index();
+    }
+
+    /// The operating system looks what of a stream is old enough to be written back; that is the log's beginning then.
+    /// Answers whether there is more to write.
+    pub fn write_back(&mut self, now: Time, age: Nanos, every: u64) -> bool {
+        let newest = self.aging.back().map_or(self.on_disk, |(_, index, _)| *index);
+        let applied = self.raft.applied();
+        if self.is_stream() && applied > newest {
+            self.aging.push_back((now, applied, self.state.clone()));
+        }
+        while self.aging.front().is_some_and(|(at, ..)| now.since(*at) >= age) {
+            let Some((_, index, state)) = self.aging.pop_front() else { break };
+            self.on_disk = self.on_disk.max(index);
+            if self.raft.log_len() > every {
+                self.raft.compact(index, state);
+            }
+        }
+        !self.aging.is_empty()
     }
 
     /// Applies what is committed. What it leads to counts only on a leader that is done with the past.
@@ -196,7 +237,8 @@ impl Replica {
     /// Replaces the log by the state when it has grown long.
     pub fn compact(&mut self, every: u64) {
         let length = self.raft.log_len();
-        if length > every && self.raft.commit().0 > 0 {
+        // What a stream is before all else is its log; see `write_back`.
+        if !self.is_stream() && length > every && self.raft.commit().0 > 0 {
             let upto = self.raft.commit();
             self.raft.compact(upto, self.state.clone());
         }

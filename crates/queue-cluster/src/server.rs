@@ -27,7 +27,10 @@ pub struct Store {
     pub flushed: u64,
     pub bytes: u64,
     pub flushing: bool,
-    pub writeback: bool,
+    /// Whether the operating system is to look for old pages.
+    pub looking: bool,
+    /// Writes that are not on the disk, oldest first: when the operating system first saw them, and up to which.
+    pub aging: VecDeque<(Time, u64)>,
     /// Confirms that wait for a flush, by the write that they wait for.
     pub confirms: VecDeque<(u64, ChannelId, QueueId, u64)>,
 }
@@ -197,10 +200,7 @@ impl Server {
             Wake::Propose(queue, command) => self.propose(queue, command, fx),
             Wake::WalFlushed => self.wal_flushed(fx),
             Wake::StoreFlushed(upto) => self.store_flushed(upto, fx),
-            Wake::Writeback => {
-                self.store.writeback = false;
-                self.flush_store(fx);
-            }
+            Wake::Writeback => self.write_back(fx),
             Wake::QueueTick(queue) => self.queue_tick(queue, fx),
             Wake::Election(queue, count) => self.election_timer(queue, count, fx),
             Wake::Reach(peer) => self.reach(peer, fx),
@@ -241,6 +241,9 @@ impl Server {
             self.host(queue, self.boot == 1, fx);
         }
         self.homes_changed(fx);
+        if self.boot > 1 && self.replicas.values().any(Replica::is_stream) {
+            self.age_pages(fx);
+        }
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();
         for peer in peers {
             if let Some(known) = self.peers.get_mut(&peer) {
@@ -333,6 +336,7 @@ impl Server {
 
     pub fn settle_down(&mut self) {
         self.store.flushed = self.store.written;
+        self.replicas.values_mut().for_each(Replica::flush_stream);
         self.clean = true;
         self.lose_memory(Crash::Kill);
     }

@@ -197,6 +197,63 @@ fn r_c4_a_quorum_queue_survives_the_loss_of_power_on_all_nodes() {
     assert!(story.cluster.view().queues[0].ready >= 900);
 }
 
+/// A stream with 900 confirmed messages and no reader; `power` goes on these nodes at once, after a wait.
+fn stream_after(seed: u64, wait: Nanos, power: &[u16]) -> Story {
+    let mut settings = config("stream");
+    settings.consumers.clear();
+    let mut load = workload(300, Some(900), Nanos::millis(1));
+    load.consumers.clear();
+    let mut story = Story::new(seed, &settings, &load);
+    story.run(seconds(8) + wait);
+    assert_eq!(story.ledger.acknowledged.len(), 900);
+    power.iter().for_each(|node| story.cut_power(*node));
+    story.run(seconds(2));
+    power.iter().for_each(|node| story.start(*node));
+    story.run(seconds(30));
+    story
+}
+
+#[test]
+fn r_s1_a_stream_waits_for_no_disk_and_loses_what_all_its_members_lose() {
+    let lost = |wait: u64, power: &[u16]| stream_after(12, seconds(wait), power).lost().len();
+    assert_eq!(lost(0, &[0]), 0, "two members have all of it");
+    assert_eq!(lost(0, &[0, 1, 2]), 900, "nobody had it on the disk");
+    assert_eq!(lost(40, &[0, 1, 2]), 0, "the operating system had written it back");
+}
+
+#[test]
+fn r_s1_a_member_gives_up_what_the_new_leader_lost() {
+    let mut settings = config("stream");
+    settings.consumers.clear();
+    settings.server.snapshot_every = 100;
+    let mut load = workload(300, Some(12_000), Nanos::millis(1));
+    load.consumers.clear();
+    let mut given_up = 0;
+    for seed in 0..60 {
+        let mut story = Story::new(seed, &settings, &load);
+        // Some of it is on the disk, at other places on each member, when two lose power; the third has all of it, yet
+        // sleeps while the two agree.
+        story.run(seconds(30) + Nanos::millis(seed * 450));
+        let survivor = (seed % 3) as u16;
+        let pair = [(survivor + 1) % 3, (survivor + 2) % 3];
+        pair.iter().for_each(|node| story.cut_power(*node));
+        story.cluster.world_mut().pause(NodeId(survivor));
+        pair.iter().for_each(|node| story.start(*node));
+        story.run(seconds(40));
+        story.cluster.world_mut().resume(NodeId(survivor));
+        story.run(seconds(60));
+        let logs = story.cluster.member_logs("q");
+        let ends = |log: &MemberLog| (log.base + log.entries.len() as u64, log.commit);
+        assert!(logs.iter().any(|log| log.leads), "seed {seed}: nobody leads");
+        assert!(logs.iter().all(|log| ends(log) == ends(&logs[0])), "seed {seed}: they differ");
+        let (lost, kept) = (story.lost().len() as u64, story.cluster.view().queues[0].ready);
+        let confirmed = story.ledger.acknowledged.len() as u64;
+        assert!(confirmed > 5_000 && confirmed <= lost + kept, "seed {seed}: {confirmed} confirmed, {kept} kept");
+        given_up += u64::from(lost > 0);
+    }
+    assert!(given_up > 40, "only {given_up} of 60 lost anything");
+}
+
 #[test]
 fn r_q1_transient_messages_are_gone_after_a_restart() {
     let mut settings = config("classic");
