@@ -169,6 +169,18 @@ fn k_s7_uniform_with_differing_subscriptions_evens_out() {
     assert_eq!(sizes, [2, 2]);
 }
 
+#[test]
+fn k_s8_simple_shares_a_partition_among_many_and_keeps_what_fits() {
+    let four: Vec<Candidate> = ["a", "b", "c", "d"].iter().map(|id| member(id, &[0], &[])).collect();
+    let shares = assignor::share_simple(&[2], &four, &[0], &[0]);
+    assert_eq!(shares, [vec![(0, 0)], vec![(0, 0)], vec![(0, 1)], vec![(0, 1)]]);
+    let grown = [member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])];
+    let shares = assignor::share_simple(&[4], &grown, &[0], &[0]);
+    assert_eq!(shares, [vec![(0, 2), (0, 3)], vec![(0, 0), (0, 1)]]);
+    let differing = [member("a", &[0], &[(1, 0)]), member("b", &[0, 1], &[])];
+    assert_eq!(assignor::share_simple(&[1, 1], &differing, &[0, 1], &[0, 1]), [vec![(0, 0)], vec![(0, 0), (1, 0)]]);
+}
+
 fn consuming(change: impl Fn(&mut Config), rate: u64, consumers: usize) -> Story {
     let mut config = config();
     config.topics[0].partitions = 4;

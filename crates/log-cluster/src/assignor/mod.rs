@@ -1,15 +1,18 @@
-//! How partitions are shared out among the members of a group (K-S1 to K-S7).
+//! How partitions are shared out among the members of a group (K-S1 to K-S8).
 //!
 //! Topics are named by their places in a table that is sorted by name, so that their order is that of their names.
 //! Where Kafka's own order is that of a hash map, the order is an argument: the order of `members`.
 
 mod client;
+mod hash_order;
 mod server;
+mod simple;
 mod sticky;
 mod sticky_general;
 
 pub use client::{range, round_robin};
 pub use server::{server_range, server_uniform};
+pub use simple::share_simple;
 pub use sticky::{cooperative_sticky, sticky};
 
 /// A partition: the topic's place, and the partition's number.
