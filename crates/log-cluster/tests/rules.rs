@@ -181,6 +181,17 @@ fn k_s8_simple_shares_a_partition_among_many_and_keeps_what_fits() {
     assert_eq!(assignor::share_simple(&[1, 1], &differing, &[0, 1], &[0, 1]), [vec![(0, 0)], vec![(0, 0), (1, 0)]]);
 }
 
+#[test]
+fn k_s8_simple_may_deal_a_partition_to_one_member_twice() {
+    // Partition 1 lacks two members and only the first can take it, so that it is counted for both.
+    let held: [&[u32]; 14] =
+        [&[0, 3], &[0], &[0], &[0], &[0], &[1, 3], &[1], &[1], &[2], &[2, 3], &[2], &[2], &[3], &[3]];
+    let owned = |parts: &[u32]| -> Vec<(u32, u32)> { parts.iter().map(|partition| (0, *partition)).collect() };
+    let members: Vec<Candidate> = held.iter().map(|parts| member("m", &[0], &owned(parts))).collect();
+    let shares = assignor::share_simple(&[4], &members, &[0], &[0]);
+    assert_eq!((&shares[0], &shares[5], &shares[7]), (&owned(&[1]), &owned(&[3]), &owned(&[1, 2])));
+}
+
 fn consuming(change: impl Fn(&mut Config), rate: u64, consumers: usize) -> Story {
     let mut config = config();
     config.topics[0].partitions = 4;

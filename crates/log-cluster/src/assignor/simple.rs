@@ -4,53 +4,36 @@ use super::hash_order::{JavaHash, JavaMap};
 use super::{Candidate, Part, same_topics};
 
 /// K-S8. `topics` is the order in which topics are looked at, `hashes` the hash code of each topic's id, by place
-/// the order of partitions is that of a hash map of both.
+/// the order of partitions is that of a hash map of both. The order of what a member owns counts where two of
+/// its partitions fall into one bin.
 #[must_use]
 pub fn share_simple(counts: &[u32], members: &[Candidate], topics: &[u32], hashes: &[u32]) -> Vec<Vec<Part>> {
-    let parts_of = |topic: u32| {
-        let hash = hashes.get(topic as usize).copied().unwrap_or(0);
-        let count = counts.get(topic as usize).copied().unwrap_or(0);
-        (0..count).map(move |partition| Key::new(hash, (topic, partition)))
-    };
+    let count = |topic: u32| counts.get(topic as usize).copied().unwrap_or(0);
+    let wants = |place: &usize, topic: u32| members[*place].topics.contains(&topic);
     let mut shares: Vec<Vec<Part>> = members.iter().map(|member| member.owned.clone()).collect();
-    let takers = |topic: u32| {
-        (0..members.len()).filter(move |place| members[*place].topics.contains(&topic)).collect::<Vec<_>>()
-    };
-    let Some(first) = members.first() else { return shares };
-    if members.iter().all(|member| member.topics.is_empty()) {
-        return vec![Vec::new(); members.len()];
-    }
+    let wanted: Vec<u32> =
+        topics.iter().copied().filter(|topic| (0..members.len()).any(|place| wants(&place, *topic))).collect();
     if same_topics(members) {
-        let wanted: Vec<u32> = topics.iter().copied().filter(|topic| first.topics.contains(topic)).collect();
+        // All topics at once; what is not subscribed any more is given up.
         shares.iter_mut().for_each(|share| share.retain(|part| wanted.contains(&part.0)));
-        let held = shares.iter().map(|share| held_of(share, &wanted, hashes)).collect();
-        let targets: Vec<Key> = wanted.iter().flat_map(|topic| parts_of(*topic)).collect();
+        let key = |part: Part| Key::new(hashes.get(part.0 as usize).copied().unwrap_or(0), part);
+        let targets: Vec<Key> =
+            wanted.iter().flat_map(|topic| (0..count(*topic)).map(move |partition| key((*topic, partition)))).collect();
         let all: Vec<usize> = (0..members.len()).collect();
-        Dealer::new(members.len(), &all, &targets, held).run(&targets, &mut shares);
+        let held = shares.iter().map(|share| share.iter().copied().map(key).collect()).collect();
+        Dealer::new(&all, &targets, held).run(&targets, &mut shares);
         return shares;
     }
-    // One topic after the other; a topic that nobody wants any more is not looked at, and stays with its holders.
-    for topic in topics.iter().copied() {
-        let takers = takers(topic);
-        if takers.is_empty() {
-            continue;
-        }
-        let held = shares.iter().map(|share| held_of(share, &[topic], &[])).collect();
-        let targets: Vec<Key> = parts_of(topic).map(|key| Key::new(0, key.part)).collect();
-        Dealer::new(members.len(), &takers, &targets, held).run(&targets, &mut shares);
+    // One topic after the other, with numbers as keys; what nobody wants any more is not looked at, and stays.
+    for topic in wanted {
+        let key = |part: Part| Key::new(0, part);
+        let targets: Vec<Key> = (0..count(topic)).map(|partition| key((topic, partition))).collect();
+        let takers: Vec<usize> = (0..members.len()).filter(|place| wants(place, topic)).collect();
+        let of_topic = |share: &Vec<Part>| share.iter().copied().filter(|part| part.0 == topic).map(key).collect();
+        let held = shares.iter().map(of_topic).collect();
+        Dealer::new(&takers, &targets, held).run(&targets, &mut shares);
     }
     shares
-}
-
-/// What a member holds of the topics, in order of topic, then number. Without hashes, numbers stand for themselves.
-fn held_of(share: &[Part], topics: &[u32], hashes: &[u32]) -> Vec<Key> {
-    let of_topic = |topic: &u32| {
-        let mut parts: Vec<Part> = share.iter().copied().filter(|part| part.0 == *topic).collect();
-        parts.sort_unstable();
-        let hash = hashes.get(*topic as usize).copied().unwrap_or(0);
-        parts.into_iter().map(move |part| Key::new(hash, part))
-    };
-    topics.iter().flat_map(of_topic).collect()
 }
 
 /// A partition as a key of a hash map.
@@ -84,9 +67,9 @@ struct Dealer {
 }
 
 impl Dealer {
-    fn new(members: usize, takers: &[usize], targets: &[Key], held: Vec<Vec<Key>>) -> Dealer {
+    fn new(takers: &[usize], targets: &[Key], held: Vec<Vec<Key>>) -> Dealer {
         let sharing = if targets.is_empty() { 0 } else { takers.len().div_ceil(targets.len()) };
-        let mut desired = vec![0; members];
+        let mut desired = vec![0; held.len()];
         let each = Double::ratio((sharing * targets.len()) as u64, takers.len() as u64);
         for (turn, place) in (0u64..).zip(takers) {
             desired[*place] = (each.times(turn + 1).ceil() - each.times(turn).ceil()) as usize;
@@ -142,8 +125,9 @@ impl Dealer {
         }
     }
 
-    /// Deals what is not shared enough, in turn, to those who have too little. One who has the partition already is
-    /// passed over; a round in which nobody could take it ends with it being shared less.
+    /// Deals what is not shared enough, in turn, to those who have too little. Who had the partition before is passed
+    /// over; a round in which nobody could take it ends with it being shared less. Who was dealt it just now is not
+    /// known to have it, so that it may be dealt to the same member again: it then counts twice, and is shared less.
     fn fill(&mut self, shares: &mut [Vec<Part>]) {
         let mut unfilled = JavaMap::sized(self.desired.len());
         for (place, desired) in self.desired.iter().enumerate() {
@@ -155,7 +139,8 @@ impl Dealer {
         let mut dealt = false;
         for key in self.by_part.keys() {
             let Some(holders) = self.by_part.get_mut(key) else { continue };
-            while holders.len() < self.sharing && !unfilled.is_empty() {
+            let mut missing = self.sharing.saturating_sub(holders.len());
+            while missing > 0 && !unfilled.is_empty() {
                 let Some(place) = round.next() else {
                     if !dealt {
                         break;
@@ -167,10 +152,12 @@ impl Dealer {
                 if holders.contains(place) {
                     continue;
                 }
-                holders.put(place, ());
-                shares[place].push(key.part);
-                self.by_member[place].put(key, ());
+                missing -= 1;
                 dealt = true;
+                if !self.by_member[place].contains(key) {
+                    self.by_member[place].put(key, ());
+                    shares[place].push(key.part);
+                }
                 if self.by_member[place].len() >= self.desired[place] {
                     unfilled.remove(place);
                 }
