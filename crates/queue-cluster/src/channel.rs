@@ -3,7 +3,7 @@
 use crate::Fx;
 use crate::config::Rules;
 use crate::connection::{Channel, Connection, Said, Subscription, Unacked, Unconfirmed};
-use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, Limiter, QueueId};
+use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, Handed, QueueId};
 use crate::frame::{Frame, Method, Reply, Wake};
 use crate::message::{Body, Message, More};
 use crate::routing;
@@ -186,30 +186,6 @@ impl Server {
         if self.connections.remove(&client).is_some() {
             self.delete_owned(client, fx);
         }
-    }
-
-    fn qos(&mut self, id: ChannelId, size: u32, count: u16, global: bool, fx: &mut Fx<'_>) {
-        // R-P1: a limit by size does not exist.
-        if size > 0 {
-            return self.close_connection(id.client, 540, "NOT_IMPLEMENTED - prefetch_size != 0", fx);
-        }
-        let Some(channel) = self.live(id) else { return };
-        if !global {
-            // R-P1: for consumers that start later on this channel.
-            channel.prefetch = u32::from(count);
-            return;
-        }
-        channel.limited = count > 0;
-        let held = channel.unacked.values().filter(|unacked| unacked.tag.is_some()).count() as u32;
-        let mut queues: Vec<QueueId> = channel.subscriptions.values().map(|subscription| subscription.queue).collect();
-        queues.dedup();
-        let limiter = self.limiters.entry(id).or_insert_with(|| Limiter { volume: held, ..Limiter::default() });
-        limiter.limit = u32::from(count);
-        let released = if limiter.is_full() { Vec::new() } else { limiter.release() };
-        for queue in queues {
-            self.ask(queue, Ask::Limit { channel: id }, None, fx);
-        }
-        self.resume_in_turn(id, released, fx);
     }
 
     pub fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {
@@ -427,27 +403,7 @@ impl Server {
                 self.ask(queue, ask(id, ids), Some(id), fx);
             }
         }
-        let resumed = self.limiters.get_mut(&id).map(|limiter| limiter.acknowledged(counted)).unwrap_or_default();
-        self.resume_in_turn(id, resumed, fx);
-    }
-
-    /// The channel's shared limit has room again: the queues that waited go on one after the other, as the first may
-    /// take up all the room that there is. What a queue was given back comes before.
-    fn resume_in_turn(&mut self, id: ChannelId, queues: Vec<QueueId>, fx: &mut Fx<'_>) {
-        let Some(limiter) = self.limiters.get_mut(&id) else { return };
-        limiter.turns.extend(queues);
-        if !limiter.resuming {
-            self.resume_next(id, fx);
-        }
-    }
-
-    pub fn resume_next(&mut self, id: ChannelId, fx: &mut Fx<'_>) {
-        let Some(limiter) = self.limiters.get_mut(&id) else { return };
-        let next = limiter.turns.pop_front();
-        limiter.resuming = next.is_some_and(|queue| self.classics.contains_key(&queue));
-        if let Some(queue) = next {
-            self.ask(queue, Ask::Resume { channel: id }, None, fx);
-        }
+        self.give_room(id, counted, fx);
     }
 
     /// A queue's answer for a channel, wherever that is.
@@ -472,6 +428,8 @@ impl Server {
         }
         match answer {
             Answer::Credit(count) => self.credit_came(id, queue, count, fx),
+            Answer::MaySend => self.asked_for_room(id, queue, fx),
+            Answer::Unsent => self.give_room(id, 1, fx),
             Answer::Deliver { tag, handed } => self.deliver(id, queue, &tag, handed, fx),
             Answer::Confirmed(number) => self.queue_answered(id, queue, number, true),
             Answer::Refused(number) => self.queue_answered(id, queue, number, false),

@@ -53,7 +53,7 @@ pub struct Classic {
 impl Classic {
     pub fn new(arguments: Rc<QueueArguments>, durable: bool, auto_delete: bool, now: Time) -> Classic {
         let levels = usize::from(arguments.max_priority.unwrap_or(0)) + 1;
-        let dispatch = Dispatch { single_active: arguments.single_active_consumer, ..Dispatch::default() };
+        let dispatch = Dispatch::new(arguments.single_active_consumer);
         Classic {
             durable,
             lines: vec![Fifo::default(); levels],
@@ -107,6 +107,13 @@ impl Classic {
 
     /// Answers one request.
     pub fn handle(&mut self, ask: Ask, desk: &mut Desk<'_>) {
+        self.answer(ask, desk);
+        if let Some(channel) = self.dispatch.question() {
+            desk.answer(channel, Answer::MaySend);
+        }
+    }
+
+    fn answer(&mut self, ask: Ask, desk: &mut Desk<'_>) {
         match ask {
             Ask::Publish { confirm, body, .. } => self.publish(confirm, body, desk),
             Ask::Consume { channel, request } => self.consume(channel, &request, desk),
@@ -125,6 +132,13 @@ impl Classic {
             Ask::Resume { channel } => {
                 if self.dispatch.resume(channel) {
                     self.run(desk);
+                }
+            }
+            Ask::Granted { channel, granted } => {
+                let unsent = self.dispatch.granted(channel, granted);
+                self.run(desk);
+                if unsent || self.dispatch.is_unused(channel) {
+                    desk.answer(channel, Answer::Unsent);
                 }
             }
             Ask::Limit { channel } => self.dispatch.limit(channel),
@@ -531,8 +545,7 @@ impl Classic {
         self.unacked_bytes = 0;
         self.published.clear();
         self.taken.clear();
-        let single_active = self.dispatch.single_active;
-        self.dispatch = Dispatch { single_active, ..Dispatch::default() };
+        self.dispatch = Dispatch::new(self.dispatch.single_active);
         self.exclusive_consumer = false;
         let last_sent = self.lines.iter().flat_map(Fifo::iter).filter(|stored| stored.delivered).map(|s| s.place).max();
         let (mut ready, mut bytes) = (0, 0);

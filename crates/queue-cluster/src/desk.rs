@@ -90,6 +90,11 @@ pub enum Ask {
     Resume {
         channel: ChannelId,
     },
+    /// Whether the channel's shared limit, on another node, has room for one message.
+    Granted {
+        channel: ChannelId,
+        granted: bool,
+    },
     /// The channel has a shared limit from now on.
     Limit {
         channel: ChannelId,
@@ -153,6 +158,10 @@ pub enum Answer {
     Refused(u64),
     /// The channel may send the queue so many messages more (R-M3).
     Credit(u32),
+    /// The queue asks the channel's shared limit for room for one message; it is [`Ask::Granted`] or not.
+    MaySend,
+    /// What was granted is not used.
+    Unsent,
     ConsumeOk {
         tag: Rc<str>,
     },

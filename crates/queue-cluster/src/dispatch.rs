@@ -30,6 +30,8 @@ pub struct ChannelRecord {
     blocked: PriorityLine<Rc<str>>,
     limited: bool,
     suspended: bool,
+    /// The limit on the channel's node has room for one message.
+    granted: bool,
     pub consumers: BTreeMap<Rc<str>, Taker>,
 }
 
@@ -47,9 +49,26 @@ pub struct Dispatch {
     pub single_active: bool,
     /// The active consumer of a queue with single active consumer, or the exclusive one.
     pub active: Option<ConsumerId>,
+    /// The channel whose limit, on another node, is asked for room; the queue waits for the answer, as the broker's does.
+    asking: Option<ChannelId>,
+    /// Whether that question is still to be sent.
+    unsent: bool,
+}
+
+/// Whether a consumer can take a message.
+enum Can {
+    /// And whether it has to acknowledge it.
+    Take(bool),
+    No,
+    /// Its channel's limit has to be asked first.
+    Ask,
 }
 
 impl Dispatch {
+    pub fn new(single_active: bool) -> Dispatch {
+        Dispatch { single_active, ..Dispatch::default() }
+    }
+
     pub fn count(&self) -> u32 {
         self.channels.values().map(|record| record.consumers.len() as u32).sum()
     }
@@ -84,6 +103,9 @@ impl Dispatch {
 
     /// The channel is gone; answers what it held.
     pub fn erase(&mut self, channel: ChannelId) -> Option<ChannelRecord> {
+        if self.asking == Some(channel) {
+            (self.asking, self.unsent) = (None, false);
+        }
         let record = self.channels.remove(&channel)?;
         self.line.retain(|(other, _)| *other != channel);
         if self.active.as_ref().is_some_and(|(holder, _)| *holder == channel) {
@@ -99,15 +121,25 @@ impl Dispatch {
     /// R-P3: the head of the line if it can take a message; those that cannot leave the line until they can.
     /// The one that is served goes to the tail of its priority.
     pub fn next(&mut self, queue: QueueId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Option<Chosen> {
+        if self.asking.is_some() {
+            return None;
+        }
         if self.single_active {
             return self.next_active(queue, limiters);
         }
         while let Some((priority, consumer)) = self.line.pop() {
-            if let Some(needs_ack) = self.can_take(queue, &consumer, limiters) {
-                self.line.push(priority, consumer.clone());
-                return Some(Chosen { consumer, needs_ack });
+            match self.can_take(queue, &consumer, limiters) {
+                Can::Take(needs_ack) => {
+                    self.line.push(priority, consumer.clone());
+                    return Some(Chosen { consumer, needs_ack });
+                }
+                Can::No => self.block(priority, &consumer),
+                Can::Ask => {
+                    self.ask_for(consumer.0);
+                    self.line.put_back(priority, consumer);
+                    return None;
+                }
             }
-            self.block(priority, &consumer);
         }
         None
     }
@@ -118,13 +150,45 @@ impl Dispatch {
         if record.blocked.contains(&active.1) {
             return None;
         }
-        if let Some(needs_ack) = self.can_take(queue, &active, limiters) {
-            return Some(Chosen { consumer: active, needs_ack });
+        match self.can_take(queue, &active, limiters) {
+            Can::Take(needs_ack) => return Some(Chosen { consumer: active, needs_ack }),
+            Can::Ask => {
+                self.ask_for(active.0);
+                return None;
+            }
+            Can::No => {}
         }
         let priority = self.channels.get(&active.0)?.consumers.get(&active.1)?.request.priority;
         self.line.retain(|other| *other != active);
         self.block(priority, &active);
         None
+    }
+
+    fn ask_for(&mut self, channel: ChannelId) {
+        self.asking = Some(channel);
+        self.unsent = true;
+    }
+
+    /// The channel whose limit is to be asked for room now.
+    pub fn question(&mut self) -> Option<ChannelId> {
+        if std::mem::take(&mut self.unsent) { self.asking } else { None }
+    }
+
+    /// The limit on the channel's node has answered. True if it granted what nobody here waits for.
+    pub fn granted(&mut self, channel: ChannelId, granted: bool) -> bool {
+        if self.asking != Some(channel) {
+            return granted;
+        }
+        self.asking = None;
+        if let Some(record) = self.channels.get_mut(&channel) {
+            (record.granted, record.suspended) = (granted, !granted);
+        }
+        false
+    }
+
+    /// Takes back what was granted, if nobody has used it.
+    pub fn is_unused(&mut self, channel: ChannelId) -> bool {
+        self.channels.get_mut(&channel).is_some_and(|record| std::mem::take(&mut record.granted))
     }
 
     fn block(&mut self, priority: i32, consumer: &ConsumerId) {
@@ -133,34 +197,34 @@ impl Dispatch {
         }
     }
 
-    /// Takes one credit, if the consumer's own window and its channel's shared one have room. Answers whether what it
-    /// gets has to be acknowledged.
+    /// Takes one credit, if the consumer's own window and its channel's shared one have room.
     fn can_take(
         &mut self,
         queue: QueueId,
         consumer: &ConsumerId,
         limiters: &mut BTreeMap<ChannelId, Limiter>,
-    ) -> Option<bool> {
-        let record = self.channels.get_mut(&consumer.0)?;
-        let taker = record.consumers.get_mut(&consumer.1)?;
+    ) -> Can {
+        let Some(record) = self.channels.get_mut(&consumer.0) else { return Can::No };
+        let Some(taker) = record.consumers.get_mut(&consumer.1) else { return Can::No };
         if record.suspended || taker.credit == Some(0) {
-            return None;
+            return Can::No;
         }
         let needs_ack = !taker.request.no_ack;
         if record.limited && needs_ack {
             let room = match limiters.get_mut(&consumer.0) {
                 Some(limiter) => limiter.can_send(queue, true),
-                None => true,
+                None if std::mem::take(&mut record.granted) => true,
+                None => return Can::Ask,
             };
             if !room {
                 record.suspended = true;
-                return None;
+                return Can::No;
             }
         }
         if let Some(credit) = &mut taker.credit {
             *credit -= 1;
         }
-        Some(needs_ack)
+        Can::Take(needs_ack)
     }
 
     pub fn holds(&mut self, consumer: &ConsumerId, id: u64) {

@@ -35,6 +35,7 @@ mod partition;
 mod policy;
 mod priority_line;
 mod publisher;
+mod qos;
 mod queues;
 mod quorum;
 mod quorum_consumers;

@@ -25,6 +25,11 @@ impl<T: PartialEq> PriorityLine<T> {
         self.items.insert(at, (priority, item));
     }
 
+    /// Puts back what [`PriorityLine::pop`] took.
+    pub fn put_back(&mut self, priority: i32, item: T) {
+        self.items.push_front((priority, item));
+    }
+
     pub fn pop(&mut self) -> Option<(i32, T)> {
         self.items.pop_front()
     }

@@ -154,7 +154,7 @@ impl Quorum {
             Ask::NodeDown { node } => self.node_down(*node, desk),
             Ask::NodeUp { node, boot } => self.node_up(*node, *boot, desk),
             Ask::Carried { letters } => self.carried(letters, desk),
-            Ask::Resume { .. } | Ask::Limit { .. } | Ask::Change(_) => {}
+            Ask::Resume { .. } | Ask::Granted { .. } | Ask::Limit { .. } | Ask::Change(_) => {}
         }
     }
 
@@ -430,6 +430,10 @@ impl Quorum {
         }
         self.check_blocked();
         desk.answer(channel, Answer::Got { handed: Some(handed), remaining: self.ready() });
+        // R-T1: what is at the head now may have expired behind what was got; that is seen to next.
+        if self.heads_expire() {
+            self.watch_time(desk);
+        }
     }
 
     fn purge(&mut self, channel: ChannelId, desk: &mut Desk<'_>) {

@@ -141,6 +141,7 @@ impl Stream {
             Ask::NodeUp { .. }
             | Ask::Tick
             | Ask::Resume { .. }
+            | Ask::Granted { .. }
             | Ask::Limit { .. }
             | Ask::Change(_)
             | Ask::Carried { .. } => {}
