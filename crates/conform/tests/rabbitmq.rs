@@ -3,11 +3,7 @@
 use std::path::Path;
 
 /// Recordings that do not agree yet. The test fails when one of them starts to, so that it leaves this list.
-const KNOWN: &[&str] = &[
-    // A channel of 3.10.8 that had got from a quorum queue falls over when a classic queue of its name has taken its
-    // place: 541 once, a fault of the broker that is not followed.
-    "own-walk-1093",
-];
+const KNOWN: &[&str] = &[];
 
 #[test]
 fn the_queue_engine_answers_as_the_recorded_broker_did() {

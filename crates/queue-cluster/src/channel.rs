@@ -88,11 +88,7 @@ impl Server {
             Method::Cancel { tag } => self.cancel(id, &tag, fx),
             Method::Ack { tag, multiple } => self.acknowledge(id, tag, multiple, fx),
             Method::Nack { tag, multiple, requeue } => self.refuse_messages(id, tag, multiple, requeue, fx),
-            Method::Get { queue, no_ack } => {
-                if let Some(queue) = self.usable_queue(id, &queue, fx) {
-                    self.ask(queue, Ask::Get { channel: id, no_ack }, Some(id), fx);
-                }
-            }
+            Method::Get { queue, no_ack } => self.get(id, &queue, no_ack, fx),
             Method::Recover => {
                 let all: Vec<Unacked> = std::mem::take(&mut channel.unacked).into_values().collect();
                 self.settle(id, all, Said::Requeue, fx);
@@ -186,6 +182,22 @@ impl Server {
         if self.connections.remove(&client).is_some() {
             self.delete_owned(client, fx);
         }
+    }
+
+    fn get(&mut self, id: ChannelId, name: &Rc<str>, no_ack: bool, fx: &mut Fx<'_>) {
+        let Some(queue) = self.usable_queue(id, name, fx) else { return };
+        let Some(kind) = self.topology.queues.get(&queue).map(|record| record.arguments.kind) else { return };
+        let remembers = self.config.rules < Rules::V4_2;
+        let Some(channel) = self.live(id) else { return };
+        let known = channel.got_from.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
+        if remembers && known.is_some_and(|known| known != kind && kind != QueueKind::Stream) {
+            // R-K8: what it remembers of the old queue means nothing to the new one.
+            return self.close_channel(id, 541, "INTERNAL_ERROR", fx);
+        }
+        if known.is_none() {
+            channel.got_from.push((name.clone(), kind));
+        }
+        self.ask(queue, Ask::Get { channel: id, no_ack }, Some(id), fx);
     }
 
     pub fn publish(&mut self, id: ChannelId, mandatory: bool, body: Body, fx: &mut Fx<'_>) {

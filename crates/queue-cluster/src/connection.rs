@@ -5,6 +5,7 @@ use crate::few::Few;
 use crate::frame::Method;
 use crate::message::Body;
 use crate::tagged::Tagged;
+use crate::view::QueueKind;
 use sim::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -77,6 +78,8 @@ pub struct Channel {
     pub reply_consumer: Option<Rc<str>>,
     pub unacked: Tagged<Unacked>,
     pub next_tag: u64,
+    /// The kinds of queues that it got messages from, by name (R-K8).
+    pub got_from: Vec<(Rc<str>, QueueKind)>,
     /// Commands to replicated queues that are not applied yet.
     pub commands: u32,
     /// What it may send each classic queue before it hears from it (R-M3). A queue that is not here has not had any.
@@ -105,6 +108,7 @@ impl Channel {
             reply_consumer: None,
             unacked: Tagged::default(),
             next_tag: 0,
+            got_from: Vec::new(),
             commands: 0,
             credits: Vec::new(),
             stuck: false,

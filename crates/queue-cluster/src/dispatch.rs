@@ -198,12 +198,7 @@ impl Dispatch {
     }
 
     /// Takes one credit, if the consumer's own window and its channel's shared one have room.
-    fn can_take(
-        &mut self,
-        queue: QueueId,
-        consumer: &ConsumerId,
-        limiters: &mut BTreeMap<ChannelId, Limiter>,
-    ) -> Can {
+    fn can_take(&mut self, queue: QueueId, consumer: &ConsumerId, limiters: &mut BTreeMap<ChannelId, Limiter>) -> Can {
         let Some(record) = self.channels.get_mut(&consumer.0) else { return Can::No };
         let Some(taker) = record.consumers.get_mut(&consumer.1) else { return Can::No };
         if record.suspended || taker.credit == Some(0) {

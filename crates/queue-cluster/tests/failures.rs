@@ -255,6 +255,30 @@ fn r_s1_a_member_gives_up_what_the_new_leader_lost() {
 }
 
 #[test]
+fn r_p1_a_shared_limit_counts_what_comes_from_queues_on_other_nodes() {
+    // The queue lives on node 0, the channel on node 2.
+    let mut settings = config("classic");
+    (settings.consumers[0].global, settings.consumers[0].prefetch_count) = (true, 5);
+    let mut story = Story::new(13, &settings, &workload(100, Some(60), Nanos::millis(100)));
+    for _ in 0..20 {
+        story.run(Nanos::millis(200));
+        let unacked = story.cluster.view().queues[0].unacked;
+        assert!(unacked <= 5, "{unacked} unacked");
+    }
+    assert!(story.ledger.processed.len() > 25);
+    story.run(seconds(10));
+    assert_eq!(story.ledger.processed.len(), 60);
+    // The limit's own node goes, and comes back: nothing waits for an answer that never comes.
+    let mut story = Story::new(14, &settings, &workload(100, Some(300), Nanos::millis(10)));
+    story.run(seconds(2));
+    story.kill(2);
+    story.run(seconds(3));
+    story.start(2);
+    story.run(seconds(20));
+    assert_eq!(story.ledger.processed.len(), 300);
+}
+
+#[test]
 fn r_q1_transient_messages_are_gone_after_a_restart() {
     let mut settings = config("classic");
     settings.publishers[0].persistent = false;

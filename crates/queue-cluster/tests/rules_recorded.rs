@@ -161,3 +161,37 @@ fn r_c6_publishes_and_acknowledgements_wait_for_the_commit() {
     assert_eq!(broker.counts("q"), "q1/0", "the second never was");
     assert_eq!(broker.does(Operation::ConfirmSelect { channel: on("p") }), "!p406", "not both");
 }
+
+#[test]
+fn r_k8_a_channel_of_3_10_takes_a_queue_of_another_type_for_the_one_that_it_knew() {
+    for (before, after) in [("classic", "quorum"), ("quorum", "classic")] {
+        let outcome = |rules: Rules, between: &str| {
+            let mut broker = Broker::new(rules);
+            broker.queue("q", &[("x-queue-type", before.into())]);
+            broker.get("q");
+            broker.does(Operation::QueueDelete { channel: None, queue: "q".into(), if_unused: false, if_empty: false });
+            broker.queue("q", &[("x-queue-type", between.into())]);
+            broker.get("q")
+        };
+        assert_eq!(outcome(Rules::V3_10, after), "!d541", "{before} to {after}");
+        assert_eq!(outcome(Rules::V3_10, before), "=nothing", "{before} again");
+        assert_eq!(outcome(Rules::V4_2, after), "=nothing", "{before} to {after}");
+    }
+}
+
+#[test]
+fn r_t1_what_expired_behind_a_message_is_buried_once_that_is_got() {
+    let mut broker = Broker::new(Rules::V3_10);
+    broker.queue("dead", &[]);
+    let to_dead: &[(&str, Value)] = &[
+        ("x-queue-type", "quorum".into()),
+        ("x-dead-letter-exchange", "".into()),
+        ("x-dead-letter-routing-key", "dead".into()),
+    ];
+    broker.queue("q", to_dead);
+    broker.publish("q", "a");
+    let soon = PropertiesOf { expiration: Some("30".into()), ..PropertiesOf::default() };
+    broker.does(publish_with("", "q", "b", false, soon));
+    assert_eq!(broker.get("dead"), "=nothing", "it stays behind a live head");
+    assert_eq!([broker.get("q"), broker.get("dead")], ["=a", "=b"]);
+}
