@@ -1,0 +1,475 @@
+//! Recordings of a Kafka cluster that fails, and the same scenarios in our engine.
+//!
+//! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
+//! Recordings of single steps are read only: nothing plays them yet. Both forms are described in `docs/transcripts.md`.
+
+use crate::{Disagreement, Outcome};
+use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
+use log_cluster::{LogCluster, View};
+use serde::Deserialize;
+use sim::story::{Life, MessageId, Note};
+use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
+use sim::{Crash, Nanos, NodeId, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When the producer begins in the first seed: by then the group has formed and knows its place.
+const BEGIN: Time = Time(6_000_000_000);
+/// How much later in each further seed. Brokers show a sign of life each 2 s, and a recording's fault strikes at any
+/// time in between; 20 seeds go round that almost evenly.
+const LATER: Nanos = Nanos::millis(703);
+/// In which steps the engine's run is looked at.
+const STEP: Nanos = Nanos::millis(20);
+/// Everything is answered, all that can be read was read, and nothing was answered or delivered for this long: the run
+/// is over. The recorder's own rest.
+const REST: Nanos = Nanos::secs(2);
+/// How many names of groups are tried until the right broker coordinates one.
+const GROUPS: u32 = 200;
+
+/// A scenario and what came of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Recording {
+    /// Its name.
+    pub name: String,
+    /// What recorded it.
+    pub broker: String,
+    brokers: u16,
+    controllers: u16,
+    topic: Topic,
+    producer: Producer,
+    consumer: Consumer,
+    patience_ms: u64,
+    faults: Vec<Fault>,
+    /// What came of each run.
+    pub runs: Vec<Run>,
+}
+
+type Settings = BTreeMap<String, String>;
+
+#[derive(Clone, Debug, Deserialize)]
+struct Topic {
+    replicas: Vec<u16>,
+    config: Settings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Producer {
+    rate: u64,
+    messages: u32,
+    bytes: u32,
+    config: Settings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Consumer {
+    coordinator: u16,
+    config: Settings,
+}
+
+/// Brokers are numbered from 1, times are milliseconds after the producer's first message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "op")]
+enum Fault {
+    #[serde(rename = "broker.kill")]
+    Kill { at_ms: u64, broker: u16 },
+    #[serde(rename = "broker.stop")]
+    Stop { at_ms: u64, broker: u16 },
+    #[serde(rename = "broker.start")]
+    Start { at_ms: u64, broker: u16 },
+    #[serde(rename = "broker.pause")]
+    Pause { at_ms: u64, broker: u16 },
+    #[serde(rename = "broker.resume")]
+    Resume { at_ms: u64, broker: u16 },
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Run {
+    /// Messages whose producer learnt that they were taken.
+    pub acknowledged: u64,
+    /// Messages whose producer gave up.
+    pub refused: u64,
+    /// Neither, by the end.
+    pub unanswered: u64,
+    /// Different messages that were delivered.
+    pub delivered: u64,
+    /// Deliveries of a message beyond its first.
+    pub duplicates: u64,
+    /// Messages that were acknowledged and never delivered.
+    pub lost: u64,
+    /// The longest time between two acknowledgements of which the later came after the fault.
+    pub ack_gap_ms: u64,
+    /// The same between deliveries.
+    pub delivery_gap_ms: u64,
+    /// The longest such time before the fault: how uneven the machine was.
+    pub usual_gap_ms: u64,
+    /// The partition's end, as far as it can be read.
+    pub stored: u64,
+    /// The partition's leader, before and after.
+    pub leader: (u16, Option<u16>),
+    /// The replicas in sync after.
+    pub isr: Vec<u16>,
+    /// How long each broker took that was started.
+    #[serde(default)]
+    pub up_ms: Vec<u64>,
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// A sentence that says where the text is not of the form.
+pub fn read(text: &str) -> Result<Recording, String> {
+    let recording: Recording = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if recording.runs.is_empty() {
+        return Err(format!("{}: no runs", recording.name));
+    }
+    Ok(recording)
+}
+
+/// How many runs of the engine a recording is compared with.
+pub const SEEDS: u64 = 20;
+
+/// Plays a recording's scenario with several seeds, and gives the first measure that does not agree.
+///
+/// # Errors
+/// A sentence, if the value is not of the form, or the engine refuses a setting.
+pub fn replay(value: &serde_json::Value) -> Result<Outcome, String> {
+    let recording = read(&value.to_string())?;
+    let runs: Vec<Run> = (0..SEEDS).map(|seed| play(&recording, seed)).collect::<Result<_, _>>()?;
+    let found = compare(&recording, &runs).into_iter().find(|comparison| !comparison.agrees());
+    let disagreement = found.map(|found| Disagreement {
+        step: found.measure.to_string(),
+        expected: format!("{} to {}, give or take {}", found.recorded.0, found.recorded.1, found.tolerance),
+        came: format!("{} to {}", found.came.0, found.came.1),
+    });
+    Ok(Outcome { name: recording.name, disagreement })
+}
+
+/// Something that happens to the cluster.
+#[derive(Copy, Clone)]
+enum Event {
+    Kill,
+    Stop,
+    Start,
+    Pause,
+    Resume,
+}
+
+/// Plays a recording's scenario in the engine. How long the machine took to start a broker is taken from a recorded
+/// run, one run after the other by the seed.
+///
+/// # Errors
+/// A sentence, if the engine refuses a setting.
+pub fn play(recording: &Recording, seed: u64) -> Result<Run, String> {
+    let recorded = &recording.runs[(seed % recording.runs.len() as u64) as usize];
+    let begin = BEGIN + Nanos(LATER.0 * seed);
+    let mut cluster = cluster_of(recording, seed, begin)?;
+    let events = events_of(recording, recorded, begin);
+    let fault = events.iter().map(|(at, ..)| *at).min().unwrap_or(begin);
+    let last_event = events.iter().map(|(at, ..)| *at).max().unwrap_or(begin);
+    let made = begin + Nanos(u64::from(recording.producer.messages) * 1_000_000_000 / recording.producer.rate);
+    let end = made.max(last_event) + Nanos::millis(recording.patience_ms);
+    let before = look(&cluster).0;
+    let mut seen = Seen::default();
+    let mut waiting = events.into_iter().peekable();
+    while cluster.world().now() < end {
+        let now = cluster.world().now();
+        let next = waiting.peek().map_or(now + STEP, |(at, ..)| (*at).min(now + STEP));
+        cluster.world_mut().run_until(next);
+        while let Some((_, event, broker)) = waiting.next_if(|(at, ..)| *at <= next) {
+            happen(&mut cluster, event, broker);
+        }
+        seen.take(&mut cluster);
+        if waiting.peek().is_none() && seen.is_over(recording, &cluster) {
+            break;
+        }
+    }
+    let (after, isr, stored) = look(&cluster);
+    let leader = (before.unwrap_or(0), after);
+    Ok(seen.outcome(Run { leader, isr, stored, ..recorded.clone() }, fault))
+}
+
+fn set(settings: &Settings, mut set: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
+    settings.iter().try_for_each(|(name, value)| set(name, value))
+}
+
+/// The cluster shortly before the producer begins, with a group that the recorded broker coordinates.
+fn cluster_of(recording: &Recording, seed: u64, begin: Time) -> Result<LogCluster, String> {
+    let workload = workload_of(recording, begin);
+    for number in 0..GROUPS {
+        let config = config_of(recording, &format!("g-{number}"))?;
+        let mut cluster = LogCluster::new(seed, &workload, &config);
+        cluster.world_mut().run_until(Time::ZERO + Nanos::secs(2));
+        let coordinator = cluster.view().consumers.first().and_then(|consumer| consumer.coordinator);
+        if coordinator == broker(&cluster, recording.consumer.coordinator) {
+            cluster.world_mut().run_until(Time(begin.0 - STEP.0));
+            return Ok(cluster);
+        }
+    }
+    Err(format!("{}: no group has broker {} as its coordinator", recording.name, recording.consumer.coordinator))
+}
+
+fn config_of(recording: &Recording, group: &str) -> Result<Config, String> {
+    let mut topic = TopicSpec::new("t", 1, u16::try_from(recording.topic.replicas.len()).unwrap_or(u16::MAX));
+    topic.replica_assignment = vec![recording.topic.replicas.clone()];
+    set(&recording.topic.config, |name, value| topic.config.set(name, value))?;
+    let mut producer = ProducerClient { topic: "t".into(), config: Default::default() };
+    set(&recording.producer.config, |name, value| producer.config.set(name, value))?;
+    let mut consumer = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
+    set(&recording.consumer.config, |name, value| consumer.config.set(name, value))?;
+    consumer.config.group_id = group.to_owned();
+    let config = Config {
+        brokers: recording.brokers,
+        controllers: Controllers::Dedicated(recording.controllers),
+        topics: vec![topic],
+        producers: vec![producer],
+        consumers: vec![consumer],
+        ..Config::default()
+    };
+    config.check().map_err(|problems| format!("{}: {problems:?}", recording.name))?;
+    Ok(config)
+}
+
+fn workload_of(recording: &Recording, begin: Time) -> Workload {
+    let producer = ProducerSpec {
+        name: "producer".into(),
+        rate_milli: recording.producer.rate * 1000,
+        arrivals: Arrivals::Steady,
+        keys: 0,
+        bytes: recording.producer.bytes,
+        limit: Some(recording.producer.messages),
+        start: begin,
+    };
+    let processing = Duration::Constant(Nanos(0));
+    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO };
+    Workload { producers: vec![producer], consumers: vec![consumer] }
+}
+
+/// A broker's node by the recording's number.
+fn broker(cluster: &LogCluster, number: u16) -> Option<NodeId> {
+    let name = format!("broker-{number}");
+    cluster.nodes().iter().find(|node| node.name == name).map(|node| node.id)
+}
+
+fn number(cluster: &LogCluster, node: NodeId) -> u16 {
+    let name = &cluster.nodes()[node.index()].name;
+    name.strip_prefix("broker-").and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The partition's leader, its replicas in sync, and how far it can be read.
+fn look(cluster: &LogCluster) -> (Option<u16>, Vec<u16>, u64) {
+    let View { servers, topics, .. } = cluster.view();
+    let Some(partition) = topics.first().and_then(|topic| topic.partitions.first()) else { return (None, vec![], 0) };
+    let server = servers.iter().find(|server| Some(server.node) == partition.leader);
+    let replicas = server.and_then(|server| server.broker.as_ref()).map(|broker| broker.replicas.as_slice());
+    let replica = replicas.unwrap_or_default().iter().find(|replica| (replica.topic, replica.partition) == (0, 0));
+    let mut isr: Vec<u16> = partition.isr.iter().map(|node| number(cluster, *node)).collect();
+    isr.sort_unstable();
+    let leader = partition.leader.map(|node| number(cluster, node));
+    (leader, isr, replica.map_or(0, |replica| replica.high_watermark))
+}
+
+/// The faults in the order of their times.
+fn events_of(recording: &Recording, run: &Run, begin: Time) -> Vec<(Time, Event, u16)> {
+    let at = |ms: u64| begin + Nanos::millis(ms);
+    let mut started = run.up_ms.iter();
+    let mut of = |fault: &Fault| match *fault {
+        Fault::Kill { at_ms, broker } => (at(at_ms), Event::Kill, broker),
+        Fault::Stop { at_ms, broker } => (at(at_ms), Event::Stop, broker),
+        Fault::Pause { at_ms, broker } => (at(at_ms), Event::Pause, broker),
+        Fault::Resume { at_ms, broker } => (at(at_ms), Event::Resume, broker),
+        Fault::Start { at_ms, broker } => (at(at_ms + started.next().copied().unwrap_or(0)), Event::Start, broker),
+    };
+    let mut events: Vec<_> = recording.faults.iter().map(&mut of).collect();
+    events.sort_by_key(|(at, ..)| *at);
+    events
+}
+
+fn happen(cluster: &mut LogCluster, event: Event, number: u16) {
+    let Some(node) = broker(cluster, number) else { return };
+    let world = cluster.world_mut();
+    match event {
+        Event::Kill => world.crash(node, Crash::Kill),
+        Event::Stop => world.stop(node),
+        Event::Start => world.start(node),
+        Event::Pause => world.pause(node),
+        Event::Resume => world.resume(node),
+    }
+}
+
+/// What the clients saw of a run.
+#[derive(Default)]
+struct Seen {
+    made: u64,
+    acknowledged: BTreeSet<MessageId>,
+    refused: u64,
+    delivered: BTreeMap<MessageId, u64>,
+    acks: Vec<Time>,
+    /// Acknowledgements and refusals.
+    answers: Vec<Time>,
+    deliveries: Vec<Time>,
+}
+
+impl Seen {
+    fn take(&mut self, cluster: &mut LogCluster) {
+        let notes: Vec<_> = cluster.world_mut().take_notes().collect();
+        for (at, _, note) in notes {
+            let Note::Life(id, life, _) = note else { continue };
+            match life {
+                Life::Produced { .. } => self.made += 1,
+                Life::Acknowledged => {
+                    self.acknowledged.insert(id);
+                    self.acks.push(at);
+                    self.answers.push(at);
+                }
+                Life::Refused => {
+                    self.refused += 1;
+                    self.answers.push(at);
+                }
+                Life::Delivered { .. } => {
+                    *self.delivered.entry(id).or_default() += 1;
+                    self.deliveries.push(at);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_over(&self, recording: &Recording, cluster: &LogCluster) -> bool {
+        let last = self.deliveries.last().max(self.answers.last()).copied().unwrap_or(Time::ZERO);
+        let answered = self.acknowledged.len() as u64 + self.refused;
+        answered == u64::from(recording.producer.messages)
+            && cluster.world().now().since(last) > REST
+            && self.deliveries.len() as u64 >= look(cluster).2
+    }
+
+    /// The run, of which the rest is known.
+    fn outcome(self, rest: Run, fault: Time) -> Run {
+        Run {
+            acknowledged: self.acknowledged.len() as u64,
+            refused: self.refused,
+            unanswered: self.made - self.acknowledged.len() as u64 - self.refused,
+            delivered: self.delivered.len() as u64,
+            duplicates: self.delivered.values().map(|times| times - 1).sum(),
+            lost: self.acknowledged.iter().filter(|id| !self.delivered.contains_key(id)).count() as u64,
+            ack_gap_ms: longest_gap(&self.acks, fault),
+            delivery_gap_ms: longest_gap(&self.deliveries, fault),
+            ..rest
+        }
+    }
+}
+
+fn longest_gap(times: &[Time], fault: Time) -> u64 {
+    let gaps = times.windows(2).filter(|pair| pair[1] > fault).map(|pair| pair[1].since(pair[0]));
+    gaps.max().map_or(0, |gap| (gap.0 + 500_000) / 1_000_000)
+}
+
+/// One measure of a recording and of the engine's runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The measure's name.
+    pub measure: &'static str,
+    /// The recorded range.
+    pub recorded: (u64, u64),
+    /// What the engine may differ by, and still be within.
+    pub tolerance: u64,
+    /// The engine's range; of a gap the engine's median, twice.
+    pub came: (u64, u64),
+}
+
+impl Comparison {
+    /// Whether the engine lies within what was recorded.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.came.0 + self.tolerance >= self.recorded.0 && self.came.1 <= self.recorded.1 + self.tolerance
+    }
+}
+
+/// A measure of a run, by its name.
+type Measure = (&'static str, fn(&Run) -> u64);
+
+const COUNTS: [Measure; 9] = [
+    ("acknowledged", |run| run.acknowledged),
+    ("refused", |run| run.refused),
+    ("unanswered", |run| run.unanswered),
+    ("delivered", |run| run.delivered),
+    ("duplicates", |run| run.duplicates),
+    ("lost", |run| run.lost),
+    ("stored", |run| run.stored),
+    ("leader after", |run| u64::from(run.leader.1.unwrap_or(0))),
+    ("in sync after", |run| run.isr.len() as u64),
+];
+const GAPS: [Measure; 2] =
+    [("gap without an acknowledgement", |run| run.ack_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
+
+fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
+    let all = || runs.iter().map(measure);
+    (all().min().unwrap_or(0), all().max().unwrap_or(0))
+}
+
+/// Compares the engine's runs with the recorded ones, measure by measure.
+///
+/// A count that was the same in all recorded runs must be the same. Where they differ, it depends on what was under
+/// way when the fault struck: what is produced in the longest gap that there was without a fault may be in or out. Gaps
+/// are drawn from timers: the median of the engine's must lie in the recorded range, give or take that longest gap,
+/// which is as fine as the recorder could measure.
+#[must_use]
+pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
+    let usual = range(&recording.runs, |run| run.usual_gap_ms).1;
+    let window = (usual * recording.producer.rate).div_ceil(1000);
+    let count = |(measure, of): Measure| {
+        let recorded = range(&recording.runs, of);
+        let tolerance = if recorded.0 == recorded.1 { 0 } else { window };
+        Comparison { measure, recorded, tolerance, came: range(runs, of) }
+    };
+    let gap = |(measure, of): Measure| {
+        let mut all: Vec<u64> = runs.iter().map(of).collect();
+        all.sort_unstable();
+        let median = all.get(all.len() / 2).copied().unwrap_or(0);
+        Comparison { measure, recorded: range(&recording.runs, of), tolerance: usual, came: (median, median) }
+    };
+    COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect()
+}
+
+/// A case that was recorded step by step. Nothing plays it yet.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// What recorded it.
+    pub broker: String,
+    /// How often it was played.
+    pub plays: usize,
+    /// What was done, and what it led to.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a case; its operation's own fields are left out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Step {
+    /// The operation.
+    pub op: String,
+    /// What it led to, if that was the same in all plays.
+    pub observed: Option<serde_json::Value>,
+    /// What it led to in each play, if it was not.
+    #[serde(default)]
+    pub observed_by_play: Vec<serde_json::Value>,
+    /// How long it took in each play.
+    #[serde(default)]
+    pub took_ms: Vec<u64>,
+}
+
+/// Reads a case and checks its form.
+///
+/// # Errors
+/// A sentence that says where the text is not of the form.
+pub fn read_case(text: &str) -> Result<Case, String> {
+    let case: Case = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let whole = |length: usize| length == 0 || length == case.plays;
+    for (index, step) in case.steps.iter().enumerate() {
+        let both = step.observed.is_some() && !step.observed_by_play.is_empty();
+        if both || !whole(step.observed_by_play.len()) || !whole(step.took_ms.len()) {
+            return Err(format!("{}: step {} ({}): not one answer a play", case.name, index + 1, step.op));
+        }
+    }
+    Ok(case)
+}

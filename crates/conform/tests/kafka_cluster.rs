@@ -1,0 +1,72 @@
+//! A Kafka cluster that fails: what became of messages, and how long nothing came, lie within what was recorded.
+
+use conform::kafka_cluster::{Run, SEEDS, compare, play, read, read_case};
+use std::path::{Path, PathBuf};
+
+/// What does not agree yet: a recording and a measure. The test fails when one of them starts to, so that it leaves
+/// this list.
+const KNOWN: &[(&str, &str)] = &[];
+
+fn texts() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../transcripts/kafka-cluster");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.into_iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+fn is_case(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).unwrap().get("steps").is_some()
+}
+
+#[test]
+fn the_log_cluster_fails_within_what_was_recorded() {
+    let mut surprises = Vec::new();
+    for text in texts().iter().filter(|text| !is_case(text)) {
+        let recording = read(text).unwrap();
+        let runs: Vec<_> = (0..SEEDS).map(|seed| play(&recording, seed).unwrap()).collect();
+        for found in compare(&recording, &runs) {
+            let name = &recording.name;
+            let known = KNOWN.contains(&(name.as_str(), found.measure));
+            let (low, high) = found.recorded;
+            let text = format!(
+                "{name}: {}: recorded {low} to {high}, give or take {}; came {} to {}",
+                found.measure, found.tolerance, found.came.0, found.came.1
+            );
+            println!("{} {text}", if found.agrees() { " " } else { "!" });
+            match (found.agrees(), known) {
+                (false, false) => surprises.push(text),
+                (true, true) => surprises.push(format!("{name}: {}: agrees now; take it off the list", found.measure)),
+                _ => {}
+            }
+        }
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+}
+
+#[test]
+fn what_lies_outside_is_noticed() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../transcripts/kafka-cluster/kill-leader.json");
+    let recording = read(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let wrong = |change: fn(&mut Run)| {
+        let mut runs = recording.runs.clone();
+        runs.iter_mut().for_each(change);
+        let found = compare(&recording, &runs).into_iter().filter(|comparison| !comparison.agrees());
+        found.map(|comparison| comparison.measure).collect::<Vec<_>>()
+    };
+    assert!(wrong(|_| {}).is_empty(), "the recorded runs lie within themselves");
+    assert_eq!(wrong(|run| run.lost = 1), ["lost"]);
+    assert_eq!(wrong(|run| run.duplicates = 1), ["duplicates"]);
+    assert_eq!(wrong(|run| run.leader.1 = None), ["leader after"]);
+    assert_eq!(wrong(|run| run.ack_gap_ms *= 4), ["gap without an acknowledgement"]);
+}
+
+#[test]
+fn what_was_recorded_step_by_step_is_of_its_form() {
+    let cases: Vec<_> = texts().iter().filter(|text| is_case(text)).map(|text| read_case(text).unwrap()).collect();
+    for case in &cases {
+        assert!(case.broker.starts_with("Apache Kafka 4."), "{}", case.name);
+        assert!(case.steps.iter().any(|step| step.observed.is_some()), "{}: nothing was observed", case.name);
+    }
+    let torn = r#"{"name":"n","broker":"b","plays":2,"steps":[{"op":"o","took_ms":[1]}]}"#;
+    assert!(read_case(torn).unwrap_err().contains("step 1"));
+}

@@ -1,0 +1,280 @@
+// What is recorded of a Kafka cluster step by step. `T` and `G` are the case's topic and group.
+
+/** Shorter than Kafka's own, so that a recording takes seconds: heartbeats, sessions, locks, the cleaner's rest. */
+export const SETTINGS = {
+  'group.consumer.min.heartbeat.interval.ms': 1000,
+  'group.consumer.heartbeat.interval.ms': 1000,
+  'group.consumer.min.session.timeout.ms': 6000,
+  'group.consumer.session.timeout.ms': 6000,
+  'group.share.min.heartbeat.interval.ms': 1000,
+  'group.share.heartbeat.interval.ms': 1000,
+  'group.share.min.record.lock.duration.ms': 1000,
+  'group.share.record.lock.duration.ms': 5000,
+  'log.cleaner.backoff.ms': 1000,
+};
+
+const spread = (count) => Array.from({ length: count }, (_, index) => [0, 1, 2].map((n) => ((index + n) % 3) + 1));
+const single = (config = {}) => ({ assignment: [[1, 2, 3]], config });
+
+const producer = (name, config, more = {}) => ({ op: 'producer.open', name, config, ...more });
+const send = (name, value, more = {}) => ({ op: 'producer.send', name, topic: 'T', value, ...more });
+const read = (isolation = 'read_uncommitted') => ({
+  op: 'topic.read',
+  topic: 'T',
+  config: { 'isolation.level': isolation },
+});
+const offsets = { op: 'topic.offsets', topic: 'T' };
+
+const minIsr = {
+  name: 'min-isr',
+  about: 'two of three brokers die where two must be in sync: what is refused, what is stored and cannot be read',
+  topic: single({ 'min.insync.replicas': '2' }),
+  steps: [
+    producer('all', {
+      acks: 'all',
+      'enable.idempotence': 'false',
+      retries: '0',
+      'request.timeout.ms': '3000',
+      'delivery.timeout.ms': '4000',
+    }),
+    producer('one', { acks: '1', retries: '0' }),
+    send('all', 'm1'),
+    send('one', 'm2'),
+    read(),
+    { op: 'broker.kill', broker: 2 },
+    { op: 'broker.kill', broker: 3 },
+    send('all', 'm3'),
+    { op: 'isr.wait', isr: [1] },
+    send('all', 'm4'),
+    send('one', 'm5'),
+    offsets,
+    read(),
+    { op: 'broker.start', broker: 2 },
+    { op: 'isr.wait', isr: [1, 2] },
+    send('all', 'm6'),
+    offsets,
+    read(),
+    { op: 'producer.close', name: 'all' },
+    { op: 'producer.close', name: 'one' },
+  ],
+};
+
+const open = (name, config, client) => ({
+  op: 'consumer.open',
+  ...(client ? { client } : {}),
+  name,
+  topics: ['T'],
+  config: { 'group.id': 'G', 'client.id': name, 'auto.offset.reset': 'earliest', ...config },
+});
+const settle = (...members) => ({ op: 'group.settle', members, partitions: 6, rest_ms: 3000 });
+const close = (name) => ({ op: 'consumer.close', name });
+
+const life = (name, about, config) => ({
+  name,
+  about: `a group’s life, ${about}: members join one after the other, one closes, one is killed`,
+  topic: { assignment: spread(6), config: {} },
+  steps: [
+    open('a', config),
+    settle('a'),
+    open('b', config),
+    settle('a', 'b'),
+    open('c', config, 'other'),
+    settle('a', 'b', 'c'),
+    close('b'),
+    settle('a', 'c'),
+    { op: 'client.kill', client: 'other' },
+    settle('a'),
+    close('a'),
+  ],
+});
+
+const classic = (assignor, more = {}) => ({
+  'partition.assignment.strategy': `org.apache.kafka.clients.consumer.${assignor}`,
+  'session.timeout.ms': '6000',
+  'heartbeat.interval.ms': '500',
+  ...more,
+});
+
+const statically = (name, about, config) => ({
+  name,
+  about: `static members, ${about}: one is killed and comes back within its session`,
+  topic: { assignment: spread(6), config: {} },
+  steps: [
+    open('a', { ...config, 'group.instance.id': 'ia' }),
+    settle('a'),
+    open('b', { ...config, 'group.instance.id': 'ib' }, 'other'),
+    settle('a', 'b'),
+    { op: 'client.kill', client: 'other' },
+    open('b', { ...config, 'group.instance.id': 'ib' }, 'again'),
+    settle('a', 'b'),
+    close('a'),
+    settle('b'),
+    close('b'),
+  ],
+});
+
+const reset = (policy) => ({
+  name: `reset-${policy}`,
+  about: `a group without a committed offset, auto.offset.reset=${policy}`,
+  topic: single(),
+  steps: [
+    producer('p', {}),
+    send('p', 'm1'),
+    send('p', 'm2'),
+    open('a', classic('RangeAssignor', { 'auto.offset.reset': policy })),
+    { op: 'wait', ms: 6000 },
+    send('p', 'm3'),
+    { op: 'wait', ms: 1500 },
+    { op: 'consumer.records', name: 'a' },
+    { op: 'consumer.state', name: 'a' },
+    close('a'),
+    { op: 'producer.close', name: 'p' },
+  ],
+});
+
+const transaction = (what, name = 't', client = undefined) => ({
+  op: `transaction.${what}`,
+  ...(client ? { client } : {}),
+  name,
+});
+
+const transactions = {
+  name: 'transactions',
+  about: 'a transaction that commits, one that aborts, and one that hangs until its timeout, by isolation level',
+  topic: single(),
+  steps: [
+    producer('t', { 'transactional.id': 'G-t' }),
+    producer('p', {}),
+    transaction('init'),
+    transaction('begin'),
+    send('t', 'c1'),
+    send('p', 'm1'),
+    offsets,
+    read('read_committed'),
+    read(),
+    transaction('commit'),
+    { op: 'transactions.wait' },
+    offsets,
+    read('read_committed'),
+    transaction('begin'),
+    send('t', 'a1'),
+    transaction('abort'),
+    { op: 'transactions.wait' },
+    send('p', 'm2'),
+    offsets,
+    read('read_committed'),
+    read(),
+    producer('h', { 'transactional.id': 'G-h', 'transaction.timeout.ms': '5000' }, { client: 'hung' }),
+    transaction('init', 'h', 'hung'),
+    transaction('begin', 'h', 'hung'),
+    send('h', 'h1', { client: 'hung' }),
+    { op: 'client.kill', client: 'hung' },
+    send('p', 'm3'),
+    offsets,
+    read('read_committed'),
+    { op: 'transactions.wait' },
+    offsets,
+    read('read_committed'),
+    read(),
+  ],
+};
+
+const fencing = {
+  name: 'transaction-fencing',
+  about: 'a second producer of the same transactional.id takes over while the first has a transaction open',
+  topic: single(),
+  steps: [
+    producer('one', { 'transactional.id': 'G-t' }),
+    transaction('init', 'one'),
+    transaction('begin', 'one'),
+    send('one', 'a1'),
+    producer('two', { 'transactional.id': 'G-t' }),
+    transaction('init', 'two'),
+    send('one', 'a2'),
+    transaction('commit', 'one'),
+    transaction('begin', 'two'),
+    send('two', 'b1'),
+    transaction('commit', 'two'),
+    { op: 'transactions.wait' },
+    offsets,
+    read('read_committed'),
+    read(),
+  ],
+};
+
+const keyed = (key, value) => send('p', value, { key });
+
+const compaction = {
+  name: 'compaction',
+  about: 'a compacted topic: of each key the last stays, a tombstone stays a while, what is newest is not compacted',
+  topic: single({
+    'cleanup.policy': 'compact',
+    'segment.ms': '1000',
+    'min.cleanable.dirty.ratio': '0.01',
+  }),
+  steps: [
+    producer('p', {}),
+    keyed('k1', 'a'),
+    keyed('k2', 'b'),
+    keyed('k1', 'c'),
+    keyed('k2', null),
+    keyed('k3', 'd'),
+    { op: 'wait', ms: 1500 },
+    keyed('k3', 'e'),
+    keyed('k1', 'f'),
+    { op: 'wait', ms: 20_000 },
+    read(),
+    offsets,
+    { op: 'producer.close', name: 'p' },
+  ],
+};
+
+const member = (name, client) => ({
+  op: 'share.open',
+  ...(client ? { client } : {}),
+  name,
+  topic: 'T',
+  config: { 'group.id': 'G', 'client.id': name, 'share.acknowledgement.mode': 'explicit' },
+});
+const poll = (name, count, more = {}) => ({ op: 'share.poll', name, count, timeout_ms: 15_000, ...more });
+
+const share = {
+  name: 'share-group',
+  about: 'a share group: records are accepted, released and rejected, and their lock expires',
+  topic: single(),
+  steps: [
+    { op: 'group.configure', group: 'G', config: { 'share.auto.offset.reset': 'earliest' } },
+    producer('p', {}),
+    ...['m1', 'm2', 'm3', 'm4'].map((value) => send('p', value)),
+    member('a'),
+    poll('a', 4),
+    { op: 'share.acknowledge', name: 'a', records: { m1: 'ACCEPT', m2: 'RELEASE', m3: 'REJECT', m4: 'RELEASE' } },
+    poll('a', 2),
+    member('b', 'other'),
+    poll('b', 2, { client: 'other' }),
+    { op: 'share.acknowledge', name: 'a', records: { m2: 'ACCEPT', m4: 'ACCEPT' } },
+    { op: 'share.acknowledge', client: 'other', name: 'b', records: { m2: 'ACCEPT', m4: 'RELEASE' } },
+    poll('b', 1, { client: 'other' }),
+    { op: 'client.kill', client: 'other' },
+    poll('a', 1),
+    { op: 'share.acknowledge', name: 'a', records: { m4: 'RELEASE' } },
+    poll('a', 1, { timeout_ms: 4000 }),
+    { op: 'share.close', name: 'a' },
+  ],
+};
+
+export const CASES = [
+  minIsr,
+  life('group-range', 'classic protocol with RangeAssignor (eager)', classic('RangeAssignor')),
+  life('group-cooperative', 'classic protocol with CooperativeStickyAssignor', classic('CooperativeStickyAssignor')),
+  life('group-consumer', 'group.protocol=consumer with the uniform assignor', { 'group.protocol': 'consumer' }),
+  statically('static-range', 'classic protocol', classic('RangeAssignor', { 'session.timeout.ms': '10000' })),
+  statically('static-consumer', 'group.protocol=consumer', { 'group.protocol': 'consumer' }),
+  reset('earliest'),
+  reset('latest'),
+  reset('none'),
+  transactions,
+  fencing,
+  compaction,
+  share,
+];

@@ -1,0 +1,224 @@
+// A real Kafka cluster on this machine: brokers and a controller of its own on loopback ports, in a folder of its own,
+// and nothing left behind.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ask, root, run, stop } from '../tools.mjs';
+import { freePort, sleep, until } from './broker.mjs';
+
+export const VERSION = '4.2.1';
+const CACHE = join(root, 'target', `kafka-${VERSION}`);
+const JARS = join(CACHE, 'jars');
+const CLASSES = join(CACHE, 'classes');
+const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+/** Small, and quick to start: four of them share the machine. */
+const SERVER = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...LOGGING];
+const CONTROLLER = 100;
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>brokerlab</groupId><artifactId>record</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+`;
+
+/** Gets Kafka's jars from Maven Central, once, and compiles the driver. */
+export function ensureKafka() {
+  const java = /version "(\d+)/.exec(ask('sh', ['-c', 'java -version 2>&1']) ?? '')?.[1] ?? 0;
+  if (Number(java) < 17 || ask('javac', ['-version']) === null) {
+    stop('Recordings of Kafka need a JDK of version 17 or later: install openjdk-17-jdk-headless.');
+  }
+  if (!existsSync(JARS)) {
+    if (ask('mvn', ['-v']) === null) stop('Recordings of Kafka need Maven to get its jars: install maven.');
+    console.log(`· getting Kafka ${VERSION} from Maven Central (45 MB, once)`);
+    mkdirSync(CACHE, { recursive: true });
+    writeFileSync(join(CACHE, 'pom.xml'), pom);
+    const copied = run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=fetched'], {
+      cwd: CACHE,
+    });
+    if (!copied) stop('Kafka’s jars could not be had from Maven Central: see above.');
+    renameSync(join(CACHE, 'fetched'), JARS);
+  }
+  const source = join(root, 'scripts', 'record', 'KafkaDriver.java');
+  if (!run('javac', ['-cp', `${JARS}/*`, '-d', CLASSES, source])) stop('The driver could not be compiled: see above.');
+  return `Apache Kafka ${VERSION}`;
+}
+
+/** Kafka's clients in a process of their own. */
+export class Driver {
+  #waiting = new Map();
+  #next = 0;
+
+  constructor(servers, log) {
+    const heap = ['-Xmx256m', '-XX:+UseSerialGC', ...LOGGING];
+    const args = [...heap, '-cp', `${CLASSES}:${JARS}/*`, 'KafkaDriver', servers];
+    this.process = spawn('java', args, { stdio: ['pipe', 'pipe', log] });
+    this.ended = new Promise((done) => this.process.once('exit', done));
+    this.process.stdin.on('error', () => {});
+    createInterface({ input: this.process.stdout }).on('line', (line) => this.#answered(JSON.parse(line)));
+    this.ended.then(() => {
+      for (const { refuse } of this.#waiting.values()) refuse(new Error('the driver ended'));
+    });
+  }
+
+  #answered({ id, error, message, ok }) {
+    const { done, refuse } = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error) refuse(Object.assign(new Error(`${error}: ${message}`), { kafka: error }));
+    else done(ok);
+  }
+
+  /** What the driver answers; a refusal is an error with the class that Kafka threw as `kafka`. */
+  ask(op, fields = {}) {
+    this.#next += 1;
+    const id = this.#next;
+    return new Promise((done, refuse) => {
+      this.#waiting.set(id, { done, refuse });
+      this.process.stdin.write(`${JSON.stringify({ id, op, ...fields })}\n`);
+    });
+  }
+
+  /** As `kill -9`: nobody says goodbye. */
+  async kill() {
+    this.process.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Three brokers, 1 to 3, and a controller of its own. */
+export class Cluster {
+  drivers = [];
+  all = [];
+
+  /** Starts it with these further settings of all servers. */
+  async start(settings = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), 'brokerlab-kafka-'));
+    this.log = openSync(join(this.folder, 'clients.log'), 'a');
+    const id = randomBytes(16).toString('base64url');
+    for (const number of [CONTROLLER, 1, 2, 3]) {
+      const node = { number, port: await freePort(), folder: join(this.folder, `n${number}`) };
+      node.log = openSync(join(this.folder, `n${number}.log`), 'a');
+      this.all.push(node);
+    }
+    const brokers = this.all.slice(1);
+    this.servers = brokers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    for (const node of this.all) this.#configure(node, settings);
+    for (const node of this.all) await this.#format(node, id);
+    for (const node of this.all) this.#spawn(node);
+    this.driver = this.client();
+    await until('the cluster', () => this.whole(), 120_000, 200);
+  }
+
+  /** Another process of clients. */
+  client() {
+    const driver = new Driver(this.servers, this.log);
+    this.drivers.push(driver);
+    return driver;
+  }
+
+  #configure(node, settings) {
+    const listens = node.number === CONTROLLER ? 'CONTROLLER' : 'PLAINTEXT';
+    const lines = Object.entries({
+      'process.roles': node.number === CONTROLLER ? 'controller' : 'broker',
+      'node.id': node.number,
+      'controller.quorum.voters': `${CONTROLLER}@127.0.0.1:${this.all[0].port}`,
+      'controller.listener.names': 'CONTROLLER',
+      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+      listeners: `${listens}://127.0.0.1:${node.port}`,
+      'log.dirs': node.folder,
+      ...settings,
+    }).map(([name, value]) => `${name}=${value}`);
+    node.properties = join(this.folder, `n${node.number}.properties`);
+    writeFileSync(node.properties, `${lines.join('\n')}\n`);
+  }
+
+  #java(node, main, args) {
+    const all = [...SERVER, '-cp', `${JARS}/*`, main, ...args];
+    const process = spawn('java', all, { stdio: ['ignore', node.log, node.log], cwd: this.folder });
+    node.process = process;
+    node.ended = new Promise((done) => process.once('exit', done));
+    process.once('exit', () => {
+      if (node.process === process) node.process = null;
+    });
+  }
+
+  async #format(node, id) {
+    this.#java(node, 'kafka.tools.StorageTool', ['format', '-t', id, '-c', node.properties]);
+    const code = await node.ended;
+    if (code !== 0) throw new Error(`n${node.number} could not be formatted: see ${this.folder}/n${node.number}.log`);
+  }
+
+  #spawn(node) {
+    this.#java(node, 'kafka.Kafka', [node.properties]);
+  }
+
+  node(number) {
+    return this.all.find((node) => node.number === number);
+  }
+
+  async brokers() {
+    return this.driver.ask('cluster.brokers').catch(() => []);
+  }
+
+  /** Whether all brokers are registered and none is fenced. */
+  async whole() {
+    const dead = this.all.find((node) => !node.process);
+    if (dead) throw new Error(`n${dead.number} ended: see ${this.folder}/n${dead.number}.log`);
+    return (await this.brokers()).length === this.all.length - 1;
+  }
+
+  /** Starts a broker and waits until it is in the cluster; answers how many milliseconds that took. */
+  async up(number) {
+    const began = performance.now();
+    this.#spawn(this.node(number));
+    await until(
+      `broker ${number} starts`,
+      async () => !this.node(number).process || (await this.brokers()).includes(number),
+      120_000,
+    );
+    if (!this.node(number).process) throw new Error(`broker ${number} did not start`);
+    return performance.now() - began;
+  }
+
+  /** Starts what is down, and waits until the cluster is whole. */
+  async heal() {
+    for (const node of this.all) if (!node.process) this.#spawn(node);
+    await until('a whole cluster', () => this.whole(), 120_000, 100);
+    await sleep(1000);
+  }
+
+  /** As `kill -9`. */
+  async kill(number) {
+    this.node(number).process?.kill('SIGKILL');
+    await this.node(number).ended;
+  }
+
+  /** In good order, as `kafka-server-stop.sh` does it. */
+  async down(number) {
+    this.node(number).process?.kill('SIGTERM');
+    await this.node(number).ended;
+  }
+
+  signal(number, signal) {
+    this.node(number).process?.kill(signal);
+  }
+
+  /** Ends all processes and removes the folder. */
+  async remove() {
+    for (const driver of this.drivers) await driver.kill();
+    for (const node of this.all) {
+      if (!node.process) continue;
+      node.process.kill('SIGKILL');
+      await node.ended;
+    }
+    if (!this.folder || process.env.BROKERLAB_KEEP) return;
+    for (const log of [this.log, ...this.all.map((node) => node.log)]) closeSync(log);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,54 @@
+// The scenarios of failure that are recorded on a Kafka cluster of three brokers and a controller on one machine.
+
+const topic = (min) => ({ replicas: [1, 2, 3], config: { 'min.insync.replicas': String(min) } });
+
+const producer = (messages, config = {}) => ({ rate: 200, messages, bytes: 500, config: { acks: 'all', ...config } });
+
+/** The group's coordinator is broker 3, so that it is not what fails. */
+const consumer = { coordinator: 3, config: { 'auto.offset.reset': 'earliest' } };
+
+const scenario = (name, about, more) => ({
+  name,
+  about,
+  topic: topic(2),
+  producer: producer(800),
+  consumer,
+  patience_ms: 60_000,
+  runs: 5,
+  ...more,
+});
+
+const kill = (broker, at_ms = 2000) => ({ at_ms, op: 'broker.kill', broker });
+const stop = (broker, at_ms = 2000) => ({ at_ms, op: 'broker.stop', broker });
+const pause = (broker, at_ms, resumed_ms) => [
+  { at_ms, op: 'broker.pause', broker },
+  { at_ms: resumed_ms, op: 'broker.resume', broker },
+];
+
+export const SCENARIOS = [
+  scenario('kill-leader', 'kill -9 of the broker that leads the partition; acks=all, two must be in sync', {
+    faults: [kill(1)],
+    runs: 10,
+  }),
+  scenario('stop-leader', 'the broker that leads the partition is stopped in good order (SIGTERM)', {
+    faults: [stop(1)],
+    runs: 10,
+  }),
+  scenario('kill-leader-acks-1', 'kill -9 of the broker that leads the partition; acks=1', {
+    producer: producer(800, { acks: '1' }),
+    faults: [kill(1)],
+  }),
+  scenario('kill-leader-not-idempotent', 'kill -9 of the leader; acks=all without idempotence', {
+    producer: producer(800, { 'enable.idempotence': 'false' }),
+    faults: [kill(1)],
+  }),
+  scenario('kill-follower', 'kill -9 of a broker that follows', { faults: [kill(2)] }),
+  scenario('pause-leader', 'the broker that leads is stopped for 15 s by a signal; acks=all', {
+    producer: producer(3600),
+    faults: pause(1, 2000, 17_000),
+  }),
+  scenario('pause-leader-acks-1', 'the broker that leads is stopped for 15 s by a signal; acks=1', {
+    producer: producer(3600, { acks: '1' }),
+    faults: pause(1, 2000, 17_000),
+  }),
+];
