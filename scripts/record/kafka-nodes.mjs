@@ -209,8 +209,15 @@ export class Cluster {
     this.node(number).process?.kill(signal);
   }
 
-  /** Ends all processes and removes the folder. */
-  async remove() {
+  #removing;
+
+  /** Ends all processes and removes the folder; once, whoever asks. */
+  remove() {
+    this.#removing ??= this.#end();
+    return this.#removing;
+  }
+
+  async #end() {
     for (const driver of this.drivers) await driver.kill();
     for (const node of this.all) {
       if (!node.process) continue;

@@ -20,6 +20,7 @@ const scenario = (name, about, more) => ({
 
 const kill = (broker, at_ms = 2000) => ({ at_ms, op: 'broker.kill', broker });
 const stop = (broker, at_ms = 2000) => ({ at_ms, op: 'broker.stop', broker });
+const start = (broker, at_ms) => ({ at_ms, op: 'broker.start', broker });
 const pause = (broker, at_ms, resumed_ms) => [
   { at_ms, op: 'broker.pause', broker },
   { at_ms: resumed_ms, op: 'broker.resume', broker },
@@ -50,5 +51,18 @@ export const SCENARIOS = [
   scenario('pause-leader-acks-1', 'the broker that leads is stopped for 15 s by a signal; acks=1', {
     producer: producer(3600, { acks: '1' }),
     faults: pause(1, 2000, 17_000),
+  }),
+  scenario('min-isr', 'kill -9 of both followers where two must be in sync, and one comes back; acks=all', {
+    producer: producer(4000),
+    faults: [kill(2), kill(3), start(2, 16_000)],
+    // The group's coordinator leads, so that it stays; its own partition loses its followers too.
+    consumer: { ...consumer, coordinator: 1 },
+    runs: 3,
+  }),
+  scenario('min-isr-acks-1', 'the same with acks=1: what is acknowledged cannot be read until two are in sync', {
+    producer: producer(4000, { acks: '1' }),
+    faults: [kill(2), kill(3), start(2, 16_000)],
+    consumer: { ...consumer, coordinator: 1 },
+    runs: 3,
   }),
 ];
