@@ -26,7 +26,7 @@ const read = (isolation = 'read_uncommitted') => ({
 const offsets = { op: 'topic.offsets', topic: 'T' };
 
 const minIsr = {
-  name: 'min-isr',
+  name: 'min-isr-steps',
   about: 'two of three brokers die where two must be in sync: what is refused, what is stored and cannot be read',
   topic: single({ 'min.insync.replicas': '2' }),
   steps: [
@@ -236,29 +236,31 @@ const member = (name, client) => ({
   topic: 'T',
   config: { 'group.id': 'G', 'client.id': name, 'share.acknowledgement.mode': 'explicit' },
 });
-const poll = (name, count, more = {}) => ({ op: 'share.poll', name, count, timeout_ms: 15_000, ...more });
+const poll = (name, more = {}) => ({ op: 'share.poll', name, timeout_ms: 15_000, ...more });
+const acknowledge = (name, records, more = {}) => ({ op: 'share.acknowledge', name, records, ...more });
+const other = { client: 'other' };
 
 const share = {
   name: 'share-group',
-  about: 'a share group: records are accepted, released and rejected, and their lock expires',
+  about: 'a share group: records are accepted, released and rejected, their lock expires, a member dies, the limit',
   topic: single(),
   steps: [
     { op: 'group.configure', group: 'G', config: { 'share.auto.offset.reset': 'earliest' } },
     producer('p', {}),
     ...['m1', 'm2', 'm3', 'm4'].map((value) => send('p', value)),
     member('a'),
-    poll('a', 4),
-    { op: 'share.acknowledge', name: 'a', records: { m1: 'ACCEPT', m2: 'RELEASE', m3: 'REJECT', m4: 'RELEASE' } },
-    poll('a', 2),
+    poll('a'),
+    acknowledge('a', { m1: 'ACCEPT', m2: 'RELEASE', m3: 'REJECT', m4: 'ACCEPT' }),
+    poll('a'),
     member('b', 'other'),
-    poll('b', 2, { client: 'other' }),
-    { op: 'share.acknowledge', name: 'a', records: { m2: 'ACCEPT', m4: 'ACCEPT' } },
-    { op: 'share.acknowledge', client: 'other', name: 'b', records: { m2: 'ACCEPT', m4: 'RELEASE' } },
-    poll('b', 1, { client: 'other' }),
+    poll('b', other),
+    acknowledge('a', { m2: 'ACCEPT' }),
+    acknowledge('b', { m2: 'RELEASE' }, other),
+    poll('b', other),
     { op: 'client.kill', client: 'other' },
-    poll('a', 1),
-    { op: 'share.acknowledge', name: 'a', records: { m4: 'RELEASE' } },
-    poll('a', 1, { timeout_ms: 4000 }),
+    poll('a'),
+    acknowledge('a', { m2: 'RELEASE' }),
+    poll('a', { timeout_ms: 4000 }),
     { op: 'share.close', name: 'a' },
   ],
 };
