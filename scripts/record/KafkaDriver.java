@@ -37,6 +37,7 @@ import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
@@ -87,6 +88,8 @@ public class KafkaDriver {
             case "topic.offsets": return offsets(text(it, "topic"), it.path("partition").asInt(0));
             case "topic.producers": return producers(it);
             case "cluster.brokers": return brokers();
+            // Each partition is led by its preferred replica again.
+            case "leaders.elect": return wait(admin.electLeaders(ElectionType.PREFERRED, null).all());
             case "group.coordinator": return coordinator(text(it, "group"));
             case "group.configure": return configureGroup(it);
             case "producer.open":

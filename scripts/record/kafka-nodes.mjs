@@ -186,11 +186,12 @@ export class Cluster {
     return performance.now() - began;
   }
 
-  /** Starts what is down, and waits until the cluster is whole. */
+  /** Starts what is down, waits until the cluster is whole, and gives leaderships back. */
   async heal() {
     for (const node of this.all) if (!node.process) this.#spawn(node);
     await until('a whole cluster', () => this.whole(), 120_000, 100);
     await sleep(1000);
+    await this.driver.ask('leaders.elect');
   }
 
   /** As `kill -9`. */

@@ -113,8 +113,8 @@ export async function runOnce(cluster, scenario, number) {
   await driver.ask('consumer.open', { name: 'consumer', topics: [topic], config: reading });
   const assigned = async () => (await driver.ask('consumer.state', { name: 'consumer' })).assignment.length === 1;
   await until('the consumer', assigned);
-  // Until it has looked for its position.
-  await sleep(1000);
+  // Until it has looked for its position, and at random: the fault strikes at any time between two heartbeats.
+  await sleep(1000 + 2000 * Math.random());
   const run = { cluster, up: [], stopped: [] };
   const { rate, messages, bytes, config: writing } = scenario.producer;
   await driver.ask('producer.stream', { name: 'producer', topic, rate, messages, bytes, config: writing });

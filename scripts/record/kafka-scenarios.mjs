@@ -43,7 +43,7 @@ export const SCENARIOS = [
     producer: producer(800, { 'enable.idempotence': 'false' }),
     faults: [kill(1)],
   }),
-  scenario('kill-follower', 'kill -9 of a broker that follows', { faults: [kill(2)] }),
+  scenario('kill-follower', 'kill -9 of a broker that follows', { faults: [kill(2)], runs: 10 }),
   scenario('pause-leader', 'the broker that leads is stopped for 15 s by a signal; acks=all', {
     producer: producer(3600),
     faults: pause(1, 2000, 17_000),

@@ -95,23 +95,49 @@ const classic = (assignor, more = {}) => ({
   ...more,
 });
 
-const statically = (name, about, config) => ({
-  name,
-  about: `static members, ${about}: one is killed and comes back within its session`,
+const instance = (name, config, client) => open(name, { ...config, 'group.instance.id': `i${name}` }, client);
+const tenSeconds = classic('RangeAssignor', { 'session.timeout.ms': '10000' });
+
+const staticRange = {
+  name: 'static-range',
+  about: 'static members, classic protocol: one is killed and comes back within its session, one closes',
   topic: { assignment: spread(6), config: {} },
   steps: [
-    open('a', { ...config, 'group.instance.id': 'ia' }),
+    instance('a', tenSeconds),
     settle('a'),
-    open('b', { ...config, 'group.instance.id': 'ib' }, 'other'),
+    instance('b', tenSeconds, 'other'),
     settle('a', 'b'),
     { op: 'client.kill', client: 'other' },
-    open('b', { ...config, 'group.instance.id': 'ib' }, 'again'),
+    instance('b', tenSeconds, 'again'),
     settle('a', 'b'),
     close('a'),
     settle('b'),
     close('b'),
   ],
-});
+};
+
+const modern = { 'group.protocol': 'consumer' };
+
+const staticConsumer = {
+  name: 'static-consumer',
+  about: 'static members, group.protocol=consumer: one closes and comes back, then is killed and comes back too soon',
+  topic: { assignment: spread(6), config: {} },
+  steps: [
+    instance('a', modern),
+    settle('a'),
+    instance('b', modern, 'other'),
+    settle('a', 'b'),
+    close('b'),
+    instance('b', modern, 'again'),
+    settle('a', 'b'),
+    { op: 'client.kill', client: 'again' },
+    instance('b', modern, 'third'),
+    { op: 'wait', ms: 2000 },
+    { op: 'consumer.state', name: 'b' },
+    settle('a'),
+    close('a'),
+  ],
+};
 
 const reset = (policy) => ({
   name: `reset-${policy}`,
@@ -269,9 +295,9 @@ export const CASES = [
   minIsr,
   life('group-range', 'classic protocol with RangeAssignor (eager)', classic('RangeAssignor')),
   life('group-cooperative', 'classic protocol with CooperativeStickyAssignor', classic('CooperativeStickyAssignor')),
-  life('group-consumer', 'group.protocol=consumer with the uniform assignor', { 'group.protocol': 'consumer' }),
-  statically('static-range', 'classic protocol', classic('RangeAssignor', { 'session.timeout.ms': '10000' })),
-  statically('static-consumer', 'group.protocol=consumer', { 'group.protocol': 'consumer' }),
+  life('group-consumer', 'group.protocol=consumer with the uniform assignor', modern),
+  staticRange,
+  staticConsumer,
   reset('earliest'),
   reset('latest'),
   reset('none'),
