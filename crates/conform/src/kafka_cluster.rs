@@ -1,7 +1,7 @@
 //! Recordings of a Kafka cluster that fails, and the same scenarios in our engine.
 //!
 //! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
-//! Recordings of single steps are read only: nothing plays them yet. Both forms are described in `docs/transcripts.md`.
+//! The form is described in `docs/transcripts.md`.
 
 use crate::{Disagreement, Outcome};
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
@@ -428,48 +428,4 @@ pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
         Comparison { measure, recorded: range(&recording.runs, of), tolerance: usual, came: (median, median) }
     };
     COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect()
-}
-
-/// A case that was recorded step by step. Nothing plays it yet.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Case {
-    /// Its name.
-    pub name: String,
-    /// What recorded it.
-    pub broker: String,
-    /// How often it was played.
-    pub plays: usize,
-    /// What was done, and what it led to.
-    pub steps: Vec<Step>,
-}
-
-/// A step of a case; its operation's own fields are left out.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Step {
-    /// The operation.
-    pub op: String,
-    /// What it led to, if that was the same in all plays.
-    pub observed: Option<serde_json::Value>,
-    /// What it led to in each play, if it was not.
-    #[serde(default)]
-    pub observed_by_play: Vec<serde_json::Value>,
-    /// How long it took in each play.
-    #[serde(default)]
-    pub took_ms: Vec<u64>,
-}
-
-/// Reads a case and checks its form.
-///
-/// # Errors
-/// A sentence that says where the text is not of the form.
-pub fn read_case(text: &str) -> Result<Case, String> {
-    let case: Case = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let whole = |length: usize| length == 0 || length == case.plays;
-    for (index, step) in case.steps.iter().enumerate() {
-        let both = step.observed.is_some() && !step.observed_by_play.is_empty();
-        if both || !whole(step.observed_by_play.len()) || !whole(step.took_ms.len()) {
-            return Err(format!("{}: step {} ({}): not one answer a play", case.name, index + 1, step.op));
-        }
-    }
-    Ok(case)
 }

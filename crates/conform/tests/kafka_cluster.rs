@@ -1,6 +1,7 @@
 //! A Kafka cluster that fails: what became of messages, and how long nothing came, lie within what was recorded.
 
-use conform::kafka_cluster::{Run, SEEDS, compare, play, read, read_case};
+use conform::kafka_cluster::{Run, SEEDS, compare, play, read};
+use conform::kafka_steps;
 use std::path::{Path, PathBuf};
 
 /// What does not agree yet: a recording and a measure. The test fails when one of them starts to, so that it leaves
@@ -73,11 +74,31 @@ fn what_lies_outside_is_noticed() {
 
 #[test]
 fn what_was_recorded_step_by_step_is_of_its_form() {
-    let cases: Vec<_> = texts().iter().filter(|text| is_case(text)).map(|text| read_case(text).unwrap()).collect();
+    let cases: Vec<_> =
+        texts().iter().filter(|text| is_case(text)).map(|text| kafka_steps::read(text).unwrap()).collect();
     for case in &cases {
         assert!(case.broker.starts_with("Apache Kafka 4."), "{}", case.name);
         assert!(case.steps.iter().any(|step| step.observed.is_some()), "{}: nothing was observed", case.name);
     }
-    let torn = r#"{"name":"n","broker":"b","plays":2,"steps":[{"op":"o","took_ms":[1]}]}"#;
-    assert!(read_case(torn).unwrap_err().contains("step 1"));
+    let torn = r#"{"name":"n","broker":"b","plays":2,"topic":{"assignment":[]},"steps":[{"op":"o","took_ms":[1]}]}"#;
+    assert!(kafka_steps::read(torn).unwrap_err().contains("step 1"));
+}
+
+/// The cases that are played. The test fails when one more is, so that it is held too.
+const PLAYED: [&str; 2] = ["group-cooperative", "group-range"];
+
+#[test]
+fn groups_share_out_as_was_recorded() {
+    let mut played = Vec::new();
+    for text in texts().iter().filter(|text| is_case(text)) {
+        let value = serde_json::from_str(text).unwrap();
+        let Some(outcome) = kafka_steps::replay(&value).unwrap() else { continue };
+        assert_eq!(outcome.disagreement, None, "{}", outcome.name);
+        played.push(outcome.name);
+    }
+    assert_eq!(played, PLAYED);
+    let wrong = texts().into_iter().find(|text| text.contains("\"name\": \"group-range\"")).unwrap();
+    let wrong = wrong.replace(r#""b":["3","4","5"]},"events""#, r#""b":["2","4","5"]},"events""#);
+    let outcome = kafka_steps::replay(&serde_json::from_str(&wrong).unwrap()).unwrap().unwrap();
+    assert_eq!(outcome.disagreement.map(|wrong| wrong.step), Some("step 4: b".to_owned()));
 }
