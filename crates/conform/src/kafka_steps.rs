@@ -159,7 +159,7 @@ fn cluster_of(case: &Case, names: &[&str]) -> Result<LogCluster, String> {
     let mut specs = Vec::new();
     for step in &case.steps {
         if step.op == "group.settle" {
-            start = start + SETTLE;
+            start += SETTLE;
         }
         if step.op != "consumer.open" {
             continue;
