@@ -1,5 +1,6 @@
 // Kafka's own clients, told what to do by JSON lines on stdin: {"id", "op", …}. Each is answered by one line on
-// stdout: {"id", "ok": …} or {"id", "error": the class that Kafka threw}. Times are milliseconds of the machine's clock.
+// stdout: {"id", "ok": …} or {"id", "error": the class that Kafka threw}. Times are milliseconds of the machine's
+// clock.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;

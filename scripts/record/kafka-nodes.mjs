@@ -18,12 +18,14 @@ const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.s
 const SERVER = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...LOGGING];
 const CONTROLLER = 100;
 
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+const dependency = (group, artifact, version) =>
+  `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>brokerlab</groupId><artifactId>record</artifactId><version>1</version>
   <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+    ${dependency('org.apache.kafka', 'kafka_2.13', VERSION)}
+    ${dependency('org.slf4j', 'slf4j-simple', '1.7.36')}
   </dependencies>
 </project>
 `;
@@ -38,7 +40,7 @@ export function ensureKafka() {
     if (ask('mvn', ['-v']) === null) stop('Recordings of Kafka need Maven to get its jars: install maven.');
     console.log(`· getting Kafka ${VERSION} from Maven Central (45 MB, once)`);
     mkdirSync(CACHE, { recursive: true });
-    writeFileSync(join(CACHE, 'pom.xml'), pom);
+    writeFileSync(join(CACHE, 'pom.xml'), POM);
     const copied = run('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=fetched'], {
       cwd: CACHE,
     });

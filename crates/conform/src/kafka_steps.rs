@@ -1,17 +1,23 @@
 //! Cases that were recorded on a Kafka cluster step by step. The life of a group by the classic protocol is played in
-//! our engine; the others are read only, as nothing plays them yet. The form is described in `docs/transcripts.md`.
+//! our engine, and where a group begins; the others are read only, as nothing plays them yet. The form is described in
+//! `docs/transcripts.md`.
 
 use crate::{Disagreement, Outcome};
 use log_cluster::LogCluster;
-use log_cluster::config::{Config, ConsumerClient, Controllers, TopicSpec};
+use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use serde::Deserialize;
 use serde_json::Value;
-use sim::workload::{ConsumerSpec, Duration, Workload};
+use sim::story::{Life, Note};
+use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
 use sim::{Crash, Nanos, NodeId, Time};
 use std::collections::BTreeMap;
 
 /// How long the engine's group gets to settle: longer than a session and what follows its end.
 const SETTLE: Nanos = Nanos::secs(20);
+/// When a case with messages begins: by then the cluster stands.
+const BEGIN: Time = Time(3_000_000_000);
+/// How long a send gets until it is acknowledged.
+const SEND: Nanos = Nanos::secs(1);
 
 /// A case that was recorded step by step.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +45,8 @@ pub struct Step {
     pub op: String,
     name: Option<String>,
     client: Option<String>,
+    value: Option<Value>,
+    ms: Option<u64>,
     #[serde(default)]
     config: BTreeMap<String, String>,
     /// What it led to, if that was the same in all plays.
@@ -67,25 +75,116 @@ pub fn read(text: &str) -> Result<Case, String> {
     Ok(case)
 }
 
-/// Plays a case, if it is one of a group by the classic protocol without static members; `None` if it is not.
+/// Plays a case, if it is one of a group by the classic protocol without static members, or of where a group begins;
+/// `None` if it is not.
 ///
 /// # Errors
 /// A sentence, if the value is not of the form, or the engine refuses a setting.
 pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
     let case = read(&value.to_string())?;
-    if !is_played(&case) {
+    let disagreement = if is_of(&case, &["consumer.open", "consumer.close", "client.kill", "group.settle"]) {
+        play_group(&case)?
+    } else if is_of(&case, &READING) {
+        play_reading(&case)?
+    } else {
         return Ok(None);
-    }
-    let disagreement = play(&case)?;
+    };
     Ok(Some(Outcome { name: case.name, disagreement }))
 }
 
-fn is_played(case: &Case) -> bool {
-    let known = ["consumer.open", "consumer.close", "client.kill", "group.settle"];
-    let other = ["group.protocol", "group.instance.id"];
-    case.steps.iter().all(|step| {
-        known.contains(&step.op.as_str()) && !step.config.keys().any(|setting| other.contains(&setting.as_str()))
-    })
+/// The operations of a case of where a group begins.
+const READING: [&str; 8] = [
+    "producer.open",
+    "producer.send",
+    "producer.close",
+    "consumer.open",
+    "consumer.records",
+    "consumer.state",
+    "consumer.close",
+    "wait",
+];
+
+/// Whether a case has these operations only, and no setting that the engine does not know.
+fn is_of(case: &Case, operations: &[&str]) -> bool {
+    let unknown = |(name, value): (&String, &String)| {
+        ["group.protocol", "group.instance.id"].contains(&name.as_str())
+            || (name == "auto.offset.reset" && value == "none")
+    };
+    case.steps.iter().all(|step| operations.contains(&step.op.as_str()) && !step.config.iter().any(unknown))
+}
+
+/// A consumer with a step's settings, but its name and its group's.
+fn client_of(step: &Step) -> Result<ConsumerClient, String> {
+    let mut client = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
+    for (name, value) in &step.config {
+        if !["client.id", "group.id"].contains(&name.as_str()) {
+            client.config.set(name, value)?;
+        }
+    }
+    Ok(client)
+}
+
+/// A topic as the case has it, with three replicas.
+fn topic_of(case: &Case) -> TopicSpec {
+    let mut topic = TopicSpec::new("t", u32::try_from(case.topic.assignment.len()).unwrap_or(u32::MAX), 3);
+    topic.replica_assignment = case.topic.assignment.clone();
+    topic
+}
+
+fn cluster_with(case: &Case, workload: &Workload, config: Config) -> Result<LogCluster, String> {
+    let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)], ..config };
+    config.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
+    Ok(LogCluster::new(1, workload, &config))
+}
+
+fn one_message(name: String, start: Time) -> ProducerSpec {
+    let limit = Some(1);
+    ProducerSpec { name, rate_milli: 1_000_000, arrivals: Arrivals::Steady, keys: 0, bytes: 100, limit, start }
+}
+
+/// Answers the first list of what a consumer got that is not the recorded one. Each send is a producer's of its own.
+fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
+    let mut now = BEGIN;
+    let mut workload = Workload::default();
+    let mut values = Vec::new();
+    let mut config = Config::default();
+    let mut looks = Vec::new();
+    for (index, step) in case.steps.iter().enumerate() {
+        match step.op.as_str() {
+            "producer.send" => {
+                workload.producers.push(one_message(format!("p{index}"), now));
+                config.producers.push(ProducerClient { topic: "t".into(), config: Default::default() });
+                values.push(step.value.clone().unwrap_or_default());
+                now += SEND;
+            }
+            "consumer.open" => {
+                let processing = Duration::Constant(Nanos(0));
+                let name = step.name.clone().unwrap_or_default();
+                workload.consumers.push(ConsumerSpec { name, processing, start: now });
+                config.consumers.push(client_of(step)?);
+            }
+            "wait" => now += Nanos::millis(step.ms.unwrap_or(0)),
+            "consumer.records" => looks.push((index, now)),
+            _ => {}
+        }
+    }
+    let mut cluster = cluster_with(case, &workload, config)?;
+    let mut got = Vec::new();
+    for (index, at) in looks {
+        cluster.world_mut().run_until(at);
+        for (_, _, note) in cluster.world_mut().take_notes() {
+            if let Note::Life(id, Life::Delivered { .. }, _) = note {
+                got.push(values[usize::from(id.producer)].clone());
+            }
+        }
+        let seen = case.steps[index].observed.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        let expected: Vec<Value> = seen.iter().filter_map(|record| record.get("value")).cloned().collect();
+        if got != expected {
+            let (expected, came) = (Value::from(expected).to_string(), Value::from(got).to_string());
+            return Ok(Some(Disagreement { step: format!("step {}", index + 1), expected, came }));
+        }
+    }
+    Ok(None)
 }
 
 /// A member of the group, in the order in which they join.
@@ -96,7 +195,7 @@ struct Member<'a> {
 }
 
 /// Answers the first share-out that is not the recorded one.
-fn play(case: &Case) -> Result<Option<Disagreement>, String> {
+fn play_group(case: &Case) -> Result<Option<Disagreement>, String> {
     let opened = case.steps.iter().filter(|step| step.op == "consumer.open");
     let names: Vec<&str> = opened.clone().filter_map(|step| step.name.as_deref()).collect();
     let mut cluster = cluster_of(case, &names)?;
@@ -152,28 +251,20 @@ fn assignment(cluster: &LogCluster, names: &[&str], name: &str) -> Value {
 
 /// A cluster whose consumers begin as the case opens them: each step that settles takes [`SETTLE`].
 fn cluster_of(case: &Case, names: &[&str]) -> Result<LogCluster, String> {
-    let mut topic = TopicSpec::new("t", u32::try_from(case.topic.assignment.len()).unwrap_or(u32::MAX), 3);
-    topic.replica_assignment = case.topic.assignment.clone();
     let mut start = Time::ZERO;
-    let mut consumers = Vec::new();
-    let mut specs = Vec::new();
+    let mut config = Config::default();
+    let mut workload = Workload::default();
     for step in &case.steps {
-        if step.op == "group.settle" {
-            start += SETTLE;
+        match step.op.as_str() {
+            "group.settle" => start += SETTLE,
+            "consumer.open" => {
+                let name = names[workload.consumers.len()].to_owned();
+                let processing = Duration::Constant(Nanos(0));
+                workload.consumers.push(ConsumerSpec { name, processing, start });
+                config.consumers.push(client_of(step)?);
+            }
+            _ => {}
         }
-        if step.op != "consumer.open" {
-            continue;
-        }
-        let mut client = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
-        for (name, value) in step.config.iter().filter(|(name, _)| !["client.id", "group.id"].contains(&name.as_str()))
-        {
-            client.config.set(name, value)?;
-        }
-        consumers.push(client);
-        let name = names[specs.len()].to_owned();
-        specs.push(ConsumerSpec { name, processing: Duration::Constant(Nanos(0)), start });
     }
-    let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic], consumers, ..Config::default() };
-    config.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
-    Ok(LogCluster::new(1, &Workload { producers: Vec::new(), consumers: specs }, &config))
+    cluster_with(case, &workload, config)
 }

@@ -85,10 +85,10 @@ fn what_was_recorded_step_by_step_is_of_its_form() {
 }
 
 /// The cases that are played. The test fails when one more is, so that it is held too.
-const PLAYED: [&str; 2] = ["group-cooperative", "group-range"];
+const PLAYED: [&str; 4] = ["group-cooperative", "group-range", "reset-earliest", "reset-latest"];
 
 #[test]
-fn groups_share_out_as_was_recorded() {
+fn groups_share_out_and_begin_as_was_recorded() {
     let mut played = Vec::new();
     for text in texts().iter().filter(|text| is_case(text)) {
         let value = serde_json::from_str(text).unwrap();
