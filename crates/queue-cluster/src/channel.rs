@@ -189,13 +189,13 @@ impl Server {
         let Some(kind) = self.topology.queues.get(&queue).map(|record| record.arguments.kind) else { return };
         let remembers = self.config.rules < Rules::V4_2;
         let Some(channel) = self.live(id) else { return };
-        let known = channel.got_from.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
-        if remembers && known.is_some_and(|known| known != kind && kind != QueueKind::Stream) {
-            // R-K8: what it remembers of the old queue means nothing to the new one.
-            return self.close_channel(id, 541, "INTERNAL_ERROR", fx);
-        }
-        if known.is_none() {
-            channel.got_from.push((name.clone(), kind));
+        match channel.got_from.iter_mut().find(|(known, ..)| known == name) {
+            Some((_, known, _)) if remembers && *known != kind && kind != QueueKind::Stream => {
+                // R-K8: what it remembers of the old queue means nothing to the new one.
+                return self.close_channel(id, 541, "INTERNAL_ERROR", fx);
+            }
+            Some(known) => (known.1, known.2) = (kind, queue),
+            None => channel.got_from.push((name.clone(), kind, queue)),
         }
         self.ask(queue, Ask::Get { channel: id, no_ack }, Some(id), fx);
     }

@@ -398,11 +398,10 @@ impl Classic {
 
     fn reject(&mut self, channel: ChannelId, ids: &[u64], desk: &mut Desk<'_>) {
         let revived = self.dispatch.give_back(channel, ids);
-        for id in ids {
-            if let Some(stored) = self.unhold(*id) {
-                self.bury(&stored, Reason::Rejected, desk);
-            }
-        }
+        let mut rejected: Vec<Stored> = ids.iter().filter_map(|id| self.unhold(*id)).collect();
+        // R-M1: those of the highest priority go first, each level by itself.
+        rejected.sort_by_key(|stored| std::cmp::Reverse(self.level(&stored.body)));
+        rejected.iter().for_each(|stored| self.bury(stored, Reason::Rejected, desk));
         if revived {
             self.run(desk);
         }

@@ -78,8 +78,8 @@ pub struct Channel {
     pub reply_consumer: Option<Rc<str>>,
     pub unacked: Tagged<Unacked>,
     pub next_tag: u64,
-    /// The kinds of queues that it got messages from, by name (R-K8).
-    pub got_from: Vec<(Rc<str>, QueueKind)>,
+    /// The queues that it got messages from, as it first knew them (R-K8).
+    pub got_from: Vec<(Rc<str>, QueueKind, QueueId)>,
     /// Commands to replicated queues that are not applied yet.
     pub commands: u32,
     /// What it may send each classic queue before it hears from it (R-M3). A queue that is not here has not had any.
@@ -116,6 +116,17 @@ impl Channel {
             later: VecDeque::new(),
             closing: false,
         }
+    }
+
+    /// A queue is gone. The channel hears of that if it consumed from it, or from a quorum queue if it holds something
+    /// of it, and then forgets of what type it was (R-K8).
+    pub fn forget_type(&mut self, gone: QueueId) {
+        let consumes = self.subscriptions.values().any(|subscription| subscription.queue == gone);
+        let unacked = &self.unacked;
+        self.got_from.retain(|(_, kind, queue)| {
+            let holds = *kind == QueueKind::Quorum && unacked.values().any(|unacked| unacked.queue == gone);
+            *queue != gone || !(consumes || holds)
+        });
     }
 
     pub fn give_tag(&mut self) -> u64 {

@@ -175,6 +175,7 @@ impl Server {
         let gone: Vec<QueueId> = self.classics.keys().chain(self.replicas.keys()).copied().collect();
         let gone: Vec<QueueId> =
             gone.into_iter().filter(|queue| *queue != METADATA && !topology.queues.contains_key(queue)).collect();
+        self.forget_types();
         for queue in &gone {
             self.cancel_consumers(*queue, fx);
         }
@@ -199,6 +200,15 @@ impl Server {
         self.release_deleted(fx);
         self.homes_changed(fx);
         self.leaders_checked(fx);
+    }
+
+    fn forget_types(&mut self) {
+        let topology = &self.topology;
+        for channel in self.connections.values_mut().flat_map(|connection| connection.channels.values_mut()) {
+            let known = channel.got_from.iter().map(|(.., queue)| *queue);
+            let gone: Vec<QueueId> = known.filter(|queue| !topology.queues.contains_key(queue)).collect();
+            gone.into_iter().for_each(|queue| channel.forget_type(queue));
+        }
     }
 
     /// R-P7: consumers of a queue that is gone are told.

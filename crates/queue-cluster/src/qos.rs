@@ -13,9 +13,13 @@ impl Server {
         }
         let Some(channel) = self.live(id) else { return };
         if !global {
-            // R-P1: for consumers that start later on this channel.
+            // R-P1: for consumers that start later on this channel. A limit that they shared is over.
             channel.prefetch = u32::from(count);
-            return;
+            channel.limited = false;
+            let Some(limiter) = self.limiters.get_mut(&id) else { return };
+            limiter.limit = 0;
+            let released = limiter.release();
+            return self.resume_in_turn(id, released, fx);
         }
         channel.limited = count > 0;
         let held = channel.unacked.values().filter(|unacked| unacked.tag.is_some()).count() as u32;

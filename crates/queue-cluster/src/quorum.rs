@@ -424,6 +424,8 @@ impl Quorum {
         }
         if no_ack {
             desk.settled(&kept.body);
+            // R-T1: settling looks at the head anew, before the rest is counted.
+            self.expire(desk);
         } else {
             self.out_bytes += u64::from(kept.body.bytes);
             self.checked_out.insert(id, CheckedOut { channel, tag: None, kept });

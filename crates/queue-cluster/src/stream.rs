@@ -8,7 +8,7 @@ use crate::message::Body;
 use crate::value::{Table, Value};
 use sim::story::Life;
 use sim::{Nanos, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Bytes of a segment (R-S3).
@@ -36,6 +36,8 @@ pub struct Reader {
     chunk: Option<u64>,
     /// What it may still get; below 0 where a chunk was longer.
     credit: i64,
+    /// What it got and has not acknowledged.
+    out: BTreeSet<u64>,
 }
 
 /// A stream.
@@ -52,6 +54,8 @@ pub struct Stream {
     segments: Vec<(u64, u64, Time)>,
     segment_bytes: u64,
     pub readers: BTreeMap<ConsumerId, Reader>,
+    /// Numbers what is handed out.
+    next_id: u64,
 }
 
 impl Stream {
@@ -65,6 +69,7 @@ impl Stream {
             segments: Vec::new(),
             segment_bytes: 0,
             readers: BTreeMap::new(),
+            next_id: 1,
         }
     }
 
@@ -104,6 +109,7 @@ impl Stream {
                     next: self.start(request, desk.now),
                     chunk: None,
                     credit: i64::from(request.prefetch),
+                    out: BTreeSet::new(),
                 };
                 self.readers.insert((*channel, request.tag.clone()), reader);
                 self.serve(desk);
@@ -114,7 +120,7 @@ impl Stream {
             }
             // R-S2: an acknowledgement only gives credit.
             Ask::Ack { channel, ids } => {
-                self.give_credit(*channel, ids.len() as i64);
+                self.give_credit(*channel, ids);
                 self.serve(desk);
             }
             // R-S2: a stream takes nothing back and buries nothing.
@@ -203,16 +209,11 @@ impl Stream {
         .max(self.first)
     }
 
-    fn give_credit(&mut self, channel: ChannelId, count: i64) {
-        // Acknowledgements do not name their consumer: the channel's readers share them in turn of need.
-        let mut left = count;
-        for ((other, _), reader) in &mut self.readers {
-            if *other == channel {
-                let owed = (i64::from(reader.request.prefetch) - reader.credit).max(0);
-                let given = owed.min(left);
-                reader.credit += given;
-                left -= given;
-            }
+    /// To the readers that were handed these.
+    fn give_credit(&mut self, channel: ChannelId, ids: &[u64]) {
+        let readers = self.readers.iter_mut().filter(|((other, _), _)| *other == channel);
+        for (_, reader) in readers {
+            reader.credit += ids.iter().filter(|id| reader.out.remove(id)).count() as i64;
         }
     }
 
@@ -229,7 +230,7 @@ impl Stream {
                 }
 
                 let handed = Handed {
-                    id: reader.next,
+                    id: self.next_id,
                     body: body.clone(),
                     redelivered: false,
                     delivery_count: None,
@@ -237,6 +238,8 @@ impl Stream {
                     needs_ack: true,
                 };
                 reader.chunk = Some(*chunk);
+                reader.out.insert(self.next_id);
+                self.next_id += 1;
                 reader.credit -= 1;
                 reader.next += 1;
                 desk.out.push(crate::desk::Out::Answer(*channel, Answer::Deliver { tag: tag.clone(), handed }));

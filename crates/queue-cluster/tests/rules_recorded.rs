@@ -195,3 +195,49 @@ fn r_t1_what_expired_behind_a_message_is_buried_once_that_is_got() {
     assert_eq!(broker.get("dead"), "=nothing", "it stays behind a live head");
     assert_eq!([broker.get("q"), broker.get("dead")], ["=a", "=b"]);
 }
+
+#[test]
+fn r_p1_a_limit_for_consumers_to_come_ends_the_one_that_they_shared() {
+    for rules in [Rules::V3_10, Rules::V4_2] {
+        let mut broker = Broker::new(rules);
+        broker.queue("q", &[]);
+        ["m1", "m2", "m3", "m4"].iter().for_each(|message| drop(broker.publish("q", message)));
+        broker.consume("b", "q", 1);
+        broker.qos("b", 2, true);
+        assert_eq!(broker.qos("a", 2, true), "");
+        let consume = Operation::BasicConsume {
+            channel: Some("a".into()),
+            queue: "q".into(),
+            consumer: "a".into(),
+            no_ack: false,
+            exclusive: false,
+            arguments: Table::new(),
+        };
+        assert_eq!(broker.does(consume), "a<m2 a<m3");
+        assert_eq!(broker.qos("a", 7, false), "a<m4");
+    }
+}
+
+#[test]
+fn r_m1_rejected_messages_are_buried_by_priority() {
+    let mut broker = Broker::new(Rules::V4_2);
+    broker.queue("dead", &[]);
+    let arguments: &[(&str, Value)] = &[
+        ("x-max-priority", 3.into()),
+        ("x-dead-letter-exchange", "".into()),
+        ("x-dead-letter-routing-key", "dead".into()),
+    ];
+    broker.queue("q", arguments);
+    broker.consume("a", "q", 9);
+    broker.publish("q", "low");
+    let high = PropertiesOf { priority: Some(5), ..PropertiesOf::default() };
+    broker.does(publish_with("", "q", "high", false, high));
+    broker.does(Operation::BasicNack {
+        channel: Some("a".into()),
+        message: "high".into(),
+        delivery_tag: None,
+        multiple: true,
+        requeue: false,
+    });
+    assert_eq!([broker.get("dead"), broker.get("dead")], ["=high", "=low"]);
+}
