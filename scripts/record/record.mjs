@@ -14,11 +14,17 @@ import { walkOf } from './walks.mjs';
 const WALKS = 100;
 /** Some walks race and are left out: as many more are tried. */
 const TRIED = 160;
+/** The seeds that walks begin with, a hundred from each. */
+const SEEDS = [1001, 5001, 7001, 9001];
 /** Recordings that are made at the same time, each on a virtual host of its own. */
 const AT_A_TIME = 8;
 
 const SETS = [
-  { file: 'rabbitmq/own-walks.jsonl', wanted: WALKS, cases: Array.from({ length: TRIED }, (_, n) => walkOf(1001 + n)) },
+  ...SEEDS.map((first) => ({
+    file: `rabbitmq/own-walks-${first}.jsonl`,
+    wanted: WALKS,
+    cases: Array.from({ length: TRIED }, (_, n) => walkOf(first + n)),
+  })),
   { file: 'rabbitmq/own-closes.jsonl', cases: CLOSES },
   { file: 'rabbitmq/own-rules.jsonl', cases: RULES },
   { file: 'rabbitmq/own-vocabulary.jsonl', cases: VOCABULARY },
