@@ -3,6 +3,7 @@
 //! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
 //! The form is described in `docs/transcripts.md`.
 
+use crate::ranges::{Comparison, Measure, longest_gap, range};
 use crate::{Disagreement, Outcome};
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use log_cluster::{LogCluster, View};
@@ -358,36 +359,7 @@ impl Seen {
     }
 }
 
-fn longest_gap(times: &[Time], fault: Time) -> u64 {
-    let gaps = times.windows(2).filter(|pair| pair[1] > fault).map(|pair| pair[1].since(pair[0]));
-    gaps.max().map_or(0, |gap| (gap.0 + 500_000) / 1_000_000)
-}
-
-/// One measure of a recording and of the engine's runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
-    /// The measure's name.
-    pub measure: &'static str,
-    /// The recorded range.
-    pub recorded: (u64, u64),
-    /// What the engine may differ by, and still be within.
-    pub tolerance: u64,
-    /// The engine's range; of a gap the engine's median, twice.
-    pub came: (u64, u64),
-}
-
-impl Comparison {
-    /// Whether the engine lies within what was recorded.
-    #[must_use]
-    pub fn agrees(&self) -> bool {
-        self.came.0 + self.tolerance >= self.recorded.0 && self.came.1 <= self.recorded.1 + self.tolerance
-    }
-}
-
-/// A measure of a run, by its name.
-type Measure = (&'static str, fn(&Run) -> u64);
-
-const COUNTS: [Measure; 9] = [
+const COUNTS: [Measure<Run>; 9] = [
     ("acknowledged", |run| run.acknowledged),
     ("refused", |run| run.refused),
     ("unanswered", |run| run.unanswered),
@@ -398,13 +370,8 @@ const COUNTS: [Measure; 9] = [
     ("leader after", |run| u64::from(run.leader.1.unwrap_or(0))),
     ("in sync after", |run| run.isr.len() as u64),
 ];
-const GAPS: [Measure; 2] =
+const GAPS: [Measure<Run>; 2] =
     [("gap without an acknowledgement", |run| run.ack_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
-
-fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
-    let all = || runs.iter().map(measure);
-    (all().min().unwrap_or(0), all().max().unwrap_or(0))
-}
 
 /// Compares the engine's runs with the recorded ones, measure by measure.
 ///
@@ -416,16 +383,11 @@ fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
 pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
     let usual = range(&recording.runs, |run| run.usual_gap_ms).1;
     let window = (usual * recording.producer.rate).div_ceil(1000);
-    let count = |(measure, of): Measure| {
+    let count = |(measure, of): Measure<Run>| {
         let recorded = range(&recording.runs, of);
         let tolerance = if recorded.0 == recorded.1 { 0 } else { window };
         Comparison { measure, recorded, tolerance, came: range(runs, of) }
     };
-    let gap = |(measure, of): Measure| {
-        let mut all: Vec<u64> = runs.iter().map(of).collect();
-        all.sort_unstable();
-        let median = all.get(all.len() / 2).copied().unwrap_or(0);
-        Comparison { measure, recorded: range(&recording.runs, of), tolerance: usual, came: (median, median) }
-    };
+    let gap = |measure: Measure<Run>| Comparison::of_gap(measure, &recording.runs, runs, usual);
     COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect()
 }

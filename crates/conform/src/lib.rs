@@ -7,6 +7,7 @@ pub mod kafka_cluster;
 pub mod kafka_steps;
 pub mod rabbitmq;
 pub mod rabbitmq_cluster;
+pub mod ranges;
 
 /// What replaying one recording gave.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
 //! The form is described in `docs/transcripts.md`.
 
+use crate::ranges::{Comparison, Measure, longest_gap, range};
 use crate::{Disagreement, Outcome};
 use queue_cluster::{Config, QueueCluster, QueueSpec, Rules, ServerSettings, Table};
 use queue_cluster::{ConsumerSettings, PublisherSettings, Value as Argument};
@@ -362,36 +363,7 @@ impl Seen {
     }
 }
 
-fn longest_gap(times: &[Time], fault: Time) -> u64 {
-    let gaps = times.windows(2).filter(|pair| pair[1] > fault).map(|pair| pair[1].since(pair[0]));
-    gaps.max().map_or(0, |gap| (gap.0 + 500_000) / 1_000_000)
-}
-
-/// One measure of a recording and of the engine's runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
-    /// The measure's name.
-    pub measure: &'static str,
-    /// The recorded range.
-    pub recorded: (u64, u64),
-    /// What the engine may differ by, and still be within.
-    pub tolerance: u64,
-    /// The engine's range; of a gap the engine's median, twice.
-    pub came: (u64, u64),
-}
-
-impl Comparison {
-    /// Whether the engine lies within what was recorded.
-    #[must_use]
-    pub fn agrees(&self) -> bool {
-        self.came.0 + self.tolerance >= self.recorded.0 && self.came.1 <= self.recorded.1 + self.tolerance
-    }
-}
-
-/// A measure of a run, by its name.
-type Measure = (&'static str, fn(&Run) -> u64);
-
-const COUNTS: [Measure; 8] = [
+const COUNTS: [Measure<Run>; 8] = [
     ("confirmed", |run| run.confirmed),
     ("unconfirmed", |run| run.unconfirmed),
     ("returned", |run| run.returned),
@@ -401,14 +373,9 @@ const COUNTS: [Measure; 8] = [
     ("ready at the end", |run| run.queue.map_or(0, |queue| queue.ready)),
     ("unacked at the end", |run| run.queue.map_or(0, |queue| queue.unacked)),
 ];
-const AGAIN: [Measure; 2] = [("duplicates", |run| run.duplicates), ("redelivered", |run| run.redelivered)];
-const GAPS: [Measure; 2] =
+const AGAIN: [Measure<Run>; 2] = [("duplicates", |run| run.duplicates), ("redelivered", |run| run.redelivered)];
+const GAPS: [Measure<Run>; 2] =
     [("gap without a confirm", |run| run.confirm_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
-
-fn range(runs: &[Run], measure: fn(&Run) -> u64) -> (u64, u64) {
-    let all = || runs.iter().map(measure);
-    (all().min().unwrap_or(0), all().max().unwrap_or(0))
-}
 
 /// Compares the engine's runs with the recorded ones, measure by measure.
 ///
@@ -423,7 +390,7 @@ pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
     let (shortest, longest) = range(&recording.runs, |run| run.confirm_gap_ms);
     let window = u64::from(recording.consumer.prefetch) + (longest - shortest) * rate / 1000;
     let usual = range(&recording.runs, |run| run.usual_gap_ms).1;
-    let count = |(measure, of): Measure, on_its_way: u64| {
+    let count = |(measure, of): Measure<Run>, on_its_way: u64| {
         let recorded = range(&recording.runs, of);
         let tolerance = match recorded {
             (0, 0) => 0,
@@ -432,12 +399,7 @@ pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
         };
         Comparison { measure, recorded, tolerance, came: range(runs, of) }
     };
-    let gap = |(measure, of): Measure| {
-        let mut all: Vec<u64> = runs.iter().map(of).collect();
-        all.sort_unstable();
-        let median = all.get(all.len() / 2).copied().unwrap_or(0);
-        Comparison { measure, recorded: range(&recording.runs, of), tolerance: usual, came: (median, median) }
-    };
+    let gap = |measure: Measure<Run>| Comparison::of_gap(measure, &recording.runs, runs, usual);
     let counts = COUNTS.into_iter().map(|measure| count(measure, 0));
     let again = AGAIN.into_iter().map(|measure| count(measure, 1));
     counts.chain(again).chain(GAPS.into_iter().map(gap)).collect()

@@ -19,17 +19,8 @@ fn the_queue_cluster_fails_within_what_was_recorded() {
         for found in compare(&recording, &runs) {
             let name = &recording.name;
             let known = KNOWN.contains(&(name.as_str(), found.measure));
-            let (low, high) = found.recorded;
-            let text = format!(
-                "{name}: {}: recorded {low} to {high}, give or take {}; came {} to {}",
-                found.measure, found.tolerance, found.came.0, found.came.1
-            );
-            println!("{} {text}", if found.agrees() { " " } else { "!" });
-            match (found.agrees(), known) {
-                (false, false) => surprises.push(text),
-                (true, true) => surprises.push(format!("{name}: {}: agrees now; take it off the list", found.measure)),
-                _ => {}
-            }
+            println!("{} {}", if found.agrees() { " " } else { "!" }, found.told(name));
+            surprises.extend(found.surprise(name, known));
         }
     }
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));

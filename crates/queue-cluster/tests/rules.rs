@@ -81,15 +81,7 @@ fn r_p2_replicated_queues_want_windows_of_their_own() {
     broker.queue("q", &[quorum()]);
     broker.queue("s", &[("x-queue-type", "stream".into())]);
     broker.qos("a", 5, true);
-    let consume = Operation::BasicConsume {
-        channel: Some("a".into()),
-        queue: "q".into(),
-        consumer: "a".into(),
-        no_ack: false,
-        exclusive: false,
-        arguments: Table::new(),
-    };
-    assert_eq!(broker.does(consume), "!a540");
+    assert_eq!(broker.subscribe("a", "q", &[]), "!a540");
     assert_eq!(broker.consume("b", "s", 0), "!b406");
 }
 

@@ -205,15 +205,7 @@ fn r_p1_a_limit_for_consumers_to_come_ends_the_one_that_they_shared() {
         broker.consume("b", "q", 1);
         broker.qos("b", 2, true);
         assert_eq!(broker.qos("a", 2, true), "");
-        let consume = Operation::BasicConsume {
-            channel: Some("a".into()),
-            queue: "q".into(),
-            consumer: "a".into(),
-            no_ack: false,
-            exclusive: false,
-            arguments: Table::new(),
-        };
-        assert_eq!(broker.does(consume), "a<m2 a<m3");
+        assert_eq!(broker.subscribe("a", "q", &[]), "a<m2 a<m3");
         assert_eq!(broker.qos("a", 7, false), "a<m4");
     }
 }

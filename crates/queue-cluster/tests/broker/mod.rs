@@ -62,6 +62,11 @@ impl Broker {
 
     pub fn consume_with(&mut self, name: &str, queue: &str, prefetch: u16, arguments: &[(&str, Value)]) -> String {
         self.qos(name, prefetch, false);
+        self.subscribe(name, queue, arguments)
+    }
+
+    /// Consumes with whatever basic.qos said before.
+    pub fn subscribe(&mut self, name: &str, queue: &str, arguments: &[(&str, Value)]) -> String {
         self.does(Operation::BasicConsume {
             channel: Some(name.into()),
             queue: queue.into(),
