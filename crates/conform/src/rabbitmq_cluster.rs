@@ -3,8 +3,8 @@
 //! A recording has no single right answer: its runs differ. So it gives ranges, and the engine's runs must lie within.
 //! The form is described in `docs/transcripts.md`.
 
-use crate::ranges::{Comparison, Measure, longest_gap, range};
-use crate::{Disagreement, Outcome};
+use crate::Outcome;
+use crate::ranges::{Comparison, Measure, disagreement, longest_gap, range};
 use queue_cluster::{Config, QueueCluster, QueueSpec, Rules, ServerSettings, Table};
 use queue_cluster::{ConsumerSettings, PublisherSettings, Value as Argument};
 use serde::Deserialize;
@@ -161,12 +161,7 @@ pub const SEEDS: u64 = 20;
 pub fn replay(value: &serde_json::Value) -> Result<Outcome, String> {
     let recording = read(&value.to_string())?;
     let runs: Vec<Run> = (0..SEEDS).map(|seed| play(&recording, seed)).collect();
-    let found = compare(&recording, &runs).into_iter().find(|comparison| !comparison.agrees());
-    let disagreement = found.map(|found| Disagreement {
-        step: found.measure.to_string(),
-        expected: format!("{} to {}, give or take {}", found.recorded.0, found.recorded.1, found.tolerance),
-        came: format!("{} to {}", found.came.0, found.came.1),
-    });
+    let disagreement = disagreement(compare(&recording, &runs));
     Ok(Outcome { name: recording.name, disagreement })
 }
 

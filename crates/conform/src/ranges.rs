@@ -1,5 +1,6 @@
 //! Recordings that were made several times give ranges; the engine's runs must lie within.
 
+use crate::Disagreement;
 use sim::Time;
 
 /// A measure of a run, by its name.
@@ -53,6 +54,16 @@ impl Comparison {
         let median = all.get(all.len() / 2).copied().unwrap_or(0);
         Comparison { measure, recorded: range(recorded, of), tolerance, came: (median, median) }
     }
+}
+
+/// The first measure that does not agree, in words.
+pub(crate) fn disagreement(compared: Vec<Comparison>) -> Option<Disagreement> {
+    let found = compared.into_iter().find(|comparison| !comparison.agrees())?;
+    Some(Disagreement {
+        step: found.measure.to_string(),
+        expected: format!("{} to {}, give or take {}", found.recorded.0, found.recorded.1, found.tolerance),
+        came: format!("{} to {}", found.came.0, found.came.1),
+    })
 }
 
 /// The least and the most of a measure; 0 without any runs.

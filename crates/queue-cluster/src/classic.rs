@@ -137,7 +137,7 @@ impl Classic {
             Ask::Granted { channel, granted } => {
                 let unsent = self.dispatch.granted(channel, granted);
                 self.run(desk);
-                if unsent || self.dispatch.is_unused(channel) {
+                if unsent || self.dispatch.take_back(channel) {
                     desk.answer(channel, Answer::Unsent);
                 }
             }

@@ -186,8 +186,8 @@ impl Dispatch {
         false
     }
 
-    /// Takes back what was granted, if nobody has used it.
-    pub fn is_unused(&mut self, channel: ChannelId) -> bool {
+    /// Takes back what was granted. Whether there was something: nobody has used it.
+    pub fn take_back(&mut self, channel: ChannelId) -> bool {
         self.channels.get_mut(&channel).is_some_and(|record| std::mem::take(&mut record.granted))
     }
 

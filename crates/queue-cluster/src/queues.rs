@@ -285,13 +285,13 @@ impl Server {
             store.aging.push_back((now, store.written));
         }
         let mut old = None;
-        while let Some((_, written)) = store.aging.front().filter(|(at, _)| now.since(*at) >= age) {
+        // While a flush is under way, what is old waits for the next look.
+        while let Some((_, written)) = store.aging.front().filter(|(at, _)| now.since(*at) >= age && !store.flushing) {
             old = Some(*written);
             store.aging.pop_front();
         }
         let mut more = !store.aging.is_empty();
-        let due = |written: &u64| *written > store.flushed && !store.flushing;
-        if let Some(written) = old.filter(due) {
+        if let Some(written) = old.filter(|written| *written > store.flushed) {
             store.flushing = true;
             let bytes = std::mem::take(&mut store.bytes);
             fx.flush(bytes, Wake::StoreFlushed(written));
