@@ -21,6 +21,7 @@ mod disk;
 pub mod election;
 mod error;
 mod fetch;
+mod fingerprint;
 mod group;
 mod image;
 mod layout;

@@ -3,18 +3,25 @@
 use std::path::Path;
 
 fn sources(folder: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let texts = files.iter().filter(|file| file.extension().is_some_and(|end| end == "rs"));
-    texts.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+}
+
+fn texts(folder: &Path) -> String {
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let text = |path: &std::path::PathBuf| match path.is_dir() {
+        true => texts(path),
+        false if path.extension().is_some_and(|end| end == "rs") => std::fs::read_to_string(path).unwrap(),
+        false => String::new(),
+    };
+    paths.iter().map(text).collect()
 }
 
 /// Ids such as K-P3 in a text.
 fn cited(text: &str) -> Vec<String> {
     let mut ids: Vec<String> = text
         .match_indices("K-")
-        .map(|(at, _)| text[at..].chars().take(4).collect::<String>())
+        .map(|(at, _)| text[at..].chars().take(5).collect::<String>())
         .map(|id| id.trim_end_matches(|c: char| !c.is_ascii_digit()).to_string())
         .filter(|id| id.len() >= 4 && id.as_bytes()[2].is_ascii_uppercase())
         .collect();
