@@ -1,10 +1,41 @@
 //! Benchmarks of the kernel: the same code runs natively (`npm run bench`) and, as WebAssembly, in Chromium.
 //! The caller measures wall time; nothing here knows a clock.
 
+pub mod logs;
 pub mod queues;
 
+use queues::Passed;
 use sim::{Dice, Nanos, Time, Wheel};
 use std::collections::VecDeque;
+
+/// A cluster under a load, ready to be played.
+#[derive(Clone, Debug)]
+pub enum Ready {
+    /// Of queues.
+    Queues(queues::Ready),
+    /// Of logs.
+    Logs(logs::Ready),
+}
+
+impl Ready {
+    /// Opens a load by its name, such as `quorum` or `steady`, with so many messages in all.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such load.
+    pub fn open(name: &str, messages: u32) -> Result<Ready, String> {
+        let queues = queues::Load::named(name).map(|load| Ready::Queues(queues::open(load, messages)));
+        let logs = || logs::Load::named(name).map(|load| Ready::Logs(logs::open(load, messages)));
+        queues.or_else(logs).ok_or_else(|| format!("{name}: no such load"))
+    }
+
+    /// Plays it to its end.
+    pub fn play(&mut self) -> Passed {
+        match self {
+            Ready::Queues(ready) => queues::play(ready),
+            Ready::Logs(ready) => logs::play(ready),
+        }
+    }
+}
 
 /// What a run of the M/M/1 queue gave.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

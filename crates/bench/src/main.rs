@@ -1,18 +1,17 @@
-//! `cargo run --release -p bench [scenario.json]`: the kernel's and the queue cluster's benchmarks and one run of a
-//! document, one JSON object on stdout. Each is played a few times and the best counts: what else the machine does can
-//! only slow a run down.
+//! `cargo run --release -p bench scenario.json NAME=COUNT…`: the kernel's benchmarks, the clusters' under the loads named,
+//! each with so many messages, and one run of a document; one JSON object on stdout. The short ones are played a few
+//! times and the best counts: what else the machine does can only slow a run down.
 //!
 //! `cargo run --release -p bench play NAME COUNT` plays one of them once, and tells the peak of its memory: for a look
 //! at that alone, or at its instructions.
 #![allow(clippy::disallowed_types, reason = "a benchmark measures wall time")]
 
-use bench::queues::{self, Load};
+use bench::Ready;
 use player::Player;
 use std::time::Instant;
 
 const CUSTOMERS: u64 = 2_000_000;
 const HOLDS: u64 = 2_000_000;
-const MESSAGES: u32 = 1_000_000;
 const RUNS: u32 = 2;
 /// A document's run takes milliseconds, so that more of them are needed for a quiet one.
 const PLAYS: u32 = 12;
@@ -55,13 +54,24 @@ fn document(path: &str) -> Result<String, String> {
     Ok(format!("\"cluster\": {{\"events\": {events}, \"events_per_s\": {rate:.0}, \"digest\": \"{digest:016x}\"}}"))
 }
 
-fn queue_cluster() -> String {
-    let one = |(load, name): &(Load, &str)| {
-        let (seconds, passed) = best_of(1, || queues::open(*load, MESSAGES), queues::play);
-        let (rate, events, digest) = (f64::from(MESSAGES) / seconds, passed.events, passed.digest);
-        format!("\"{name}\": {{\"messages_per_s\": {rate:.0}, \"events\": {events}, \"digest\": \"{digest:016x}\"}}")
+/// `NAME=COUNT` of each load to be played.
+fn loads(wanted: &[String]) -> Result<String, String> {
+    let one = |text: &String| {
+        let (name, count) = text.split_once('=').ok_or_else(|| format!("{text}: NAME=COUNT is expected"))?;
+        let count = number(count)?;
+        let opened = Ready::open(name, count)?;
+        let (seconds, passed) = best_of(1, || opened.clone(), Ready::play);
+        let (rate, events, digest) = (f64::from(count) / seconds, passed.events, passed.digest);
+        Ok(format!(
+            "\"{name}\": {{\"messages_per_s\": {rate:.0}, \"events\": {events}, \"digest\": \"{digest:016x}\"}}"
+        ))
     };
-    format!("\"queues\": {{{}}}", Load::ALL.iter().map(one).collect::<Vec<_>>().join(", "))
+    let played: Result<Vec<String>, String> = wanted.iter().map(one).collect();
+    Ok(format!("\"loads\": {{{}}}", played?.join(", ")))
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|error| format!("{text}: {error}"))
 }
 
 /// The most memory that this process ever had, as Linux tells it; `null` elsewhere.
@@ -73,12 +83,11 @@ fn peak_bytes() -> String {
 }
 
 fn play_one(name: &str, count: &str) -> Result<String, String> {
-    let count: u32 = count.parse().map_err(|error| format!("{count}: {error}"))?;
+    let count = number(count)?;
     let from = Instant::now();
-    let events = match (name, Load::named(name)) {
-        ("mm1", _) => bench::mm1(1, u64::from(count)).events,
-        (_, Some(load)) => queues::play(&mut queues::open(load, count)).events,
-        (_, None) => return Err(format!("{name}: no such benchmark")),
+    let events = match name {
+        "mm1" => bench::mm1(1, u64::from(count)).events,
+        _ => Ready::open(name, count)?.play().events,
     };
     let (seconds, peak) = (from.elapsed().as_secs_f64(), peak_bytes());
     let rate = f64::from(count) / seconds;
@@ -93,10 +102,10 @@ fn main() -> Result<(), String> {
         println!("{}", play_one(name, count)?);
         return Ok(());
     }
-    let mut parts = vec![kernel(), queue_cluster()];
-    if let Some(path) = arguments.first() {
-        parts.push(document(path)?);
-    }
+    let [path, wanted @ ..] = &arguments[..] else {
+        return Err("a document is expected, and loads as NAME=COUNT".to_owned());
+    };
+    let parts = [kernel(), loads(wanted)?, document(path)?];
     println!("{{{}}}", parts.join(", "));
     Ok(())
 }

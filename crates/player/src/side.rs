@@ -208,7 +208,7 @@ impl<C: Cluster> Side<C> {
     fn listen(&mut self) {
         let Side { cluster, ledger, marks, series } = self;
         cluster.take_notes(&mut |at, _, note| match note {
-            Note::Mark(mark) => marks.push(mark),
+            Note::Mark(mark) => marks.push(*mark),
             Note::Life(id, life, _) => {
                 let place = (at.0 / BUCKET.0) as usize;
                 while series.len() <= place {

@@ -98,7 +98,7 @@ impl<P: Process> Effects<'_, P> {
     /// Tells the observers of something that belongs on the time line.
     pub fn mark(&mut self, kind: MarkKind, code: &'static str, values: Vec<String>, rule: Rule) {
         let mark = Mark { at: self.kit.now, kind, node: self.me, code, values, rule };
-        self.note(Note::Mark(mark));
+        self.note(Note::Mark(Box::new(mark)));
     }
 
     /// Ends this process in good order, after this event. Connections are closed.

@@ -91,8 +91,8 @@ pub struct Mark {
 pub enum Note {
     /// A step in a message's life, by a rule.
     Life(MessageId, Life, Rule),
-    /// A mark.
-    Mark(Mark),
+    /// A mark; boxed, since there are a thousand steps to each.
+    Mark(Box<Mark>),
 }
 
 /// What flies over a link, as far as an onlooker can tell; 32 bits.

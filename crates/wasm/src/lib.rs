@@ -303,28 +303,27 @@ pub fn bench_hold(pending: u32, holds: u32) -> f64 {
     bench::hold(1, u64::from(pending), u64::from(holds)) as f64
 }
 
-/// A benchmark of the queue cluster, ready to be played.
+/// A cluster under a load, ready to be played.
 #[cfg(feature = "bench")]
-#[wasm_bindgen(js_name = BenchQueues)]
-pub struct BenchQueues {
-    ready: bench::queues::Ready,
+#[wasm_bindgen(js_name = BenchLoad)]
+pub struct BenchLoad {
+    ready: bench::Ready,
 }
 
 #[cfg(feature = "bench")]
-#[wasm_bindgen(js_class = BenchQueues)]
-impl BenchQueues {
-    /// Opens a load by its name: `classic`, `quorum` or `hundred`.
+#[wasm_bindgen(js_class = BenchLoad)]
+impl BenchLoad {
+    /// Opens a load by its name, such as `quorum` or `steady`.
     ///
     /// # Errors
     /// A sentence, if there is no such load.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: &str, messages: u32) -> Result<BenchQueues, JsError> {
-        let load = bench::queues::Load::named(name).ok_or_else(|| JsError::new(&format!("{name}: no such load")))?;
-        Ok(BenchQueues { ready: bench::queues::open(load, messages) })
+    pub fn new(name: &str, messages: u32) -> Result<BenchLoad, JsError> {
+        bench::Ready::open(name, messages).map(|ready| BenchLoad { ready }).map_err(|error| JsError::new(&error))
     }
 
     /// Plays it to its end; answers the digest.
     pub fn play(&mut self) -> String {
-        format!("{:016x}", bench::queues::play(&mut self.ready).digest)
+        format!("{:016x}", self.ready.play().digest)
     }
 }

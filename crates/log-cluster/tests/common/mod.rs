@@ -100,7 +100,7 @@ impl Story {
         let notes: Vec<_> = self.cluster.world_mut().take_notes().collect();
         for (_, _, note) in notes {
             match note {
-                Note::Mark(mark) => self.marks.push(mark),
+                Note::Mark(mark) => self.marks.push(*mark),
                 Note::Life(id, life, _) => self.live(id, life),
             }
         }

@@ -79,7 +79,7 @@ impl Story {
     fn take(&mut self, note: Note) {
         let ledger = &mut self.ledger;
         match note {
-            Note::Mark(mark) => ledger.marks.push(mark),
+            Note::Mark(mark) => ledger.marks.push(*mark),
             Note::Life(id, life, _) => match life {
                 Life::Produced { .. } => {
                     ledger.produced.insert(id);
