@@ -3,9 +3,7 @@
 
 use crate::queues::Passed;
 use log_cluster::LogCluster;
-use log_cluster::config::{
-    Config, ConsumerClient, ConsumerConfig, OffsetReset, ProducerClient, ProducerConfig, TopicSpec,
-};
+use log_cluster::config::{Config, ConsumerClient, ConsumerConfig, OffsetReset, ProducerClient, TopicSpec};
 use sim::story::{Life, Note};
 use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
 use sim::{Crash, MachineProfile, Nanos, NodeId, Time};
@@ -89,7 +87,7 @@ pub fn open(load: Load, messages: u32) -> Ready {
     let mut config = Config {
         brokers,
         topics: vec![TopicSpec::new("orders", partitions, 3)],
-        producers: vec![ProducerClient { topic: "orders".into(), config: ProducerConfig::default() }],
+        producers: vec![ProducerClient { topic: "orders".into(), ..ProducerClient::default() }],
         // What a second of a gigabyte needs: 16 cores, NVMe, 100 Gbit/s.
         machine: MachineProfile {
             cores: 16,

@@ -208,7 +208,7 @@ fn config_of(recording: &Recording, group: &str) -> Result<Config, String> {
     let mut topic = TopicSpec::new("t", 1, u16::try_from(recording.topic.replicas.len()).unwrap_or(u16::MAX));
     topic.replica_assignment = vec![recording.topic.replicas.clone()];
     set(&recording.topic.config, |name, value| topic.config.set(name, value))?;
-    let mut producer = ProducerClient { topic: "t".into(), config: Default::default() };
+    let mut producer = ProducerClient { topic: "t".into(), ..ProducerClient::default() };
     set(&recording.producer.config, |name, value| producer.config.set(name, value))?;
     let mut consumer = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
     set(&recording.consumer.config, |name, value| consumer.config.set(name, value))?;

@@ -1,8 +1,8 @@
 //! Cases that were recorded on a Kafka cluster step by step. The life of a group by the classic protocol is played in
-//! our engine, and where a group begins; the others are read only, as nothing plays them yet. The form is described in
-//! `docs/transcripts.md`.
+//! our engine, where a group begins, and transactions; the others are read only, as nothing plays them yet. The form is
+//! described in `docs/transcripts.md`.
 
-use crate::{Disagreement, Outcome};
+use crate::{Disagreement, Outcome, kafka_transactions};
 use log_cluster::LogCluster;
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use serde::Deserialize;
@@ -43,12 +43,12 @@ struct Topic {
 pub struct Step {
     /// The operation.
     pub op: String,
-    name: Option<String>,
-    client: Option<String>,
-    value: Option<Value>,
+    pub(crate) name: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) value: Option<Value>,
     ms: Option<u64>,
     #[serde(default)]
-    config: BTreeMap<String, String>,
+    pub(crate) config: BTreeMap<String, String>,
     /// What it led to, if that was the same in all plays.
     pub observed: Option<Value>,
     /// What it led to in each play, if it was not.
@@ -75,8 +75,8 @@ pub fn read(text: &str) -> Result<Case, String> {
     Ok(case)
 }
 
-/// Plays a case, if it is one of a group by the classic protocol without static members, or of where a group begins;
-/// `None` if it is not.
+/// Plays a case, if it is one of a group by the classic protocol without static members, of where a group begins, or of
+/// transactions; `None` if it is not.
 ///
 /// # Errors
 /// A sentence, if the value is not of the form, or the engine refuses a setting.
@@ -86,6 +86,8 @@ pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
         play_group(&case)?
     } else if is_of(&case, &READING) {
         play_reading(&case)?
+    } else if kafka_transactions::is_of(&case) {
+        return kafka_transactions::replay(case).map(Some);
     } else {
         return Ok(None);
     };
@@ -114,7 +116,7 @@ fn is_of(case: &Case, operations: &[&str]) -> bool {
 }
 
 /// A consumer with a step's settings, but its name and its group's.
-fn client_of(step: &Step) -> Result<ConsumerClient, String> {
+pub(crate) fn client_of(step: &Step) -> Result<ConsumerClient, String> {
     let mut client = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
     for (name, value) in &step.config {
         if !["client.id", "group.id"].contains(&name.as_str()) {
@@ -131,7 +133,7 @@ fn topic_of(case: &Case) -> TopicSpec {
     topic
 }
 
-fn cluster_with(case: &Case, workload: &Workload, config: Config) -> Result<LogCluster, String> {
+pub(crate) fn cluster_with(case: &Case, workload: &Workload, config: Config) -> Result<LogCluster, String> {
     let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)], ..config };
     config.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
     Ok(LogCluster::new(1, workload, &config))
@@ -153,7 +155,7 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
         match step.op.as_str() {
             "producer.send" => {
                 workload.producers.push(one_message(format!("p{index}"), now));
-                config.producers.push(ProducerClient { topic: "t".into(), config: Default::default() });
+                config.producers.push(ProducerClient { topic: "t".into(), ..ProducerClient::default() });
                 values.push(step.value.clone().unwrap_or_default());
                 now += SEND;
             }

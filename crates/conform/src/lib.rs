@@ -5,6 +5,7 @@ pub mod kafka;
 mod kafka_assignors;
 pub mod kafka_cluster;
 pub mod kafka_steps;
+mod kafka_transactions;
 pub mod rabbitmq;
 pub mod rabbitmq_cluster;
 pub mod ranges;

@@ -76,7 +76,8 @@ fn what_was_recorded_step_by_step_is_of_its_form() {
 }
 
 /// The cases that are played. The test fails when one more is, so that it is held too.
-const PLAYED: [&str; 4] = ["group-cooperative", "group-range", "reset-earliest", "reset-latest"];
+const PLAYED: [&str; 6] =
+    ["group-cooperative", "group-range", "reset-earliest", "reset-latest", "transaction-fencing", "transactions"];
 
 #[test]
 fn groups_share_out_and_begin_as_was_recorded() {
@@ -92,4 +93,25 @@ fn groups_share_out_and_begin_as_was_recorded() {
     let wrong = wrong.replace(r#""b":["3","4","5"]},"events""#, r#""b":["2","4","5"]},"events""#);
     let outcome = kafka_steps::replay(&serde_json::from_str(&wrong).unwrap()).unwrap().unwrap();
     assert_eq!(outcome.disagreement.map(|wrong| wrong.step), Some("step 4: b".to_owned()));
+}
+
+#[test]
+fn transactions_that_go_otherwise_are_noticed() {
+    let text = |name: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../transcripts/kafka-cluster/{name}.json"));
+        std::fs::read_to_string(file).unwrap()
+    };
+    let step_of = |text: String| {
+        let outcome = kafka_steps::replay(&serde_json::from_str(&text).unwrap()).unwrap().unwrap();
+        outcome.disagreement.map(|wrong| wrong.step).unwrap_or_default()
+    };
+    let transactions = text("transactions");
+    let stable = transactions.replace(r#""last_stable":6,"latest":8"#, r#""last_stable":8,"latest":8"#);
+    assert_eq!(step_of(stable), "step 28: topic.offsets");
+    let read = transactions.replacen(r#"{"offset":5,"value":"m2"}]"#, r#"{"offset":3,"value":"a1"}]"#, 1);
+    assert_eq!(step_of(read), "step 20: topic.read");
+    let late = transactions.replace("[7103,12512]", "[7103,14512]");
+    assert_eq!(step_of(late), "step 30: how long it took");
+    let fenced = text("transaction-fencing").replacen("InvalidProducerEpochException", "ProducerFencedException", 1);
+    assert_eq!(step_of(fenced), "step 7: producer.send");
 }

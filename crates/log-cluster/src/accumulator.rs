@@ -186,6 +186,16 @@ impl Accumulator {
         queue.insert(place, bundle);
     }
 
+    /// What was never sent, taken out.
+    pub fn drop_unsent(&mut self) -> Vec<Bundle> {
+        let unsent = |queue: &mut VecDeque<Bundle>| {
+            let (sent, unsent) = std::mem::take(queue).into_iter().partition(|bundle| bundle.sealed.is_some());
+            *queue = sent;
+            unsent
+        };
+        self.queues.iter_mut().flat_map(unsent).collect::<VecDeque<Bundle>>().into()
+    }
+
     pub fn release(&mut self, bundle: &Bundle) {
         self.used = self.used.saturating_sub(u64::from(bundle.room));
     }

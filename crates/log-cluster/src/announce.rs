@@ -139,7 +139,9 @@ impl Controller {
 
 /// Of fifty partitions of commits few are in use: the others would hide the rest.
 fn is_in_use(layout: &Layout, slot: Slot) -> bool {
-    !layout.topic(slot).internal || layout.readers.iter().any(|group| layout.group_slot(group) == Some(slot))
+    let transactions = || layout.transactional_ids.iter().any(|id| layout.transaction_slot(id) == Some(slot));
+    let groups = || layout.readers.iter().any(|group| layout.group_slot(group) == Some(slot));
+    !layout.topic(slot).internal || groups() || transactions()
 }
 
 /// What is to be told of a partition; a new leader's in-sync set comes with its election.

@@ -13,6 +13,7 @@ use crate::replica::{FollowerState, Part, Replica};
 use crate::replica_fetch::Fetcher;
 use crate::rpc::{BrokerWake, Fetch, FetchPart, Fetched, Message, Produce, Request, Response, Ticket, Wake};
 use crate::server::post;
+use crate::transactions::Transactions;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Effects, Nanos, NodeId};
 use std::collections::{BTreeMap, VecDeque};
@@ -50,6 +51,7 @@ pub(crate) struct Broker {
     pub accepted: BTreeMap<(u16, Ticket), Rc<Produce>>,
     pub fetches: BTreeMap<u16, FetchWait>,
     pub coordinator: Coordinator,
+    pub transactions: Transactions,
     pub dialer: Dialer,
     pub tickets: Ticket,
     /// Whether clients are let in: the broker was unfenced once in this life.
@@ -76,6 +78,7 @@ impl Broker {
             accepted: BTreeMap::new(),
             fetches: BTreeMap::new(),
             coordinator: Coordinator::default(),
+            transactions: Transactions::default(),
             dialer: Dialer::new(Nanos::millis(50), Nanos::secs(1), wake),
             tickets: 0,
             serving: false,
@@ -93,6 +96,7 @@ impl Broker {
         *self = Broker { replicas, lives, tickets, ..Broker::new(self.layout.clone(), self.me) };
         self.control.previous = clean;
         self.start_disk_timers(fx);
+        self.arm_scan(fx);
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
         fx.wake_in(Nanos(lag.0 / 2), Wake::Broker(BrokerWake::IsrCheck));
         self.seek_controller(fx);
@@ -130,6 +134,7 @@ impl Broker {
         if self.fetchers.contains_key(&peer) {
             self.send_fetch(peer, fx);
         }
+        self.calls_connected(peer, fx);
     }
 
     pub fn on_disconnected(&mut self, peer: u16, fx: &mut Fx<'_>) {
@@ -150,6 +155,7 @@ impl Broker {
         } else if peer < self.layout.brokers || self.layout.voters.contains(&peer) {
             self.dialer.forget(peer, fx);
         }
+        self.calls_disconnected(peer, fx);
     }
 
     pub fn on_ask(&mut self, from: u16, ticket: Ticket, request: Request, fx: &mut Fx<'_>) {
@@ -180,6 +186,7 @@ impl Broker {
                 let answer = Response::Fetched(fetch.parts.iter().map(refused).collect());
                 self.answer(from, ticket, answer, 100, Look::plain(FlightKind::Refuse), fx);
             }
+            Request::Transaction(_, request) => self.turn_transaction_away(from, ticket, &request, fx),
             _ => fx.disconnect(NodeId(from)),
         }
     }
@@ -196,7 +203,8 @@ impl Broker {
                 self.on_produce(from, ticket, produce, fx);
             }
             Request::Fetch(fetch) => self.on_fetch(from, ticket, fetch, fx),
-            Request::ListOffset(slot, which) => self.list_offset(from, ticket, slot, which, fx),
+            Request::ListOffset(slot, which, level) => self.list_offset((from, ticket), slot, which, level, fx),
+            Request::Transaction(id, request) => self.on_transaction((from, ticket), &id, request, fx),
             Request::FindCoordinator(group) => self.find_coordinator(from, ticket, &group, fx),
             Request::Group(group, request) => self.on_group(from, ticket, &group, request, fx),
         }
@@ -207,8 +215,9 @@ impl Broker {
     }
 
     pub fn on_answer(&mut self, from: u16, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
-        if let Response::Fetched(parts) = response {
-            self.on_fetched(from, ticket, parts, fx);
+        match response {
+            Response::Fetched(parts) => self.on_fetched(from, ticket, parts, fx),
+            response => self.call_answered(ticket, response, fx),
         }
     }
 
@@ -232,13 +241,15 @@ impl Broker {
             BrokerWake::CommitExpires(number) => self.write_expired(number, fx),
             BrokerWake::AlterAgain(_) => self.pump_control(fx),
             BrokerWake::Farewell => self.exit(fx),
+            BrokerWake::CallExpires(ticket) => self.call_failed(ticket, fx),
+            BrokerWake::Transaction(wake) => self.on_transaction_wake(wake, fx),
             BrokerWake::Connect(peer) => self.redial(peer, fx),
         }
     }
 
     fn redial(&mut self, peer: u16, fx: &mut Fx<'_>) {
         let fetches = self.fetchers.get(&peer).is_some_and(|fetcher| !fetcher.slots.is_empty());
-        if fetches || self.control.candidate == Some(peer) {
+        if fetches || self.control.candidate == Some(peer) || self.transactions.wants(peer) {
             self.dialer.woke(peer, fx);
         } else {
             self.dialer.forget(peer, fx);
@@ -292,7 +303,9 @@ impl Broker {
 
     /// A leadership begins.
     fn leads_now(&mut self, slot: Slot, fx: &mut Fx<'_>) {
-        if self.layout.topic(slot).internal {
+        if self.layout.holds_transactions(slot) {
+            self.load_transactions(slot, fx);
+        } else if self.layout.topic(slot).internal {
             self.load_groups(slot, fx);
         }
     }
@@ -301,7 +314,10 @@ impl Broker {
     fn leads_no_more(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         self.complete_produces(slot, fx);
         self.complete_fetches(slot, fx);
-        if self.layout.topic(slot).internal {
+        self.markers_replicated(fx);
+        if self.layout.holds_transactions(slot) {
+            self.unload_transactions(slot, fx);
+        } else if self.layout.topic(slot).internal {
             self.unload_groups(slot, fx);
         }
     }
@@ -326,6 +342,7 @@ impl Broker {
             self.complete_produces(slot, fx);
             self.complete_fetches(slot, fx);
             self.complete_writes(slot, fx);
+            self.settle_transactions(slot, fx);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What Kafka refuses, with its reasons.
 
 use crate::config::{Acks, Config, ConsumerConfig, Controllers, ProducerConfig, TopicSpec};
+use crate::layout::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use sim::workload::Problem;
 
 /// Where problems are gathered.
@@ -28,6 +29,7 @@ impl Config {
             let path = format!("producers[{index}]");
             self.check_subscription(&format!("{path}.topic"), &producer.topic, &mut found);
             check_producer(&format!("{path}.config"), &producer.config, &mut found);
+            self.check_transactions(&format!("{path}.config"), &producer.config, &mut found);
         }
         for (index, consumer) in self.consumers.iter().enumerate() {
             let path = format!("consumers[{index}]");
@@ -78,6 +80,34 @@ impl Config {
         }
     }
 
+    /// K-X3: what brokers and client demand of a transactional producer.
+    fn check_transactions(&self, path: &str, producer: &ProducerConfig, found: &mut Problems) {
+        if producer.transactional_id.is_none() {
+            return;
+        }
+        if !producer.is_idempotent() {
+            let message = "Cannot set a transactional.id without also enabling idempotence.".to_owned();
+            found.add(&format!("{path}.transactional.id"), message);
+        }
+        let (timeout, most) = (producer.transaction_timeout_ms, self.broker.transaction_max_timeout_ms);
+        if !(1..=most).contains(&timeout) {
+            let message = format!(
+                "INVALID_TRANSACTION_TIMEOUT: {timeout} is more than transaction.max.timeout.ms={most} of the brokers, \
+                 or not positive"
+            );
+            found.add(&format!("{path}.transaction.timeout.ms"), message);
+        }
+        let factor = self.broker.transaction_state_log_replication_factor;
+        if factor > i64::from(self.brokers) {
+            let message = format!(
+                "transaction.state.log.replication.factor is {factor} and there are {} brokers: __transaction_state \
+                 could never be created, and no producer could begin a transaction",
+                self.brokers
+            );
+            found.add("broker.transaction.state.log.replication.factor", message);
+        }
+    }
+
     fn check_topic(&self, path: &str, topic: &TopicSpec, found: &mut Problems) {
         let name = &topic.name;
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -85,8 +115,8 @@ impl Config {
             let message = format!("\"{name}\" is no topic name: 1 to 249 ASCII letters, digits, '.', '_' and '-'");
             found.add(&format!("{path}.name"), message);
         }
-        if name == "__consumer_offsets" {
-            found.add(&format!("{path}.name"), "__consumer_offsets is the brokers' own".to_owned());
+        if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&name.as_str()) {
+            found.add(&format!("{path}.name"), format!("{name} is the brokers' own"));
         }
         if self.topics.iter().filter(|other| other.name == *name).count() > 1 {
             found.add(&format!("{path}.name"), format!("topic {name} already exists"));

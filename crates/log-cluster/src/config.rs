@@ -53,6 +53,16 @@ words! {
 }
 
 words! {
+    /// What a consumer gets of transactions (K-X6).
+    IsolationLevel {
+        /// All records, of open and of aborted transactions as well.
+        ReadUncommitted = "read_uncommitted",
+        /// Records up to the last stable offset, without those of aborted transactions.
+        ReadCommitted = "read_committed",
+    }
+}
+
+words! {
     /// How a group keeps its members together.
     GroupProtocol {
         /// Join and sync, one member assigns (K-G2).
@@ -115,6 +125,20 @@ settings! {
         offsets_topic_replication_factor: i64 = 3, "offsets.topic.replication.factor", 1..32_767;
         /// How long a commit of offsets may wait for its replicas (K-O1).
         offsets_commit_timeout_ms: i64 = 5_000, "offsets.commit.timeout.ms", 1..INT_MAX;
+        /// Partitions of the topic of transactions' states (K-X1).
+        transaction_state_log_num_partitions: i64 = 50, "transaction.state.log.num.partitions", 1..INT_MAX;
+        /// Replicas of the topic of transactions' states.
+        transaction_state_log_replication_factor: i64 = 3, "transaction.state.log.replication.factor", 1..32_767;
+        /// Replicas of that topic that have to be in sync for a change of state.
+        transaction_state_log_min_isr: i64 = 2, "transaction.state.log.min.isr", 1..INT_MAX;
+        /// The longest timeout that a transactional producer may ask for.
+        transaction_max_timeout_ms: i64 = 900_000, "transaction.max.timeout.ms", 1..INT_MAX;
+        /// How often coordinators look for transactions that took too long (K-X6).
+        transaction_abort_timed_out_transaction_cleanup_interval_ms: i64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", 1..INT_MAX;
+        /// How soon a leader asks the coordinator again while an earlier transaction is being completed (K-X4).
+        add_partitions_to_txn_retry_backoff_ms: i64 = 20, "add.partitions.to.txn.retry.backoff.ms", 0..INT_MAX;
+        /// How long it goes on asking before it tells the producer.
+        add_partitions_to_txn_retry_backoff_max_ms: i64 = 100, "add.partitions.to.txn.retry.backoff.max.ms", 0..INT_MAX;
         /// The size at which a segment is closed (K-D1).
         log_segment_bytes: i64 = 1_073_741_824, "log.segment.bytes", 1_048_576..INT_MAX;
         /// The age at which a segment is closed (K-D1).
@@ -191,6 +215,10 @@ settings! {
         reconnect_backoff_max_ms: i64 = 1_000, "reconnect.backoff.max.ms", 0..MAX;
         /// Whether brokers drop what was sent twice; unset: if nothing forbids it (K-P5).
         enable_idempotence: Option<bool> = None, "enable.idempotence";
+        /// Makes the producer transactional: of those with the same id the latest fences the others (K-X3).
+        transactional_id: Option<String> = None, "transactional.id";
+        /// How long a transaction may stay open before its coordinator aborts it (K-X6).
+        transaction_timeout_ms: i64 = 60_000, "transaction.timeout.ms", 0..INT_MAX;
         /// How a partition is chosen.
         partitioner_class: PartitionerClass = PartitionerClass::Default, "partitioner.class";
         /// Whether busy partitions get less (K-T4).
@@ -213,6 +241,8 @@ settings! {
         group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol";
         /// How its group shares partitions out (K-G5).
         partition_assignment_strategy: Strategy = Strategy::Range, "partition.assignment.strategy";
+        /// What it gets of transactions (K-X6).
+        isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level";
         /// How many bytes a fetch waits for (K-C1).
         fetch_min_bytes: i64 = 1, "fetch.min.bytes", 0..INT_MAX;
         /// How long a fetch waits (K-C1).
@@ -290,12 +320,35 @@ impl TopicSpec {
 }
 
 /// A producing client: where it writes, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerClient {
     /// The topic.
     pub topic: String,
     /// Its settings.
     pub config: ProducerConfig,
+    /// How its application uses transactions, if it has a `transactional.id`.
+    pub transactions: TransactionPlan,
+}
+
+/// How an application uses transactions. These notions are the lab's, not Kafka's: there it is the application's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionPlan {
+    /// It ends a transaction after so many records; 0 for no such limit.
+    pub records: u32,
+    /// It ends a transaction that has been open for so long; `None` for no such limit.
+    pub every: Option<Nanos>,
+    /// It aborts every how-many-th transaction instead of committing it; 0 for none.
+    pub abort_every: u32,
+    /// In its how-many-th transaction, counted from 1, it hangs instead of ending it; 0 for never.
+    pub hang_at: u32,
+    /// For how long it hangs; `None` for ever.
+    pub hang_for: Option<Nanos>,
+}
+
+impl Default for TransactionPlan {
+    fn default() -> Self {
+        TransactionPlan { records: 100, every: Some(Nanos::secs(1)), abort_every: 0, hang_at: 0, hang_for: None }
+    }
 }
 
 /// A consuming client: what it reads, and how.
@@ -372,7 +425,7 @@ impl Config {
     pub fn producer(&self, index: usize) -> ProducerClient {
         let found = self.producers.get(index).or(self.producers.last()).cloned();
         let topic = || self.topics.first().map(|topic| topic.name.clone()).unwrap_or_default();
-        found.unwrap_or_else(|| ProducerClient { topic: topic(), config: ProducerConfig::default() })
+        found.unwrap_or_else(|| ProducerClient { topic: topic(), ..ProducerClient::default() })
     }
 
     /// The how-many-th consumer's client.

@@ -1,13 +1,14 @@
 //! A consumer: fetches, polls, works on one message at a time, and commits (K-C1 to K-C5, K-O1, K-O2).
 
 use crate::client::{Client, Fx, Waits};
-use crate::config::{ConsumerClient, ConsumerConfig, OffsetReset, millis};
+use crate::config::{ConsumerClient, ConsumerConfig, IsolationLevel, OffsetReset, millis};
 use crate::error::Code;
 use crate::layout::{Layout, Slot};
 use crate::log::Entry;
 use crate::membership::Membership;
 use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, GroupRequest, Message, Request, Response, Ticket, Wake};
 use crate::shared_queue::SharedQueue;
+use crate::transactions::readable;
 use crate::view::MemberState;
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Duration};
@@ -199,6 +200,7 @@ impl Consumer {
             | ClientWake::Source
             | ClientWake::Pump
             | ClientWake::ConnectExpires(..)
+            | ClientWake::Transaction(_)
             | ClientWake::Blocked => {}
         }
     }
@@ -268,6 +270,9 @@ impl Consumer {
                 let records = (position.max(entry.base)..).zip(entry.batch.messages(skip)).take(room);
                 self.in_hand.extend(records.map(|(offset, (id, _))| InHand { slot, offset, id }));
                 position = position.max(entry.base) + (self.in_hand.len() - before) as u64;
+                if !entry.batch.has_messages() {
+                    position = entry.end();
+                }
                 if position >= entry.end() {
                     assigned.buffered.pop_front();
                 }
@@ -392,6 +397,7 @@ impl Consumer {
                 min_bytes: self.config.fetch_min_bytes.unsigned_abs(),
                 max_bytes: self.config.fetch_max_bytes.unsigned_abs(),
                 partition_bytes: self.config.max_partition_fetch_bytes.unsigned_abs(),
+                committed_only: self.config.isolation_level == IsolationLevel::ReadCommitted,
                 parts,
             };
             let look = Look::plain(FlightKind::Fetch);
@@ -417,7 +423,7 @@ impl Consumer {
         for slot in unknown {
             let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
             if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
-                let request = Request::ListOffset(slot, self.config.auto_offset_reset);
+                let request = Request::ListOffset(slot, self.config.auto_offset_reset, self.config.isolation_level);
                 let look = Look::plain(FlightKind::Control);
                 self.client.ask(leader, request, Asked::Offset(slot), 60, look, fx);
             }
@@ -450,7 +456,7 @@ impl Consumer {
                     self.on_group(&asked, response, fx);
                 }
             }
-            Response::Producer(_) | Response::Produced(_) => {}
+            Response::Producer(_) | Response::Produced(_) | Response::Transaction(_) => {}
         }
         self.go_on(fx);
     }
@@ -505,8 +511,10 @@ impl Consumer {
             Some(_) => return self.try_later(fx),
             None => {}
         }
-        assigned.high_watermark = assigned.high_watermark.max(part.high_watermark);
-        for entry in part.entries {
+        let committed_only = self.config.isolation_level == IsolationLevel::ReadCommitted;
+        let limit = if committed_only { part.last_stable } else { part.high_watermark };
+        assigned.high_watermark = assigned.high_watermark.max(limit);
+        for entry in readable(part.entries, &part.aborted) {
             if entry.end() <= assigned.fetch_from || entry.base > assigned.fetch_from {
                 continue; // Asked for before the position was changed.
             }

@@ -274,7 +274,7 @@ impl Broker {
                     loaded.entry(id.clone()).or_default().offsets.extend(offsets.iter().copied());
                 }
                 Payload::Group(id, roster) => loaded.entry(id.clone()).or_default().load(roster, fx.now()),
-                Payload::Messages(..) => {}
+                _ => {}
             }
         }
         for (id, group) in loaded {

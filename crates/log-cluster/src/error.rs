@@ -28,6 +28,12 @@ pub enum Code {
     InvalidRequest,
     NetworkException,
     Timeout,
+    ProducerFenced,
+    ConcurrentTransactions,
+    InvalidTxnState,
+    InvalidProducerIdMapping,
+    InvalidTransactionTimeout,
+    TransactionCoordinatorFenced,
 }
 
 impl Code {
@@ -59,6 +65,12 @@ impl Code {
             Code::InvalidRequest => "INVALID_REQUEST",
             Code::NetworkException => "NETWORK_EXCEPTION",
             Code::Timeout => "TimeoutException",
+            Code::ProducerFenced => "PRODUCER_FENCED",
+            Code::ConcurrentTransactions => "CONCURRENT_TRANSACTIONS",
+            Code::InvalidTxnState => "INVALID_TXN_STATE",
+            Code::InvalidProducerIdMapping => "INVALID_PRODUCER_ID_MAPPING",
+            Code::InvalidTransactionTimeout => "INVALID_TRANSACTION_TIMEOUT",
+            Code::TransactionCoordinatorFenced => "TRANSACTION_COORDINATOR_FENCED",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Serving fetches, of followers and of consumers (K-C1, K-R1, K-L2, K-L3).
 
 use crate::broker::{Broker, FetchWait, Fx};
-use crate::config::{OffsetReset, millis};
+use crate::config::{IsolationLevel, OffsetReset, millis};
 use crate::error::Code;
 use crate::layout::Slot;
 use crate::log::Entry;
@@ -71,7 +71,7 @@ impl Broker {
             if reading.bytes > 0 && room == 0 {
                 break;
             }
-            let fetched = self.read_part(fetch.replica.is_some(), part, room);
+            let fetched = self.read_part(fetch, part, room);
             let bytes: u64 = fetched.entries.iter().map(|entry| u64::from(entry.batch.bytes)).sum();
             reading.bytes += bytes;
             let urgent = fetched.error.is_some() || fetched.diverging.is_some();
@@ -91,7 +91,8 @@ impl Broker {
         })
     }
 
-    fn read_part(&self, follower: bool, part: &FetchPart, room: u64) -> Fetched {
+    fn read_part(&self, fetch: &Fetch, part: &FetchPart, room: u64) -> Fetched {
+        let follower = fetch.replica.is_some();
         let Some(replica) = self.replicas.get(&part.slot).filter(|replica| replica.leads().is_some()) else {
             return Fetched::refused(part.slot, Code::NotLeaderOrFollower);
         };
@@ -100,11 +101,13 @@ impl Broker {
             slot: part.slot,
             error: None,
             high_watermark: replica.high_watermark,
+            last_stable: replica.last_stable(),
+            aborted: Vec::new(),
             span: (log.start(), log.end()),
             diverging: None,
             entries: Vec::new(),
         };
-        let limit = if follower { log.end() } else { replica.high_watermark };
+        let limit = fetch_limit(fetch, replica);
         // K-L2: an older epoch is fenced off, a newer one is not known here yet.
         if part.leader_epoch != replica.leader_epoch {
             let older = part.leader_epoch < replica.leader_epoch;
@@ -120,6 +123,11 @@ impl Broker {
             fetched.error = Some(Code::OffsetOutOfRange);
         } else {
             log.fetch(part.offset, limit, room, &mut fetched.entries);
+            if fetch.committed_only
+                && let Some(last) = fetched.entries.last()
+            {
+                fetched.aborted = log.transactions.aborted_in(part.offset, last.end());
+            }
         }
         fetched
     }
@@ -157,7 +165,7 @@ impl Broker {
             if part.leader_epoch != replica.leader_epoch && part.slot == slot {
                 return true;
             }
-            let limit = if fetch.replica.is_some() { replica.log.end() } else { replica.high_watermark };
+            let limit = fetch_limit(fetch, replica);
             if part.offset < limit {
                 if fetch.min_bytes <= 1 {
                     return true;
@@ -199,10 +207,18 @@ impl Broker {
         self.answer(from, ticket, Response::Fetched(reading.parts), bytes, look, fx);
     }
 
-    pub(crate) fn list_offset(&mut self, from: u16, ticket: Ticket, slot: Slot, which: OffsetReset, fx: &mut Fx<'_>) {
+    pub(crate) fn list_offset(
+        &mut self,
+        (from, ticket): (u16, Ticket),
+        slot: Slot,
+        which: OffsetReset,
+        level: IsolationLevel,
+        fx: &mut Fx<'_>,
+    ) {
         let replica = self.replicas.get(&slot).filter(|replica| replica.leads().is_some());
         let offset = replica.map(|replica| match which {
             OffsetReset::Earliest => replica.log.start(),
+            OffsetReset::Latest if level == IsolationLevel::ReadCommitted => replica.last_stable(),
             OffsetReset::Latest => replica.high_watermark,
         });
         let answer = Response::Offset(slot, offset.ok_or(Code::NotLeaderOrFollower));
@@ -225,6 +241,16 @@ impl Broker {
                 fx.mark(sim::story::MarkKind::Change, "retention", values, sim::story::Rule("K-D2"));
             }
         }
+    }
+}
+
+/// How far a log is read: followers see all, consumers what is below the high watermark, and those of committed
+/// records what is below the last stable offset (K-X6).
+fn fetch_limit(fetch: &Fetch, replica: &crate::replica::Replica) -> u64 {
+    match (fetch.replica, fetch.committed_only) {
+        (Some(_), _) => replica.log.end(),
+        (None, true) => replica.last_stable(),
+        (None, false) => replica.high_watermark,
     }
 }
 

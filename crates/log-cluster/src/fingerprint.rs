@@ -5,6 +5,7 @@ use crate::rpc::{
     BrokerWake, ClientWake, ControlRequest, ControlResponse, ControllerWake, GroupRequest, GroupResponse, Message,
     Request, Response, Wake,
 };
+use crate::transactions::{TransactionRequest, TransactionResponse, TransactionWake};
 use sim::Fingerprint;
 
 fn mix(parts: &[u64]) -> u64 {
@@ -35,8 +36,21 @@ impl Fingerprint for Request {
                 let parts = fetch.parts.iter();
                 parts.fold(4, |sum, part| mix(&[sum, u64::from(part.slot), part.offset, part.leader_epoch as u64]))
             }
-            Request::ListOffset(slot, _) => mix(&[5, u64::from(*slot)]),
+            Request::ListOffset(slot, ..) => mix(&[5, u64::from(*slot)]),
             Request::FindCoordinator(_) => 6,
+            Request::Transaction(_, request) => match request {
+                TransactionRequest::FindCoordinator => 13,
+                TransactionRequest::Init(timeout) => mix(&[14, timeout.0]),
+                TransactionRequest::AddPartitions(producer, epoch, slots) => {
+                    mix(&[15, *producer, u64::from(*epoch), slots.len() as u64])
+                }
+                TransactionRequest::End(producer, epoch, commit) => {
+                    mix(&[16, *producer, u64::from(*epoch), u64::from(*commit)])
+                }
+                TransactionRequest::WriteMarkers(marker, slots) => {
+                    mix(&[17, marker.producer, u64::from(marker.epoch), u64::from(marker.commit), slots.len() as u64])
+                }
+            },
             Request::Group(_, request) => match request {
                 GroupRequest::Join(_) => 7,
                 GroupRequest::Sync(_, generation, shares) => mix(&[8, *generation as u64, shares.len() as u64]),
@@ -71,6 +85,17 @@ impl Fingerprint for Response {
             }),
             Response::Offset(slot, offset) => mix(&[5, u64::from(*slot), offset.unwrap_or(u64::MAX)]),
             Response::Coordinator(broker) => mix(&[6, broker.map_or(u64::MAX, u64::from)]),
+            Response::Transaction(response) => match response {
+                TransactionResponse::Coordinator(broker) => mix(&[13, broker.map_or(u64::MAX, u64::from)]),
+                TransactionResponse::Identity(identity) => match identity {
+                    Ok((producer, epoch)) => mix(&[14, *producer, u64::from(*epoch)]),
+                    Err(code) => mix(&[15, *code as u64]),
+                },
+                TransactionResponse::Added(result) => mix(&[16, result.map_or_else(|code| code as u64 + 1, |()| 0)]),
+                TransactionResponse::Written(results) => results.iter().fold(17, |sum, (slot, result)| {
+                    mix(&[sum, u64::from(*slot), result.map_or_else(|code| code as u64 + 1, |()| 0)])
+                }),
+            },
             Response::Group(response) => match response {
                 GroupResponse::Joined(joined) => {
                     mix(&[7, joined.as_ref().map_or(0, |joined| joined.generation as u64)])
@@ -149,6 +174,12 @@ impl Fingerprint for BrokerWake {
             BrokerWake::AlterAgain(slot) => mix(&[17, u64::from(slot)]),
             BrokerWake::Farewell => 18,
             BrokerWake::Connect(peer) => mix(&[19, u64::from(peer)]),
+            BrokerWake::CallExpires(n) => mix(&[20, u64::from(n)]),
+            BrokerWake::Transaction(wake) => match wake {
+                TransactionWake::Scan => 21,
+                TransactionWake::Complete(place) => mix(&[22, u64::from(place)]),
+                TransactionWake::Verify(from) => mix(&[23, u64::from(from)]),
+            },
         }
     }
 }
@@ -186,6 +217,7 @@ impl Fingerprint for ClientWake {
             ClientWake::Retry(n) => mix(&[11, u64::from(n)]),
             ClientWake::PollInterval(n) => mix(&[12, u64::from(n)]),
             ClientWake::Begin => 13,
+            ClientWake::Transaction(n) => mix(&[14, u64::from(n)]),
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) type Slot = u32;
 
 /// The brokers' own topic of committed offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// The brokers' own topic of the states of transactions.
+pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
 /// A topic with the settings that are in force for it.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Layout {
     pub costs: Costs,
     /// Groups by reader number.
     pub readers: Vec<String>,
+    /// The `transactional.id`s of all producers, each once.
+    pub transactional_ids: Vec<Rc<str>>,
 }
 
 impl Layout {
@@ -84,6 +88,11 @@ impl Layout {
             topics.push(offsets_topic(config, slots.len() as Slot));
             slots.extend((0..b.offsets_topic_num_partitions).map(|_| topics.len() as u32 - 1));
         }
+        let transactional_ids = transactional_ids(config, nodes);
+        if !transactional_ids.is_empty() {
+            topics.push(transactions_topic(config, slots.len() as Slot));
+            slots.extend((0..b.transaction_state_log_num_partitions.clamp(1, 1_000)).map(|_| topics.len() as u32 - 1));
+        }
         Layout {
             names: nodes.iter().map(|node| node.name.clone()).collect(),
             brokers: config.brokers,
@@ -93,6 +102,7 @@ impl Layout {
             broker: config.broker.clone(),
             costs: config.costs.clone(),
             readers,
+            transactional_ids,
         }
     }
 
@@ -124,8 +134,19 @@ impl Layout {
 
     /// K-G1: the partition of committed offsets that keeps a group; its leader is the group's coordinator.
     pub fn group_slot(&self, group: &str) -> Option<Slot> {
-        let topic = self.topics.iter().find(|topic| topic.internal)?;
+        let topic = self.topic_named(OFFSETS_TOPIC)?;
         Some(topic.first + java_hash(group).unsigned_abs() % topic.partitions)
+    }
+
+    /// K-X1: the partition of the states of transactions that keeps a `transactional.id`; its leader coordinates it.
+    pub fn transaction_slot(&self, id: &str) -> Option<Slot> {
+        let topic = self.topic_named(TRANSACTIONS_TOPIC)?;
+        Some(topic.first + java_hash(id).unsigned_abs() % topic.partitions)
+    }
+
+    /// Whether a partition holds states of transactions.
+    pub fn holds_transactions(&self, slot: Slot) -> bool {
+        !self.transactional_ids.is_empty() && &*self.topic(slot).name == TRANSACTIONS_TOPIC
     }
 
     pub fn reader(&self, group: &str) -> u8 {
@@ -156,6 +177,33 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         retention_bytes: None,
         flush_messages: b.log_flush_interval_messages.unsigned_abs(),
         flush_after: b.log_flush_interval_ms.map(millis),
+    }
+}
+
+/// Only those of producers that there are.
+fn transactional_ids(config: &Config, nodes: &[NodeInfo]) -> Vec<Rc<str>> {
+    let mut ids: Vec<Rc<str>> = Vec::new();
+    for node in nodes {
+        if let Role::Producer(index) = node.role
+            && let Some(id) = config.producer(usize::from(index)).config.transactional_id
+            && !ids.iter().any(|known| **known == *id)
+        {
+            ids.push(id.into());
+        }
+    }
+    ids
+}
+
+fn transactions_topic(config: &Config, first: Slot) -> Topic {
+    let b = &config.broker;
+    let factor = b.transaction_state_log_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
+    Topic {
+        name: TRANSACTIONS_TOPIC.into(),
+        partitions: b.transaction_state_log_num_partitions.clamp(1, 1_000) as u32,
+        factor,
+        min_isr: min_isr(b.transaction_state_log_min_isr, factor),
+        unclean: false,
+        ..offsets_topic(config, first)
     }
 }
 

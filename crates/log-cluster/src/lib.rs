@@ -39,11 +39,13 @@ mod sequences;
 mod server;
 pub mod settings;
 mod shared_queue;
+mod transactions;
 pub mod view;
 mod words;
 
 pub use cluster::{LogCluster, Node};
 pub use config::Config;
 pub use sim::workload::Problem;
+pub use transactions::TransactionState;
 pub use view::View;
 pub use words::WORDS;

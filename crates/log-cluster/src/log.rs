@@ -2,6 +2,7 @@
 
 use crate::error::Code;
 use crate::layout::Slot;
+use crate::transactions::{Index, Marker, TransactionRecord};
 use sim::story::MessageId;
 use sim::{Nanos, Pages, Time};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,9 +24,14 @@ pub struct Stamp {
     pub producer: u64,
     /// Its epoch.
     pub epoch: u16,
-    /// The sequence number of the first record, for this partition.
+    /// The sequence number of the first record, for this partition; [`NO_SEQUENCE`] for what is not counted.
     pub first: u32,
+    /// Whether the batch belongs to a transaction (K-X4).
+    pub transactional: bool,
 }
+
+/// What markers and offsets within a transaction have for a sequence number.
+pub(crate) const NO_SEQUENCE: u32 = u32::MAX;
 
 /// What a batch carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +42,12 @@ pub enum Payload {
     Commit(Rc<str>, Vec<(Slot, u64)>),
     /// A group's generation and members.
     Group(Rc<str>, Rc<crate::group::Roster>),
+    /// The end of a transaction in this partition (K-X5).
+    Marker(Marker),
+    /// A transaction's state, as its coordinator writes it down (K-X2).
+    Transaction(Rc<str>, Rc<TransactionRecord>),
+    /// So many records that a consumer passes over (K-X6); in no log.
+    Passed(u64),
 }
 
 /// A batch as its producer sent it. One object, shared by requests and by the logs of all replicas.
@@ -58,15 +70,22 @@ impl Batch {
         match &self.payload {
             Payload::Messages(_, rows) => rows.len() as u64,
             Payload::Commit(_, offsets) => offsets.len().max(1) as u64,
-            Payload::Group(..) => 1,
+            Payload::Group(..) | Payload::Marker(_) | Payload::Transaction(..) => 1,
+            Payload::Passed(count) => *count,
         }
+    }
+
+    /// Whether it carries messages of applications.
+    #[must_use]
+    pub fn has_messages(&self) -> bool {
+        matches!(self.payload, Payload::Messages(..))
     }
 
     /// The messages from the `skip`-th on.
     pub fn messages(&self, skip: usize) -> impl Iterator<Item = (MessageId, u32)> {
         let (producer, rows) = match &self.payload {
             Payload::Messages(producer, rows) => (*producer, &rows[..]),
-            Payload::Commit(..) | Payload::Group(..) => (0, &[][..]),
+            _ => (0, &[][..]),
         };
         rows.iter().skip(skip).map(move |row| (MessageId { producer, sequence: row.sequence }, row.key))
     }
@@ -132,6 +151,8 @@ pub(crate) struct Log {
     /// Leader epochs and the offsets that they began at (K-L1).
     epochs: Vec<(i32, u64)>,
     producers: BTreeMap<u64, Known>,
+    /// What is known of transactions (K-X6).
+    pub transactions: Index,
 }
 
 impl Log {
@@ -186,6 +207,7 @@ impl Log {
         let base = entry.base;
         if let Some(stamp) = batch.stamp {
             self.remember(stamp, batch.count() as u32, base, now);
+            self.transactions.note(&entry);
         }
         let bytes = u64::from(batch.bytes);
         // K-D1: a batch that would not fit, or comes too late after the first, begins a new segment.
@@ -214,6 +236,9 @@ impl Log {
             *known = fresh();
         }
         known.seen = now;
+        if stamp.first == NO_SEQUENCE {
+            return;
+        }
         known.batches.push_back((stamp.first, next_sequence(stamp.first, count.saturating_sub(1)), base));
         if known.batches.len() > REMEMBERED {
             known.batches.pop_front();
@@ -224,11 +249,16 @@ impl Log {
     pub fn judge(&self, stamp: Stamp, count: u32, now: Time, expiry: Nanos) -> Verdict {
         let known = self.producers.get(&stamp.producer).filter(|known| now.since(known.seen) <= expiry);
         let Some(known) = known else {
-            return Verdict::Append; // K-I3: nothing is known of this producer: any sequence will do.
+            // K-I3: nothing is known of this producer: any sequence will do, but within a transaction.
+            let fits = !stamp.transactional || matches!(stamp.first, 0 | NO_SEQUENCE);
+            return if fits { Verdict::Append } else { Verdict::Refuse(Code::OutOfOrderSequence) };
         };
         let last = next_sequence(stamp.first, count.saturating_sub(1));
         if stamp.epoch < known.epoch {
             return Verdict::Refuse(Code::InvalidProducerEpoch);
+        }
+        if stamp.first == NO_SEQUENCE {
+            return Verdict::Append;
         }
         if stamp.epoch > known.epoch {
             let fits = stamp.first == 0;
@@ -239,6 +269,23 @@ impl Log {
         }
         match known.batches.back() {
             Some((_, end, _)) if next_sequence(*end, 1) != stamp.first => Verdict::Refuse(Code::OutOfOrderSequence),
+            None if stamp.transactional && stamp.first != 0 => Verdict::Refuse(Code::OutOfOrderSequence),
+            _ => Verdict::Append,
+        }
+    }
+
+    /// K-X4: a marker's epoch is above the producer's; the same epoch is a marker sent again, unless a transaction is
+    /// open.
+    pub fn judge_marker(&self, marker: Marker) -> Verdict {
+        let epoch = self.producers.get(&marker.producer).map(|known| known.epoch);
+        let open = self.transactions.is_open(marker.producer);
+        if self.transactions.is_outdated(marker) {
+            return Verdict::Refuse(Code::TransactionCoordinatorFenced);
+        }
+        match epoch {
+            Some(known) if marker.epoch < known || (marker.epoch == known && open) => {
+                Verdict::Refuse(Code::InvalidProducerEpoch)
+            }
             _ => Verdict::Append,
         }
     }
@@ -329,10 +376,12 @@ impl Log {
     /// K-I6: what is known of producers follows from the log.
     fn rebuild_producers(&mut self, now: Time) {
         self.producers.clear();
+        self.transactions = Index::default();
         let entries: Vec<Entry> = self.read(self.start).filter(|e| e.batch.stamp.is_some()).cloned().collect();
         for entry in entries {
             if let Some(stamp) = entry.batch.stamp {
                 self.remember(stamp, entry.batch.count() as u32, entry.base, now);
+                self.transactions.note(&entry);
             }
         }
     }
@@ -362,6 +411,7 @@ impl Log {
             }
         }
         let start = self.start;
+        self.transactions.forget_before(start);
         let first = self.epochs.partition_point(|(_, from)| *from <= start);
         if first > 1 {
             self.epochs.drain(..first - 1);

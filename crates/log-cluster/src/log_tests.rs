@@ -4,7 +4,7 @@ use super::*;
 
 fn batch(count: u32, stamp: Option<(u64, u16, u32)>, created: u64) -> Rc<Batch> {
     let rows: Vec<Row> = (0..count).map(|sequence| Row { sequence, key: 0 }).collect();
-    let stamp = stamp.map(|(producer, epoch, first)| Stamp { producer, epoch, first });
+    let stamp = stamp.map(|(producer, epoch, first)| Stamp { producer, epoch, first, transactional: false });
     let payload = Payload::Messages(0, rows.into());
     Rc::new(Batch { payload, bytes: 100 * count, stamp, created: Time::ZERO + Nanos::secs(created) })
 }
@@ -38,7 +38,8 @@ fn k_i2_one_of_the_last_five_batches_is_recognized() {
     for first in 0..6 {
         add(&mut log, 0, &batch(1, Some((7, 0, first)), 0));
     }
-    let judge = |first| log.judge(Stamp { producer: 7, epoch: 0, first }, 1, Time::ZERO, Nanos::secs(9));
+    let judge =
+        |first| log.judge(Stamp { producer: 7, epoch: 0, first, transactional: false }, 1, Time::ZERO, Nanos::secs(9));
     assert_eq!(judge(1), Verdict::Duplicate(1));
     assert_eq!(judge(5), Verdict::Duplicate(5));
     assert_eq!(judge(0), Verdict::Refuse(Code::OutOfOrderSequence), "the sixth from the end is forgotten");
@@ -49,13 +50,20 @@ fn k_i2_one_of_the_last_five_batches_is_recognized() {
 fn k_i3_gaps_and_old_epochs_are_refused_and_unknown_producers_are_not() {
     let mut log = Log::default();
     add(&mut log, 0, &batch(2, Some((7, 1, 0)), 0));
-    let judge = |producer, epoch, first| log.judge(Stamp { producer, epoch, first }, 1, Time::ZERO, Nanos::secs(9));
+    let judge = |producer, epoch, first| {
+        log.judge(Stamp { producer, epoch, first, transactional: false }, 1, Time::ZERO, Nanos::secs(9))
+    };
     assert_eq!(judge(7, 1, 3), Verdict::Refuse(Code::OutOfOrderSequence));
     assert_eq!(judge(7, 0, 2), Verdict::Refuse(Code::InvalidProducerEpoch));
     assert_eq!(judge(7, 2, 1), Verdict::Refuse(Code::OutOfOrderSequence), "a new epoch begins at 0");
     assert_eq!(judge(7, 2, 0), Verdict::Append);
     assert_eq!(judge(8, 0, 55), Verdict::Append);
-    let late = log.judge(Stamp { producer: 7, epoch: 1, first: 9 }, 1, Time::ZERO + Nanos::secs(10), Nanos::secs(9));
+    let late = log.judge(
+        Stamp { producer: 7, epoch: 1, first: 9, transactional: false },
+        1,
+        Time::ZERO + Nanos::secs(10),
+        Nanos::secs(9),
+    );
     assert_eq!(late, Verdict::Append, "what was known of it has expired");
 }
 
@@ -70,7 +78,7 @@ fn k_i6_after_a_truncation_producers_are_known_from_what_is_left() {
     add(&mut log, 0, &batch(2, Some((7, 0, 0)), 0));
     add(&mut log, 0, &batch(2, Some((7, 0, 2)), 0));
     log.truncate(2, Time::ZERO);
-    let stamp = Stamp { producer: 7, epoch: 0, first: 2 };
+    let stamp = Stamp { producer: 7, epoch: 0, first: 2, transactional: false };
     assert_eq!(log.judge(stamp, 2, Time::ZERO, Nanos::secs(9)), Verdict::Append);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::broker::Broker;
 use crate::cluster::{LogCluster, Node};
-use crate::config::OffsetReset;
+use crate::config::{IsolationLevel, OffsetReset};
 use crate::consumer::Consumer;
 use crate::controller::Controller;
 use crate::image::Image;
@@ -10,10 +10,11 @@ use crate::layout::Slot;
 use crate::log::Entry;
 use crate::producer::Producer;
 use crate::replica::Replica;
-use crate::rpc::{Message, Produce, Request, Response};
+use crate::rpc::{Fetched, Message, Produce, Request, Response};
+use crate::transactions::TransactionState;
 use crate::view::{
     AssignedView, BrokerView, ConsumerView, ControllerView, GroupView, PartitionView, ProducerView, Registration,
-    ReplicaView, ServerView, TopicView, View,
+    ReplicaView, ServerView, TopicView, TransactionView, View,
 };
 use sim::NodeId;
 use sim::story::MessageId;
@@ -126,11 +127,13 @@ impl LogCluster {
     }
 
     /// What answers to fetches carry: it arrives even if the log that it was read from is gone by then.
-    fn answers_on_their_way(&self) -> BTreeMap<Slot, Vec<&Entry>> {
-        let mut found: BTreeMap<Slot, Vec<&Entry>> = BTreeMap::new();
+    fn answers_on_their_way(&self) -> BTreeMap<Slot, Vec<(&Fetched, &Entry)>> {
+        let mut found: BTreeMap<Slot, Vec<(&Fetched, &Entry)>> = BTreeMap::new();
         for message in self.world().messages() {
             if let Message::Answer(_, Response::Fetched(parts)) = message {
-                parts.iter().for_each(|part| found.entry(part.slot).or_default().extend(&part.entries));
+                for part in parts {
+                    found.entry(part.slot).or_default().extend(part.entries.iter().map(|entry| (part, entry)));
+                }
             }
         }
         found
@@ -152,6 +155,7 @@ impl LogCluster {
                 let position =
                     || members.iter().filter_map(|member| member.assigned.get(&slot).and_then(|a| a.position)).min();
                 let from = self.committed(&image, group, slot).or_else(position);
+                let committed_only = reads_committed_only(&members);
                 let mut show = |entry: &Entry, from: u64| {
                     let skip = from.saturating_sub(entry.base) as usize;
                     entry.batch.messages(skip).for_each(|(id, _)| visit(reader, id));
@@ -161,9 +165,17 @@ impl LogCluster {
                         OffsetReset::Earliest => replica.log.start(),
                         OffsetReset::Latest => replica.log.end(),
                     });
-                    replica.log.read(from.max(replica.log.start())).for_each(|entry| show(entry, from));
+                    let index = &replica.log.transactions;
+                    // K-X6: of an aborted transaction nothing comes to those who read committed records only.
+                    let readable = |entry: &&Entry| !committed_only || !index.is_aborted(entry);
+                    let entries = replica.log.read(from.max(replica.log.start())).filter(readable);
+                    entries.for_each(|entry| show(entry, from));
                 }
-                fetched.get(&slot).into_iter().flatten().for_each(|entry| show(entry, from.unwrap_or(0)));
+                let fetched = fetched.get(&slot).into_iter().flatten();
+                let readable = |(part, entry): &&(&Fetched, &Entry)| {
+                    !committed_only || crate::transactions::passes(&part.aborted, entry)
+                };
+                fetched.filter(readable).for_each(|(_, entry)| show(entry, from.unwrap_or(0)));
             }
             members.iter().for_each(|member| member.held(visit));
         }
@@ -186,6 +198,7 @@ impl LogCluster {
             }
         }
         view.groups = self.layout.readers.iter().map(|group| self.group_view(group)).collect();
+        view.transactions = self.layout.transactional_ids.iter().map(|id| self.transaction_view(id)).collect();
         view
     }
 
@@ -227,6 +240,8 @@ impl LogCluster {
                 log_start: replica.log.start(),
                 log_end: replica.log.end(),
                 high_watermark: replica.high_watermark,
+                last_stable: replica.last_stable(),
+                open_transactions: replica.log.transactions.open() as u32,
                 flushed: replica.log.flushed(),
             })
         };
@@ -269,6 +284,23 @@ impl LogCluster {
         }
     }
 
+    fn transaction_view(&self, id: &str) -> TransactionView {
+        let keeper = self.brokers().find_map(|broker| broker.transaction(id).map(|found| (broker.me, found)));
+        let record = keeper.map(|(_, found)| &found.record);
+        let place = |slot: &Slot| {
+            let topic = self.layout.slots[*slot as usize];
+            (topic, slot - self.layout.topics[topic as usize].first)
+        };
+        TransactionView {
+            id: id.to_owned(),
+            coordinator: keeper.map(|(broker, _)| NodeId(broker)),
+            state: record.map(|record| record.state),
+            producer: record.map(|record| (record.producer, record.epoch)),
+            partitions: record.map_or_else(Vec::new, |record| record.partitions.iter().map(place).collect()),
+            started: record.filter(|record| record.state == TransactionState::Ongoing).map(|record| record.started),
+        }
+    }
+
     fn group_view(&self, name: &str) -> GroupView {
         let keeper = self.brokers().find_map(|broker| broker.group(name).map(|group| (broker.me, group)));
         GroupView {
@@ -279,6 +311,11 @@ impl LogCluster {
             members: keeper.map_or_else(Vec::new, |(_, group)| group.nodes().into_iter().map(NodeId).collect()),
         }
     }
+}
+
+/// Whether the members of a group get committed records only.
+fn reads_committed_only(members: &[&Consumer]) -> bool {
+    members.iter().all(|member| member.config.isolation_level == IsolationLevel::ReadCommitted)
 }
 
 fn controller_view(controller: &Controller) -> ControllerView {
@@ -301,5 +338,6 @@ fn producer_view(node: NodeId, producer: &Producer) -> ProducerView {
         blocked: producer.blocked.len() as u32,
         sticky_partition: producer.sticky.partition,
         producer_id: producer.ids.identity(),
+        transactions: producer.transactions.as_ref().map(|own| own.view()),
     }
 }

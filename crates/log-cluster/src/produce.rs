@@ -31,26 +31,51 @@ pub(crate) struct ProduceWait {
 impl Broker {
     /// A broker looks at one request of a connection at a time; the next waits until the answer is sent.
     pub(crate) fn on_produce(&mut self, from: u16, ticket: Ticket, produce: Rc<Produce>, fx: &mut Fx<'_>) {
-        if self.produces.contains_key(&from) {
+        if self.is_producing(from) {
             self.queued.entry(from).or_default().push_back((ticket, produce));
         } else {
-            self.produce(from, ticket, &produce, fx);
+            self.begin_produce(from, ticket, produce, fx);
         }
     }
 
-    fn next_produce(&mut self, from: u16, fx: &mut Fx<'_>) {
-        while !self.produces.contains_key(&from) {
+    fn is_producing(&self, from: u16) -> bool {
+        self.produces.contains_key(&from) || self.transactions.verifying.contains_key(&from)
+    }
+
+    /// K-X4: what begins a transaction in a partition has to be verified first.
+    fn begin_produce(&mut self, from: u16, ticket: Ticket, produce: Rc<Produce>, fx: &mut Fx<'_>) {
+        let unverified = self.unverified(&produce);
+        if unverified.is_empty() {
+            self.produce(from, ticket, &produce, None, fx);
+        } else {
+            self.verify(from, ticket, produce, unverified, fx);
+        }
+    }
+
+    pub(crate) fn next_produce(&mut self, from: u16, fx: &mut Fx<'_>) {
+        while !self.is_producing(from) {
             let Some((ticket, produce)) = self.queued.get_mut(&from).and_then(|queue| queue.pop_front()) else {
                 return;
             };
-            self.produce(from, ticket, &produce, fx);
+            self.begin_produce(from, ticket, produce, fx);
         }
     }
 
-    fn produce(&mut self, from: u16, ticket: Ticket, produce: &Produce, fx: &mut Fx<'_>) {
+    /// Appends a request's batches, but those that were refused before.
+    pub(crate) fn produce(
+        &mut self,
+        from: u16,
+        ticket: Ticket,
+        produce: &Produce,
+        refused: Option<(Code, &[Slot])>,
+        fx: &mut Fx<'_>,
+    ) {
         let mut parts = Vec::with_capacity(produce.batches.len());
         for (slot, batch) in &produce.batches {
-            let result = self.append(*slot, batch, produce.acks, fx);
+            let result = match refused {
+                Some((code, slots)) if slots.contains(slot) => Err(code),
+                _ => self.append(*slot, batch, produce.acks, fx),
+            };
             let required = result.map_or(0, |(base, _)| base + batch.count());
             parts.push(WaitPart { slot: *slot, required, result: result.map(|(base, _)| base), done: result.is_err() });
             if let Err(code) = result {
@@ -97,7 +122,11 @@ impl Broker {
         }
         if let Some(stamp) = batch.stamp {
             let expiry = millis(layout.broker.producer_id_expiration_ms);
-            match replica.log.judge(stamp, batch.count() as u32, now, expiry) {
+            let verdict = match batch.payload {
+                Payload::Marker(marker) => replica.log.judge_marker(marker),
+                _ => replica.log.judge(stamp, batch.count() as u32, now, expiry),
+            };
+            match verdict {
                 Verdict::Append => {}
                 Verdict::Duplicate(base) => return Ok((base, true)),
                 Verdict::Refuse(code) => return Err(code),

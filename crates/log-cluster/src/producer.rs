@@ -10,6 +10,7 @@ use crate::partitioner::{LoadStats, Sticky, next_sticky, partition_for_key};
 use crate::rpc::{ClientWake, Message, Produce, Request, Response, Ticket, Wake};
 use crate::sequences::Sequences;
 use crate::shared_queue::SharedQueue;
+use crate::transactions::{TransactionAsk, Transactional};
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Fresh, Source};
 use sim::{Alarm, Event, Nanos, Time};
@@ -24,6 +25,7 @@ const QUANTUM: Nanos = Nanos::micros(50);
 pub(crate) enum Asked {
     ProducerId,
     Batches(Vec<Bundle>),
+    Transaction(TransactionAsk),
 }
 
 /// A producer.
@@ -49,15 +51,18 @@ pub struct Producer {
     pub(crate) muted: BTreeSet<u32>,
     pump_alarm: Option<(Time, Alarm)>,
     source_alarm: Option<Alarm>,
-    closing: bool,
+    pub(crate) closing: bool,
     born: bool,
     pub(crate) retry_told: Option<Code>,
+    /// Its transactions, if it has a `transactional.id`.
+    pub(crate) transactions: Option<Box<Transactional>>,
 }
 
 impl Producer {
     pub(crate) fn new(layout: Rc<Layout>, index: u16, client: ProducerClient, source: Source) -> Producer {
         let (first, partitions) =
             layout.topic_named(&client.topic).map_or((0, 0), |topic| (topic.first, topic.partitions));
+        let transactions = Transactional::new(&client);
         let config = client.config;
         let waits = Waits {
             request: millis(config.request_timeout_ms),
@@ -70,7 +75,8 @@ impl Producer {
         Producer {
             client: Client::new(layout, waits),
             index,
-            ids: Sequences::new(config.is_idempotent(), partitions),
+            ids: Sequences::of(&config, partitions),
+            transactions,
             config,
             source,
             first,
@@ -95,7 +101,10 @@ impl Producer {
     pub(crate) fn crash(&mut self) {
         self.client.renew();
         self.gathered = Accumulator::new(self.partitions);
-        self.ids = Sequences::new(self.config.is_idempotent(), self.partitions);
+        self.ids = Sequences::of(&self.config, self.partitions);
+        if let Some(transactions) = &mut self.transactions {
+            transactions.renew();
+        }
         self.sticky = Sticky::default();
         self.stats = None;
         self.blocked.clear();
@@ -116,6 +125,7 @@ impl Producer {
                 }
                 self.client.refresh(fx);
                 self.arm_source(fx);
+                self.arm_transactions(self.source.spec().start, fx);
             }
             Event::StopRequested => {
                 self.closing = true;
@@ -147,6 +157,10 @@ impl Producer {
                 self.produce(fresh, fx);
                 self.pump(fx);
             }
+            ClientOrder::EndTransaction { commit, .. } => {
+                self.end_transaction(*commit, fx);
+                self.pump(fx);
+            }
             ClientOrder::SetProcessing { .. } | ClientOrder::SetPrefetch { .. } => {}
         }
     }
@@ -176,6 +190,7 @@ impl Producer {
             }
             ClientWake::Metadata => self.client.metadata_woke(fx),
             ClientWake::Blocked => self.unblock(fx),
+            ClientWake::Transaction(number) => self.transaction_woke(number, fx),
             ClientWake::ConnectExpires(..)
             | ClientWake::Heartbeat(_)
             | ClientWake::Poll
@@ -201,18 +216,26 @@ impl Producer {
     fn produce(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
         let key = fresh.key.unwrap_or(u32::MAX);
         fx.note(Note::Life(fresh.id, Life::Produced { key }, Rule("K-P1")));
-        if !self.blocked.is_empty() {
-            self.blocked.push_back(fresh);
-            return false;
-        }
-        match self.gather(fresh, fx) {
-            Some(ready) => ready,
-            None => {
+        self.hand_over(fresh, fx)
+    }
+
+    /// Takes a record to be sent, if a transaction is open or there are none. True if something may be ready to go.
+    pub(crate) fn hand_over(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
+        let Some(last) = self.take_part(&fresh, fx) else { return false };
+        let ready = if self.blocked.is_empty() {
+            self.gather(fresh, fx).unwrap_or_else(|| {
                 self.blocked.push_back(fresh);
                 self.block(fx);
                 true
-            }
+            })
+        } else {
+            self.blocked.push_back(fresh);
+            false
+        };
+        if last {
+            self.finish_transaction(fx);
         }
+        ready || last
     }
 
     /// K-P1: `send()` blocks, for memory or for metadata, up to `max.block.ms`.
@@ -308,7 +331,9 @@ impl Producer {
     pub(crate) fn pump(&mut self, fx: &mut Fx<'_>) {
         self.expire(fx);
         for partition in 0..self.partitions {
-            if self.ids.is_broken(partition) {
+            if self.ids.is_broken(partition) && self.transactions.is_some() {
+                self.fail_transaction(fx);
+            } else if self.ids.is_broken(partition) {
                 self.raise_epoch(partition, None, fx);
             }
         }
@@ -318,10 +343,11 @@ impl Producer {
                 self.client.refresh(fx);
             }
         }
-        if self.ids.wants_id() && !self.gathered.is_empty() {
+        if self.transactions.is_none() && self.ids.wants_id() && !self.gathered.is_empty() {
             self.ask_for_id(fx);
         }
         let now = fx.now();
+        let hurry = self.closing || !self.blocked.is_empty() || self.transactions.as_ref().is_some_and(|t| t.hurries());
         let mut next = Time::NEVER;
         let mut ready: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
         let mut leaderless = false;
@@ -347,7 +373,7 @@ impl Producer {
                         .min(millis(self.config.retry_backoff_max_ms).0),
                 ),
                 now,
-                hurry: self.closing || !self.blocked.is_empty(),
+                hurry,
                 leader_epoch: epoch,
             };
             match readiness.of(queue) {
@@ -366,6 +392,7 @@ impl Producer {
             next = next.min(deadline);
         }
         self.arm_pump(next, fx);
+        self.pump_transactions(fx);
         if self.closing && self.is_done() {
             fx.exit();
         }
@@ -373,7 +400,8 @@ impl Producer {
 
     fn is_done(&self) -> bool {
         let under_way = self.client.all_waiting().any(|asked| matches!(asked, Asked::Batches(_)));
-        self.gathered.is_empty() && self.blocked.is_empty() && !under_way
+        let transactions = self.transactions.as_ref().is_none_or(|transactions| transactions.is_done());
+        self.gathered.is_empty() && self.blocked.is_empty() && !under_way && transactions
     }
 
     /// K-T4: how busy the partitions with a leader are.
@@ -466,7 +494,8 @@ impl Producer {
         };
         let look = Look { attempt, ..Look::of(FlightKind::Produce, hue, count) };
         let acks = self.config.acks;
-        let produce = Produce { acks, timeout: millis(self.config.request_timeout_ms), batches };
+        let transaction = self.transactions.as_ref().map(|transactions| transactions.id.clone());
+        let produce = Produce { acks, timeout: millis(self.config.request_timeout_ms), batches, transaction };
         let request = Request::Produce(Rc::new(produce));
         if acks == Acks::None {
             // K-A1: nobody will answer; as far as this producer knows all is well.
@@ -512,6 +541,7 @@ impl Producer {
                     }
                 }
             }
+            Response::Transaction(response) => self.on_transaction(ticket, response, fx),
             Response::Fetched(_) | Response::Offset(..) | Response::Coordinator(_) | Response::Group(_) => return,
         }
         self.pump(fx);
@@ -519,10 +549,14 @@ impl Producer {
 
     fn on_disconnected(&mut self, broker: u16, fx: &mut Fx<'_>) {
         for asked in self.client.disconnected(broker, fx) {
-            if let Asked::Batches(bundles) = asked {
-                for bundle in bundles {
-                    self.settle(bundle, Err(Code::NetworkException), fx);
+            match asked {
+                Asked::Batches(bundles) => {
+                    for bundle in bundles {
+                        self.settle(bundle, Err(Code::NetworkException), fx);
+                    }
                 }
+                Asked::Transaction(_) => self.try_transaction_later(true, fx),
+                Asked::ProducerId => {}
             }
         }
         self.pump(fx);
@@ -536,9 +570,10 @@ impl Producer {
     /// Visits the messages that it has and may send, or send again.
     pub(crate) fn held(&self, visit: &mut dyn FnMut(MessageId)) {
         self.blocked.iter().for_each(|fresh| visit(fresh.id));
+        self.transactions.iter().for_each(|own| own.waiting.iter().for_each(|fresh| visit(fresh.id)));
         let under_way = self.client.all_waiting().flat_map(|asked| match asked {
             Asked::Batches(bundles) => &bundles[..],
-            Asked::ProducerId => &[],
+            Asked::ProducerId | Asked::Transaction(_) => &[],
         });
         let gathered = self.gathered.queues.iter().flatten();
         for bundle in gathered.chain(under_way) {
@@ -550,7 +585,7 @@ impl Producer {
     pub(crate) fn under_way(&self) -> u32 {
         let batches = self.client.all_waiting().map(|asked| match asked {
             Asked::Batches(bundles) => bundles.iter().map(Bundle::count).sum(),
-            Asked::ProducerId => 0,
+            Asked::ProducerId | Asked::Transaction(_) => 0,
         });
         batches.sum()
     }

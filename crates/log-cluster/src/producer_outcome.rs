@@ -16,7 +16,8 @@ impl Producer {
             Ok(_) => {
                 self.retry_told = None;
                 self.ids.acknowledged(bundle.partition, bundle.stamp(), bundle.count());
-                for id in bundle.messages(self.index) {
+                // What is within a transaction is acknowledged with its commit.
+                for id in bundle.messages(self.index).into_iter().filter(|_| self.transactions.is_none()) {
                     fx.note(Note::Life(id, Life::Acknowledged, Rule("K-A1")));
                 }
                 return self.finish(&bundle);
@@ -36,15 +37,19 @@ impl Producer {
         let now = fx.now();
         let too_old = now.since(bundle.created) >= millis(self.config.delivery_timeout_ms);
         let tries_left = i64::from(bundle.attempts) <= self.config.retries;
-        let retriable = !matches!(code, Code::MessageTooLarge | Code::InvalidProducerEpoch);
+        let final_codes =
+            [Code::MessageTooLarge, Code::InvalidProducerEpoch, Code::InvalidTxnState, Code::InvalidProducerIdMapping];
+        let hopeless = code == Code::OutOfOrderSequence
+            && self.ids.is_hopeless(bundle.partition, bundle.stamp(), bundle.renumbered);
+        let retriable = !(final_codes.contains(&code) || hopeless && self.transactions.is_some());
         if too_old || !tries_left || !retriable {
             return self.give_up(bundle, if too_old { Code::Timeout } else { code }, fx);
         }
         if code == Code::OutOfOrderSequence {
-            if self.ids.is_hopeless(bundle.partition, bundle.stamp(), bundle.renumbered) {
+            if hopeless {
                 self.raise_epoch(bundle.partition, Some(&mut bundle), fx);
             }
-        } else if self.retry_told != Some(code) {
+        } else if self.retry_told != Some(code) && code != Code::ConcurrentTransactions {
             self.retry_told = Some(code);
             let values = vec![self.client.layout.name(fx.me().0), code.name().to_owned()];
             fx.mark(MarkKind::Refusal, "producer-retries", values, Rule("K-P4"));
@@ -82,13 +87,14 @@ impl Producer {
         let values = vec![name, bundle.count().to_string(), code.name().to_owned()];
         fx.mark(MarkKind::Refusal, "producer-gives-up", values, Rule("K-P4"));
         self.finish(&bundle);
+        self.fail_transaction(fx);
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Time> {
         let limit = millis(self.config.delivery_timeout_ms);
         let under_way = self.client.all_waiting().filter_map(|asked| match asked {
             Asked::Batches(bundles) => bundles.iter().map(|bundle| bundle.created).min(),
-            Asked::ProducerId => None,
+            Asked::ProducerId | Asked::Transaction(_) => None,
         });
         let heads = self.gathered.queues.iter().filter_map(|queue| queue.front().map(|head| head.created));
         heads.chain(under_way).min().map(|created| created + limit)

@@ -85,6 +85,11 @@ impl Replica {
         self.flush_armed = false;
     }
 
+    /// K-X6: what a reader of committed records may read up to.
+    pub fn last_stable(&self) -> u64 {
+        self.log.transactions.last_stable(self.high_watermark).max(self.log.start().min(self.high_watermark))
+    }
+
     pub fn leads(&self) -> Option<&Leadership> {
         match &self.part {
             Part::Leads(leadership) => Some(leadership),

@@ -76,6 +76,7 @@ impl Broker {
             min_bytes: broker.replica_fetch_min_bytes.unsigned_abs(),
             max_bytes: broker.replica_fetch_response_max_bytes.unsigned_abs(),
             partition_bytes: broker.replica_fetch_max_bytes.unsigned_abs(),
+            committed_only: false,
             parts,
         };
         let message = Message::Ask(ticket, Request::Fetch(Box::new(fetch)));
@@ -154,6 +155,7 @@ impl Broker {
         }
         // K-R1: the follower's high watermark is the leader's, as far as it has the records.
         replica.high_watermark = part.high_watermark.min(replica.log.end());
+        replica.log.transactions.settle(replica.high_watermark);
         replica.log.advance_start(part.span.0.min(replica.high_watermark));
         if !part.entries.is_empty() {
             self.after_append(slot, None, fx);

@@ -40,11 +40,13 @@ pub enum Request {
     /// For records.
     Fetch(Box<Fetch>),
     /// For the first or the next offset of a partition.
-    ListOffset(Slot, crate::config::OffsetReset),
+    ListOffset(Slot, crate::config::OffsetReset, crate::config::IsolationLevel),
     /// For a group's coordinator (K-G1).
     FindCoordinator(Rc<str>),
     /// Of a group's coordinator.
     Group(Rc<str>, GroupRequest),
+    /// About the transactions of a `transactional.id`.
+    Transaction(Rc<str>, crate::transactions::TransactionRequest),
 }
 
 /// What a group's coordinator is asked. Members are named by their ids.
@@ -86,6 +88,8 @@ pub struct Produce {
     pub timeout: sim::Nanos,
     /// One batch a partition (K-P3).
     pub batches: Vec<(Slot, Rc<Batch>)>,
+    /// The producer's `transactional.id`, if the batches belong to a transaction (K-X4).
+    pub transaction: Option<Rc<str>>,
 }
 
 /// What a fetch asks of a partition.
@@ -114,6 +118,8 @@ pub struct Fetch {
     pub max_bytes: u64,
     /// Bytes of one partition.
     pub partition_bytes: u64,
+    /// Whether it wants committed records only (K-X6).
+    pub committed_only: bool,
     /// The partitions.
     pub parts: Vec<FetchPart>,
 }
@@ -127,6 +133,10 @@ pub struct Fetched {
     pub error: Option<Code>,
     /// The high watermark.
     pub high_watermark: u64,
+    /// The last stable offset (K-X6).
+    pub last_stable: u64,
+    /// Aborted transactions that the asker has to pass over, if it wants committed records only.
+    pub aborted: Vec<crate::transactions::Aborted>,
     /// The first and the next offset of the leader's log.
     pub span: (u64, u64),
     /// K-L3: where the asker's log parts from the leader's.
@@ -139,7 +149,16 @@ impl Fetched {
     /// Nothing but an error.
     #[must_use]
     pub fn refused(slot: Slot, code: Code) -> Fetched {
-        Fetched { slot, error: Some(code), high_watermark: 0, span: (0, 0), diverging: None, entries: Vec::new() }
+        Fetched {
+            slot,
+            error: Some(code),
+            high_watermark: 0,
+            last_stable: 0,
+            aborted: Vec::new(),
+            span: (0, 0),
+            diverging: None,
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -160,6 +179,8 @@ pub enum Response {
     Coordinator(Result<u16, Code>),
     /// From a group's coordinator.
     Group(GroupResponse),
+    /// About transactions.
+    Transaction(crate::transactions::TransactionResponse),
 }
 
 /// What a group's coordinator answers.
@@ -280,6 +301,10 @@ pub enum BrokerWake {
     AlterAgain(Slot),
     /// The farewell flush is done.
     Farewell,
+    /// A broker that was asked about a transaction did not answer in time.
+    CallExpires(Ticket),
+    /// What a broker does about transactions.
+    Transaction(crate::transactions::TransactionWake),
 }
 
 /// A controller's timers.
@@ -336,4 +361,6 @@ pub enum ClientWake {
     PollInterval(u32),
     /// Begin.
     Begin,
+    /// Go on with transactions.
+    Transaction(u32),
 }

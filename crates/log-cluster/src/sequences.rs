@@ -1,5 +1,6 @@
 //! An idempotent producer's sequence numbers, for each partition (K-I1 to K-I4).
 
+use crate::config::ProducerConfig;
 use crate::log::{Stamp, next_sequence};
 use std::collections::BTreeSet;
 
@@ -18,15 +19,24 @@ struct Partition {
 #[derive(Clone, Debug)]
 pub(crate) struct Sequences {
     enabled: bool,
+    /// Whether every batch belongs to a transaction.
+    transactional: bool,
     id: Option<u64>,
     epoch: u16,
     partitions: Vec<Partition>,
 }
 
 impl Sequences {
-    pub fn new(enabled: bool, partitions: u32) -> Sequences {
+    pub fn of(config: &ProducerConfig, partitions: u32) -> Sequences {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
-        Sequences { enabled, id: None, epoch: 0, partitions }
+        let transactional = config.transactional_id.is_some();
+        Sequences { enabled: config.is_idempotent(), transactional, id: None, epoch: 0, partitions }
+    }
+
+    /// K-X3, K-X4: an id and an epoch of the coordinator's; all partitions begin at 0.
+    pub fn renew(&mut self, id: u64, epoch: u16) {
+        (self.id, self.epoch) = (Some(id), epoch);
+        self.partitions.iter_mut().for_each(|partition| *partition = Partition { epoch, ..Partition::default() });
     }
 
     /// Whether nothing can be sent for want of an id.
@@ -68,7 +78,7 @@ impl Sequences {
         let first = state.next;
         state.next = next_sequence(first, count);
         state.open.insert(first);
-        Some(Stamp { producer, epoch: state.epoch, first })
+        Some(Stamp { producer, epoch: state.epoch, first, transactional: self.transactional })
     }
 
     pub fn acknowledged(&mut self, partition: u32, stamp: Option<Stamp>, count: u32) {

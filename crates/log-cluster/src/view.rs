@@ -1,6 +1,8 @@
 //! What there is to see of a cluster of logs: plain data for faces, panels and tests.
 
-use sim::NodeId;
+pub use crate::transactions::Stage;
+use crate::transactions::TransactionState;
+use sim::{NodeId, Time};
 
 /// All that there is to see.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -15,6 +17,8 @@ pub struct View {
     pub consumers: Vec<ConsumerView>,
     /// Groups, in the order of their readers' numbers.
     pub groups: Vec<GroupView>,
+    /// Transactional producers' ids, in the order of the producers.
+    pub transactions: Vec<TransactionView>,
 }
 
 /// A broker or a controller, or both in one.
@@ -78,6 +82,10 @@ pub struct ReplicaView {
     pub log_end: u64,
     /// What consumers may read up to, by its own belief.
     pub high_watermark: u64,
+    /// What consumers of committed records may read up to (K-X6).
+    pub last_stable: u64,
+    /// Transactions that are open in it.
+    pub open_transactions: u32,
     /// How far its log is on the disk.
     pub flushed: u64,
 }
@@ -144,6 +152,23 @@ pub struct ProducerView {
     pub sticky_partition: Option<u32>,
     /// Its id, if it is idempotent and has one.
     pub producer_id: Option<(u64, u16)>,
+    /// Its transactions, if it has a `transactional.id`.
+    pub transactions: Option<ProducerTransactionsView>,
+}
+
+/// A producer's transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerTransactionsView {
+    /// The `transactional.id`.
+    pub id: String,
+    /// Where the application is.
+    pub stage: Stage,
+    /// How many transactions it has begun.
+    pub begun: u32,
+    /// Records that it has sent in the open one.
+    pub records: u32,
+    /// Records that it will send once it may.
+    pub waiting: u32,
 }
 
 /// A consumer's place in its group.
@@ -207,4 +232,21 @@ pub struct GroupView {
     pub generation: i32,
     /// Its members.
     pub members: Vec<NodeId>,
+}
+
+/// The transactions of a `transactional.id`, as its coordinator has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionView {
+    /// The id.
+    pub id: String,
+    /// The broker that coordinates it, if one does.
+    pub coordinator: Option<NodeId>,
+    /// Where its transaction is, if it has begun.
+    pub state: Option<TransactionState>,
+    /// The producer's id and epoch.
+    pub producer: Option<(u64, u16)>,
+    /// The partitions of the transaction: topics' places in [`View::topics`], and numbers.
+    pub partitions: Vec<(u32, u32)>,
+    /// When the open one was begun.
+    pub started: Option<Time>,
 }

@@ -47,6 +47,8 @@ pub struct ClusterReport {
     pub dead_lettered: u64,
     /// Dropped by a rule.
     pub dropped: u64,
+    /// Taken back with the transactions that they were sent in.
+    pub aborted: u64,
     /// From produced to processed.
     pub latency_ms: LatencyReport,
     /// The verdict in words.
@@ -131,6 +133,7 @@ fn cluster<C: Cluster>(name: &'static str, side: &mut Side<C>) -> ClusterReport 
         gone: verdict.gone,
         dead_lettered: counts.dead_lettered,
         dropped: counts.dropped,
+        aborted: counts.aborted,
         latency_ms: LatencyReport { p50: latency(verdict.p50), p99: latency(verdict.p99), p999: latency(verdict.p999) },
         verdict: headline,
         notes,

@@ -301,6 +301,10 @@ impl<C: Cluster> Side<C> {
                 ("prefetch-set", Role::Consumer(*consumer), count.to_string())
             }
             ClientOrder::PublishOne { producer } => ("published-one", Role::Producer(*producer), String::new()),
+            ClientOrder::EndTransaction { producer, commit } => {
+                let code = if *commit { "commit-ordered" } else { "abort-ordered" };
+                (code, Role::Producer(*producer), String::new())
+            }
         };
         let Some(node) = self.cluster.nodes().iter().find(|node| node.role == role) else { return };
         let values = vec![node.name.clone(), value];

@@ -20,6 +20,8 @@ const ORDERS: &[(&str, &str)] = &[
     ("processing-set", "{0} now works {1} on a message"),
     ("prefetch-set", "{0}: prefetch {1}"),
     ("published-one", "{0} publishes one more"),
+    ("commit-ordered", "{0} is told to commit"),
+    ("abort-ordered", "{0} is told to abort"),
     ("disk-filled", "{0}: something else fills the disk, {1} are free"),
     ("disk-freed", "{0}: the disk has room again"),
     ("watermark-set", "{0}: the memory watermark is {1} % now"),
@@ -91,6 +93,10 @@ pub fn verdict(verdict: &Verdict, promise: &str) -> (String, Vec<String>) {
     add(counts.refused, if counts.refused == 1 { "was refused" } else { "were refused" });
     add(counts.dead_lettered, if counts.dead_lettered == 1 { "was dead-lettered" } else { "were dead-lettered" });
     add(counts.dropped, if counts.dropped == 1 { "was dropped by a rule" } else { "were dropped by a rule" });
+    add(
+        counts.aborted,
+        if counts.aborted == 1 { "was aborted by its producer" } else { "were aborted by their producers" },
+    );
     if counts.acknowledged > 0 {
         add(
             verdict.gone,

@@ -187,7 +187,9 @@ impl QueueCluster {
     /// A sentence, if there is no such client.
     pub fn order(&mut self, order: &ClientOrder) -> Result<(), String> {
         let role = match order {
-            ClientOrder::SetRate { producer, .. } | ClientOrder::PublishOne { producer } => Role::Producer(*producer),
+            ClientOrder::SetRate { producer, .. }
+            | ClientOrder::PublishOne { producer }
+            | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
             ClientOrder::SetProcessing { consumer, .. } | ClientOrder::SetPrefetch { consumer, .. } => {
                 Role::Consumer(*consumer)
             }

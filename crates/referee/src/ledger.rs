@@ -32,6 +32,7 @@ const DROPPED: u8 = 2;
 const DEAD_LETTERED: u8 = 4;
 const REORDERED: u8 = 8;
 const STORED: u8 = 16;
+const ABORTED: u8 = 32;
 
 impl Record {
     /// Whether the broker refused it for good.
@@ -52,10 +53,11 @@ impl Record {
         self.processings.iter().any(|times| *times > 1)
     }
 
-    /// Whether a rule took it out of the way of its readers: a limit, an expiry, a dead-letter exchange.
+    /// Whether it is out of the way of its readers: by a limit, an expiry, a dead-letter exchange, or with an aborted
+    /// transaction.
     #[must_use]
     pub fn is_set_aside(&self) -> bool {
-        self.flags & (DROPPED | DEAD_LETTERED) != 0
+        self.flags & (DROPPED | DEAD_LETTERED | ABORTED) != 0
     }
 }
 
@@ -81,6 +83,8 @@ pub enum Fate {
     DeadLettered,
     /// Dropped by a rule that was asked for: expired, over a limit.
     Dropped,
+    /// Taken back by its producer, with the transaction that it was sent in.
+    Aborted,
 }
 
 /// Counts that go on with the run.
@@ -106,6 +110,14 @@ pub struct Counts {
     pub dead_lettered: u64,
     /// Dropped by a rule.
     pub dropped: u64,
+    /// Taken back by their producers, with the transactions that they were sent in.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub aborted: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What can be said of a cluster's run so far.
@@ -230,6 +242,11 @@ impl Ledger {
                 record.flags |= DEAD_LETTERED;
                 lines.count_done();
             }
+            Life::Aborted => {
+                counts.aborted += u64::from(record.flags & ABORTED == 0);
+                record.flags |= ABORTED;
+                lines.count_done();
+            }
             Life::Dropped => {
                 counts.dropped += u64::from(record.flags & DROPPED == 0);
                 record.flags |= DROPPED;
@@ -344,6 +361,7 @@ fn fate(record: &Record, held: bool) -> Fate {
     match record.flags {
         flags if flags & DEAD_LETTERED != 0 => Fate::DeadLettered,
         flags if flags & DROPPED != 0 => Fate::Dropped,
+        flags if flags & ABORTED != 0 => Fate::Aborted,
         _ if held => Fate::Outstanding,
         _ if record.acknowledged.is_some() => Fate::Lost,
         flags if flags & REFUSED != 0 => Fate::Refused,

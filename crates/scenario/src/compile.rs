@@ -32,6 +32,8 @@ pub mod bounds {
     pub const STEPS: usize = 10_000;
     /// Bytes of a message.
     pub const MESSAGE: u64 = 16 << 20;
+    /// Records of one transaction.
+    pub const TRANSACTION_RECORDS: u32 = 1_000_000;
     /// Characters of a name.
     pub const NAME: usize = 255;
 }

@@ -212,6 +212,31 @@ pub struct LogClientPart {
     /// Its settings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: Settings,
+    /// How its application uses transactions, if it is a producer with a `transactional.id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<TransactionsPart>,
+}
+
+/// How an application uses transactions: the lab's notion, not Kafka's. It begins one with its first record; absent
+/// fields are the engine's defaults.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransactionsPart {
+    /// It ends a transaction after so many records; 0 for no such limit. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u32>,
+    /// It ends a transaction that has been open for so long; 0 for no such limit. Default 1s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
+    /// It aborts every how-many-th transaction; 0 for none. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_every: Option<u32>,
+    /// It hangs in its how-many-th transaction instead of ending it; 0 for never. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang_at: Option<u32>,
+    /// For how long it hangs; absent: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang_for: Option<Span>,
 }
 
 /// A topic.

@@ -1,11 +1,14 @@
 //! The log cluster's part of a document.
 
 use crate::compile::{Checker, bounds};
-use crate::document::{LogPart, Settings, TopicPart};
+use crate::document::{LogPart, Settings, TopicPart, TransactionsPart};
 use crate::read::suggest;
 use log_cluster::Config;
-use log_cluster::config::{ConsumerClient, ConsumerConfig, Controllers, ProducerClient, ProducerConfig, TopicSpec};
+use log_cluster::config::{
+    ConsumerClient, ConsumerConfig, Controllers, ProducerClient, ProducerConfig, TopicSpec, TransactionPlan,
+};
 use serde_json::Value;
+use sim::Nanos;
 
 /// A setting's value as one writes it in a properties file.
 fn text(value: &Value) -> Option<String> {
@@ -49,6 +52,22 @@ fn topic(index: usize, part: &TopicPart, brokers: u16, check: &mut Checker) -> T
     spec
 }
 
+/// How an application uses transactions.
+fn transactions(path: &str, part: &TransactionsPart, check: &mut Checker) -> TransactionPlan {
+    let or = TransactionPlan::default();
+    let every = part.every.map_or(or.every, |span| Some(span.0).filter(|every| *every > Nanos::ZERO));
+    let plan = TransactionPlan {
+        records: part.records.unwrap_or(or.records),
+        every,
+        abort_every: part.abort_every.unwrap_or(or.abort_every),
+        hang_at: part.hang_at.unwrap_or(or.hang_at),
+        hang_for: part.hang_for.map(|span| span.0),
+    };
+    let most = bounds::TRANSACTION_RECORDS.into();
+    check.within(&format!("{path}.records"), "records in a transaction", plan.records.into(), 0, most);
+    plan
+}
+
 /// Makes the engine's settings of the part.
 pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], check: &mut Checker) -> Config {
     let mut config = Config::default();
@@ -78,11 +97,18 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
     config.producers = producers
         .iter()
         .map(|name| {
-            let mut client =
-                ProducerClient { topic: topics.first().cloned().unwrap_or_default(), config: producer.clone() };
+            let topic = topics.first().cloned().unwrap_or_default();
+            let mut client = ProducerClient { topic, config: producer.clone(), ..ProducerClient::default() };
             if let Some(own) = part.clients.get(*name) {
                 client.topic = own.topics.first().cloned().unwrap_or(client.topic);
                 apply(&format!("log.clients.{name}.config"), &own.config, check, |n, v| client.config.set(n, v));
+                let path = format!("log.clients.{name}.transactions");
+                if let Some(part) = &own.transactions {
+                    client.transactions = transactions(&path, part, check);
+                    if client.config.transactional_id.is_none() {
+                        check.refuse(path, format!("`{name}` has no transactional.id"));
+                    }
+                }
             }
             client
         })
@@ -92,6 +118,10 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
         .map(|name| {
             let mut client = ConsumerClient { topics: topics.clone(), config: consumer.clone() };
             if let Some(own) = part.clients.get(*name) {
+                if own.transactions.is_some() {
+                    let path = format!("log.clients.{name}.transactions");
+                    check.refuse(path, format!("`{name}` is a consumer: only producers have transactions"));
+                }
                 if !own.topics.is_empty() {
                     client.topics.clone_from(&own.topics);
                 }

@@ -196,6 +196,11 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
         Verb::PublishOne => {
             Deed::Client(ClientOrder::PublishOne { producer: client(names.producer(&node), "producer")? })
         }
+        Verb::CommitTransaction | Verb::AbortTransaction => {
+            let producer = client(names.producer(&node), "producer")?;
+            let commit = order.order == Verb::CommitTransaction;
+            Deed::Client(ClientOrder::EndTransaction { producer, commit })
+        }
         verb => return queue_server(path, verb, order, names, check),
     })
 }

@@ -50,6 +50,10 @@ pub enum Verb {
     SetPrefetch,
     /// A producer publishes one message more.
     PublishOne,
+    /// A producer commits its open transaction (logs).
+    CommitTransaction,
+    /// A producer aborts its open transaction (logs).
+    AbortTransaction,
     /// Something else fills a queue server's disk, until `free` bytes are left; none if absent.
     FillDisk,
     /// What filled the disk is gone.
@@ -137,6 +141,7 @@ impl TapeOrder {
             Verb::SetRate => &["node", "rate"],
             Verb::SetProcessing => &["node", "processing"],
             Verb::SetPrefetch => &["node", "count"],
+            Verb::CommitTransaction | Verb::AbortTransaction => &["node"],
             Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],

@@ -52,6 +52,8 @@ pub enum Life {
     },
     /// The broker moved it to a dead-letter target.
     DeadLettered,
+    /// Its application aborted the transaction that it was sent in: it was taken back.
+    Aborted,
     /// The broker dropped it by a rule: expired, over a length limit, over a delivery limit without a target.
     Dropped,
 }

@@ -216,6 +216,13 @@ pub enum ClientOrder {
         /// The producer's place in the workload.
         producer: u16,
     },
+    /// Ends a producer's open transaction by hand (logs only).
+    EndTransaction {
+        /// The producer's place in the workload.
+        producer: u16,
+        /// To commit it, or to abort it.
+        commit: bool,
+    },
 }
 
 impl Fingerprint for ClientOrder {
@@ -227,6 +234,9 @@ impl Fingerprint for ClientOrder {
             }
             ClientOrder::SetPrefetch { consumer, count } => 3 | u64::from(*consumer) << 8 | u64::from(*count) << 24,
             ClientOrder::PublishOne { producer } => 4 | u64::from(*producer) << 8,
+            ClientOrder::EndTransaction { producer, commit } => {
+                5 | u64::from(*producer) << 8 | u64::from(*commit) << 24
+            }
         }
     }
 }

@@ -55,6 +55,10 @@ dead_lettered: number,
  */
 dropped: number, 
 /**
+ * Taken back with the transactions that they were sent in.
+ */
+aborted: number, 
+/**
  * From produced to processed.
  */
 latency_ms: LatencyReport, 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Fate {
     pub acknowledged: bool,
     pub refused: bool,
+    pub aborted: bool,
     pub stored: u32,
     pub processed: BTreeMap<u8, u32>,
     pub settled: bool,
@@ -38,7 +39,8 @@ pub fn config() -> Config {
 }
 
 pub fn producer(acks: Acks) -> ProducerClient {
-    ProducerClient { topic: "orders".into(), config: ProducerConfig { acks, ..ProducerConfig::default() } }
+    let config = ProducerConfig { acks, ..ProducerConfig::default() };
+    ProducerClient { topic: "orders".into(), config, ..ProducerClient::default() }
 }
 
 pub fn consumer() -> ConsumerClient {
@@ -119,6 +121,7 @@ impl Story {
                 self.order.entry((id.producer, key)).or_default().push(id.sequence);
             }
             Life::Settled { .. } => fate.settled = true,
+            Life::Aborted => fate.aborted = true,
             Life::Delivered { .. } | Life::DeadLettered | Life::Dropped => {}
         }
     }
@@ -246,7 +249,7 @@ impl Story {
     /// Messages that were neither acknowledged nor refused nor processed, and that nobody has any more.
     pub fn gone(&self) -> Vec<MessageId> {
         let held = self.held();
-        let open = |fate: &Fate| !fate.acknowledged && !fate.refused && fate.processed.is_empty();
+        let open = |fate: &Fate| !(fate.acknowledged || fate.refused || fate.aborted) && fate.processed.is_empty();
         self.fates.iter().filter(|(id, fate)| open(fate) && !held.contains(id)).map(|(id, _)| *id).collect()
     }
 

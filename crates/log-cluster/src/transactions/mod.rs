@@ -1,0 +1,19 @@
+//! Transactions (K-X1 to K-X6): their coordinators, what logs know of them, and their use by applications.
+
+mod call;
+mod client;
+mod completion;
+mod coordinator;
+mod index;
+mod state;
+mod verify;
+mod wire;
+
+pub(crate) use call::Transactions;
+pub use client::Stage;
+pub(crate) use client::{TransactionAsk, Transactional};
+pub use index::{Aborted, Marker};
+pub(crate) use index::{Index, passes, readable};
+pub(crate) use state::Transaction;
+pub use state::{TransactionRecord, TransactionState};
+pub use wire::{TransactionRequest, TransactionResponse, TransactionWake};
