@@ -56,6 +56,8 @@ pub(crate) struct Transactional {
     pub records: Vec<MessageId>,
     /// What it will send once it may.
     pub waiting: SharedQueue<Fresh>,
+    /// A batch failed while the application hung: it will have to abort.
+    failed: bool,
     not_before: Time,
     /// Tells the alarms of one stage from the next.
     number: u32,
@@ -74,6 +76,7 @@ impl Transactional {
             begun: 0,
             records: Vec::new(),
             waiting: SharedQueue::default(),
+            failed: false,
             not_before: Time::ZERO,
             number: 0,
             plan_alarm: None,
@@ -85,6 +88,7 @@ impl Transactional {
         (self.stage, self.coordinator, self.begun) = (Stage::Idle, None, 0);
         self.records.clear();
         self.waiting.clear();
+        self.failed = false;
         self.not_before = Time::ZERO;
         self.number = self.number.wrapping_add(1);
         self.plan_alarm = None;
@@ -134,7 +138,10 @@ impl Producer {
         match own.stage {
             Stage::Idle if own.number == number => own.stage = Stage::Initializing,
             Stage::Open if own.number == number => self.finish_transaction(fx),
-            Stage::Hung if own.number == number => self.end_transaction(true, fx),
+            Stage::Hung if own.number == number => {
+                let commit = !own.failed;
+                self.end_transaction(commit, fx);
+            }
             _ => {}
         }
         self.pump(fx);
@@ -194,6 +201,7 @@ impl Producer {
             fx.cancel(alarm);
         }
         own.stage = Stage::Ending(commit);
+        own.failed = false;
         if !commit {
             self.blocked.clear();
             for bundle in self.gathered.drop_unsent() {
@@ -204,7 +212,10 @@ impl Producer {
 
     /// A batch failed: the transaction can only be aborted.
     pub(crate) fn fail_transaction(&mut self, fx: &mut Fx<'_>) {
-        self.end_transaction(false, fx);
+        match &mut self.transactions {
+            Some(own) if own.stage == Stage::Hung => own.failed = true,
+            _ => self.end_transaction(false, fx),
+        }
     }
 
     /// Asks what is to be asked now.

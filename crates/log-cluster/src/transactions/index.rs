@@ -31,8 +31,8 @@ pub struct Aborted {
 /// What a log knows of transactions; it follows from the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
-    /// First offsets of open transactions, by producer.
-    open: BTreeMap<u64, u64>,
+    /// Epochs and first offsets of open transactions, by producer.
+    open: BTreeMap<u64, (u16, u64)>,
     /// First offset and marker of those that ended above the high watermark: their end may be truncated yet.
     ended: Vec<(u64, u64)>,
     aborted: Vec<Aborted>,
@@ -45,20 +45,25 @@ impl Index {
     pub fn note(&mut self, entry: &Entry) {
         if let Payload::Marker(marker) = entry.batch.payload {
             self.coordinators.insert(marker.producer, marker.coordinator_epoch);
-            if let Some(first) = self.open.remove(&marker.producer) {
+            if let Some((_, first)) = self.open.remove(&marker.producer) {
                 self.ended.push((first, entry.base));
                 if !marker.commit {
                     self.aborted.push(Aborted { producer: marker.producer, first, last: entry.base });
                 }
             }
         } else if let Some(stamp) = entry.batch.stamp.filter(|stamp| stamp.transactional) {
-            self.open.entry(stamp.producer).or_insert(entry.base);
+            self.open.entry(stamp.producer).or_insert((stamp.epoch, entry.base));
         }
     }
 
     /// Whether a producer has a transaction open.
     pub fn is_open(&self, producer: u64) -> bool {
         self.open.contains_key(&producer)
+    }
+
+    /// Whether a producer has a transaction open under this epoch: under an older one it is being ended.
+    pub fn is_open_under(&self, producer: u64, epoch: u16) -> bool {
+        self.open.get(&producer).is_some_and(|(known, _)| *known == epoch)
     }
 
     /// How many transactions are open.
@@ -74,7 +79,13 @@ impl Index {
     /// K-X6: the last stable offset: where the first transaction begins whose end is not known to all in sync.
     pub fn last_stable(&self, high_watermark: u64) -> u64 {
         let ended = self.ended.iter().filter(|(_, marker)| *marker >= high_watermark).map(|(first, _)| first);
-        self.open.values().chain(ended).copied().min().map_or(high_watermark, |first| first.min(high_watermark))
+        self.open
+            .values()
+            .map(|(_, first)| first)
+            .chain(ended)
+            .copied()
+            .min()
+            .map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// The high watermark moved: ends below it stay.

@@ -180,13 +180,11 @@ impl Transaction {
         if record.epoch != epoch && !again {
             return Ending::Refuse(Code::ProducerFenced);
         }
-        if self.pending.is_some() {
+        if self.is_busy() {
             return Ending::Refuse(Code::ConcurrentTransactions);
         }
         match (record.state, again) {
             (TransactionState::Ongoing, false) => Ending::Prepare,
-            (TransactionState::PrepareCommit, true) if commit => Ending::Refuse(Code::ConcurrentTransactions),
-            (TransactionState::PrepareAbort, true) if !commit => Ending::Refuse(Code::ConcurrentTransactions),
             (TransactionState::CompleteCommit, true) if commit => Ending::Done,
             (TransactionState::CompleteAbort, true) if !commit => Ending::Done,
             // Nothing was sent in it: there is nothing to commit, and to abort it only raises the epoch.

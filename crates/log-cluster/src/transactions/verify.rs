@@ -37,7 +37,9 @@ impl Broker {
         let waits = |(slot, batch): &&(Slot, Rc<crate::log::Batch>)| {
             let log = self.replicas.get(slot).filter(|replica| replica.leads().is_some()).map(|replica| &replica.log);
             let stamp = batch.stamp.filter(|stamp| stamp.transactional);
-            stamp.is_some_and(|stamp| log.is_some_and(|log| !log.transactions.is_open(stamp.producer)))
+            stamp.is_some_and(|stamp| {
+                log.is_some_and(|log| !log.transactions.is_open_under(stamp.producer, stamp.epoch))
+            })
         };
         produce.batches.iter().filter(waits).map(|(slot, _)| *slot).collect()
     }

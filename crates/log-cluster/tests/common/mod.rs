@@ -16,6 +16,8 @@ pub struct Fate {
     pub acknowledged: bool,
     pub refused: bool,
     pub aborted: bool,
+    /// When its client learnt what became of it.
+    pub answered: Option<Time>,
     pub stored: u32,
     pub processed: BTreeMap<u8, u32>,
     pub settled: bool,
@@ -100,16 +102,19 @@ impl Story {
     pub fn run_to(&mut self, millis: u64) {
         self.cluster.world_mut().run_until(Time::ZERO + Nanos::millis(millis));
         let notes: Vec<_> = self.cluster.world_mut().take_notes().collect();
-        for (_, _, note) in notes {
+        for (at, _, note) in notes {
             match note {
                 Note::Mark(mark) => self.marks.push(*mark),
-                Note::Life(id, life, _) => self.live(id, life),
+                Note::Life(id, life, _) => self.live(at, id, life),
             }
         }
     }
 
-    fn live(&mut self, id: MessageId, life: Life) {
+    fn live(&mut self, at: Time, id: MessageId, life: Life) {
         let fate = self.fates.entry(id).or_default();
+        if matches!(life, Life::Acknowledged | Life::Refused | Life::Aborted) {
+            fate.answered = fate.answered.or(Some(at));
+        }
         match life {
             Life::Produced { key } => drop(self.keys.insert(id, key)),
             Life::Stored => fate.stored += 1,
