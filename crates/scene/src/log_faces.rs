@@ -5,7 +5,9 @@ use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
 use log_cluster::LogCluster;
-use log_cluster::view::{BrokerView, ConsumerView, MemberState, Registration, ReplicaView, View};
+use log_cluster::view::{
+    BrokerView, ConsumerView, MemberState, ProducerTransactionsView, Registration, ReplicaView, Stage, View,
+};
 use player::Side;
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
@@ -77,6 +79,16 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View) {
         strip(face, view, replica, y, row, (top.saturating_sub(window), window));
     }
     say_waits(face, broker);
+    say_transactions(face, node, view);
+}
+
+/// The transactions that a broker coordinates, as far as they are not over.
+fn say_transactions(face: &mut Face<'_>, node: NodeId, view: &View) {
+    for transaction in view.transactions.iter().filter(|one| one.coordinator == Some(node)) {
+        let Some(state) = transaction.state.filter(|_| !transaction.partitions.is_empty()) else { continue };
+        let names: Vec<String> = transaction.partitions.iter().map(|(topic, p)| label(view, *topic, *p)).collect();
+        face.say(format!("transaction of {}: {}, in {}", transaction.id, state.name(), names.join(", ")));
+    }
 }
 
 fn led_by(view: &View, node: NodeId) -> Vec<String> {
@@ -136,6 +148,10 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, y: f32, row: f
     face.pen.rect(Rect { x: bar.x + committed, w: end - committed, ..bar }, 1.0, class[2]);
     let mark = bar.x + committed;
     face.pen.path(format!("M{mark:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), "watermark");
+    let stable = bar.x + part(replica.last_stable.min(replica.log_end));
+    if stable < mark && face.is_alive() {
+        face.pen.path(format!("M{stable:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), "watermark stable");
+    }
     if has_text {
         let class = if replica.is_leader { "label leads" } else { "label" };
         let baseline = y + row / 2.0 + 4.0;
@@ -152,6 +168,10 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, y: f32, row: f
     let role = if replica.is_leader { "leads" } else { "follows" };
     let sync = if replica.in_sync { "in sync" } else { "not in sync" };
     face.say(format!("{name} {role}, {sync}, log end {}, high watermark {}", replica.log_end, replica.high_watermark));
+    if replica.open_transactions > 0 || replica.last_stable < replica.high_watermark {
+        let (open, stable) = (replica.open_transactions, replica.last_stable);
+        face.say(format!("{open} open transactions, last stable offset {stable}"));
+    }
 }
 
 fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
@@ -185,11 +205,30 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     add(producer.buffered, "buffered");
     add(producer.in_flight, "in flight");
     add(producer.blocked, "blocked");
+    if let Some(transactions) = &producer.transactions {
+        add(transactions.waiting, "in hand");
+        words.insert(0, stage(transactions));
+    }
     let words = if words.is_empty() { vec!["idle".to_owned()] } else { words };
     for (row, line) in words.iter().enumerate() {
         face.line(row, line, "quiet");
     }
     face.say(words.join(", "));
+}
+
+/// Where a producer is with its transactions.
+fn stage(transactions: &ProducerTransactionsView) -> String {
+    let (number, records) = (transactions.begun, transactions.records);
+    match transactions.stage {
+        Stage::Idle => "no transactions yet".to_owned(),
+        Stage::Initializing => "initTransactions".to_owned(),
+        Stage::Ready => format!("{number} transactions"),
+        Stage::Open => format!("transaction {number}: {records}"),
+        Stage::Hung => format!("hangs in transaction {number}"),
+        Stage::Ending(true) => format!("commits {records}"),
+        Stage::Ending(false) => format!("aborts {records}"),
+        Stage::Over => "fenced".to_owned(),
+    }
 }
 
 fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {

@@ -57,6 +57,22 @@ fn faces_say_in_words_what_they_show() {
 }
 
 #[test]
+fn a_hung_transaction_is_seen_at_its_producer_its_coordinator_and_its_partitions() {
+    let player = played(document("hung-transaction"), 20_000);
+    let (_, log) = seen(&player, Which::Log);
+    assert!(says(&log, "payments").contains("hangs in transaction 5"), "{}", says(&log, "payments"));
+    assert!(says(&log, "broker-1").contains("1 open transactions, last stable offset "), "{}", says(&log, "broker-1"));
+    assert!(
+        says(&log, "broker-3").contains("transaction of payments: Ongoing, in p0, p1"),
+        "{}",
+        says(&log, "broker-3")
+    );
+    let player = played(document("hung-transaction"), 44_000);
+    let (_, log) = seen(&player, Which::Log);
+    assert!(!says(&log, "broker-1").contains("open transactions"));
+}
+
+#[test]
 fn what_flies_is_on_its_way_between_the_two_cards() {
     let player = played(document("one-node-lost"), 4_500);
     for which in [Which::Log, Which::Queue] {
