@@ -119,6 +119,8 @@ fn happening(event: &str) -> Option<Change> {
 fn partition(value: &Value) -> Option<PartitionState> {
     Some(PartitionState {
         replicas: numbers(value.get("replicas")?)?,
+        adding: Vec::new(),
+        removing: Vec::new(),
         isr: numbers(value.get("isr")?)?,
         elr: numbers(value.get("elr")?)?,
         last_known_elr: numbers(value.get("last_known_elr")?)?,

@@ -61,6 +61,7 @@ impl Controller {
                 Record::Partition(slot, now) => {
                     if let Some(was) = before.partition(*slot).filter(|_| is_in_use(&self.layout, *slot)) {
                         let slot = *slot;
+                        self.announce_reassignment(slot, was, now, fx);
                         pieces.extend(changes(was, now).into_iter().flatten().map(|what| Piece {
                             what,
                             slot,
@@ -96,6 +97,23 @@ impl Controller {
         } else if was.is_none_or(|was| was.incarnation != now.incarnation) {
             fx.mark(MarkKind::Change, "broker-registered", values, Rule("K-Q4"));
         }
+    }
+
+    /// K-E10
+    fn announce_reassignment(&self, slot: Slot, was: &PartitionState, now: &PartitionState, fx: &mut Fx<'_>) {
+        let under_way = |state: &PartitionState| !(state.adding.is_empty() && state.removing.is_empty());
+        let stays = now.replicas.iter().copied().filter(|replica| !now.removing.contains(replica));
+        let values = vec![self.layout.label(slot), self.layout.names_of(&stays.collect::<Vec<u16>>())];
+        let code = match (under_way(was), under_way(now)) {
+            (_, true) if (&was.adding, &was.removing) != (&now.adding, &now.removing) => "reassignment-begun",
+            (true, false) if was.adding.iter().any(|replica| !now.replicas.contains(replica)) => {
+                "reassignment-given-up"
+            }
+            (true, false) => "reassignment-done",
+            (false, false) if was.replicas != now.replicas => "reassignment-done",
+            _ => return,
+        };
+        fx.mark(MarkKind::Change, code, values, Rule("K-E10"));
     }
 
     fn announce_one(&self, piece: &Piece<'_>, cause: Option<Rule>, fx: &mut Fx<'_>) {

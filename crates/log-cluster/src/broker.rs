@@ -268,7 +268,11 @@ impl Broker {
         for (slot, state) in image.all() {
             let same = old.partitions.get(slot as usize).and_then(Option::as_ref);
             let unchanged = same.zip(image.partitions[slot as usize].as_ref()).is_some_and(|(a, b)| Rc::ptr_eq(a, b));
-            if !state.replicas.contains(&self.me) || unchanged {
+            if unchanged {
+                continue;
+            }
+            if !state.replicas.contains(&self.me) {
+                self.give_up_replica(slot, fx);
                 continue;
             }
             let known = self.replicas.entry(slot).or_insert_with(Replica::new);
@@ -299,6 +303,17 @@ impl Broker {
                 }
             }
         }
+    }
+
+    /// K-E10: the replica was reassigned: its log is deleted.
+    fn give_up_replica(&mut self, slot: Slot, fx: &mut Fx<'_>) {
+        let Some(replica) = self.replicas.remove(&slot) else { return };
+        self.stop_fetching(slot);
+        if replica.leads().is_some() {
+            self.leads_no_more(slot, fx);
+        }
+        let values = vec![self.layout.label(slot), self.layout.name(self.me)];
+        fx.mark(MarkKind::Change, "replica-deleted", values, Rule("K-E10"));
     }
 
     /// A leadership begins.

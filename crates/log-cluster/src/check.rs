@@ -125,11 +125,13 @@ impl Config {
             let message = format!("number of partitions must be 1 to 1000 here, found {}", topic.partitions);
             found.add(&format!("{path}.partitions"), message);
         }
-        if topic.replication_factor == 0 || topic.replication_factor > self.brokers {
+        let brokers = self.brokers.saturating_sub(self.spare);
+        if topic.replication_factor == 0 || topic.replication_factor > brokers {
             // K-E9: the placer refuses with INVALID_REPLICATION_FACTOR.
             let message = format!(
-                "INVALID_REPLICATION_FACTOR: unable to replicate the partition {} times, only {} brokers",
-                topic.replication_factor, self.brokers
+                "INVALID_REPLICATION_FACTOR: The target replication factor of {} cannot be reached because only \
+                 {brokers} broker(s) are registered.",
+                topic.replication_factor
             );
             found.add(&format!("{path}.replication_factor"), message);
         }
@@ -141,17 +143,18 @@ impl Config {
         if lists.is_empty() {
             return;
         }
+        let brokers = self.brokers.saturating_sub(self.spare);
         let path = format!("{path}.replica_assignment");
         if lists.len() != topic.partitions as usize {
             found.add(&path, format!("expected {} lists of replicas, found {}", topic.partitions, lists.len()));
         }
         for list in lists {
-            let known = list.iter().all(|broker| (1..=self.brokers).contains(broker));
+            let known = list.iter().all(|broker| (1..=brokers).contains(broker));
             let twice = list.iter().enumerate().any(|(index, broker)| list[..index].contains(broker));
             if list.len() != usize::from(topic.replication_factor) || !known || twice {
                 let message = format!(
-                    "INVALID_REPLICA_ASSIGNMENT: {list:?} is not {} different brokers of 1 to {}",
-                    topic.replication_factor, self.brokers
+                    "INVALID_REPLICA_ASSIGNMENT: {list:?} is not {} different brokers of 1 to {brokers}",
+                    topic.replication_factor
                 );
                 found.add(&path, message);
             }

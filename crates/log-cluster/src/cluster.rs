@@ -1,5 +1,6 @@
 //! The cluster as a whole: its nodes, its orders, and what there is to see of it.
 
+use crate::admin::{AdminOrder, Order};
 use crate::config::{Config, Controllers};
 use crate::consumer::Consumer;
 use crate::layout::Layout;
@@ -24,7 +25,7 @@ pub enum Node {
 impl Process for Node {
     type Message = Message;
     type Wake = Wake;
-    type Order = ClientOrder;
+    type Order = Order;
 
     fn on_event(&mut self, event: Event<Self>, fx: &mut Effects<'_, Self>) {
         match self {
@@ -76,7 +77,8 @@ impl LogCluster {
         };
         let processes = nodes.iter().map(process).collect();
         let mut world = World::new(seed, processes, config.link);
-        nodes.iter().for_each(|node| world.start(node.id));
+        let spare = layout.brokers - layout.spare..layout.brokers;
+        nodes.iter().filter(|node| !spare.contains(&node.id.0)).for_each(|node| world.start(node.id));
         LogCluster { world, nodes, layout }
     }
 
@@ -119,7 +121,19 @@ impl LogCluster {
         let Some(node) = self.nodes.iter().find(|node| node.role == role) else {
             return Err(format!("there is no such client: {role:?}"));
         };
-        self.world.order(node.id, order.clone());
+        self.world.order(node.id, Order::Client(order.clone()));
+        Ok(())
+    }
+
+    /// Has an administrator's tool talk to a broker, now. A broker that is down hears nothing of it.
+    ///
+    /// # Errors
+    /// A sentence, if that is no broker.
+    pub fn administer(&mut self, broker: NodeId, order: AdminOrder) -> Result<(), String> {
+        if broker.0 >= self.layout.brokers {
+            return Err(format!("node {} is no broker", broker.0));
+        }
+        self.world.order(broker, Order::Admin(order));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::election::{Change, Election, PartitionState, Rules, change};
 use crate::error::Code;
 use crate::image::{Image, Record, Registered};
 use crate::layout::Slot;
+use crate::placement::{Usable, place};
 use crate::rpc::{ControlResponse, ControllerWake, Ticket, Wake};
 use sim::story::{MarkKind, Rule};
 use sim::{Effects, Nanos};
@@ -33,7 +34,7 @@ impl Controller {
         records
     }
 
-    fn rules<'a>(&self, slot: Slot, active: &'a [u16]) -> Rules<'a> {
+    pub(crate) fn rules<'a>(&self, slot: Slot, active: &'a [u16]) -> Rules<'a> {
         let topic = self.layout.topic(slot);
         let elr_enabled = self.layout.broker.eligible_leader_replicas;
         Rules { elr_enabled, unclean_enabled: topic.unclean, min_isr: topic.min_isr, active }
@@ -249,6 +250,14 @@ impl Controller {
         }
     }
 
+    /// Who may be given replicas: registered, and not on the way out.
+    fn usable(&self) -> Vec<Usable> {
+        let registered = self.planned.brokers.iter().filter(|(_, state)| !state.leaving);
+        let usable =
+            |(id, state): (&u16, &Registered)| Usable { id: *id, rack: self.layout.rack(*id), fenced: state.fenced };
+        registered.map(usable).collect()
+    }
+
     /// Creates the topics once the brokers are there (K-E9).
     pub(crate) fn create_topics(&mut self, fx: &mut Fx<'_>) {
         if !self.active || !self.planned.partitions.is_empty() {
@@ -257,7 +266,8 @@ impl Controller {
         let active = self.planned.active();
         let most = self.layout.topics.iter().map(|topic| usize::from(topic.factor)).max().unwrap_or(0);
         let patient = fx.now().since(self.active_since) < FORMATION;
-        if active.len() < most || (active.len() < usize::from(self.layout.brokers) && patient) {
+        let expected = usize::from(self.layout.brokers - self.layout.spare);
+        if active.len() < most || (active.len() < expected && patient) {
             fx.wake_in(Nanos::millis(100), Wake::Controller(ControllerWake::Create(self.reign)));
             return;
         }
@@ -265,7 +275,7 @@ impl Controller {
         let mut records = Vec::new();
         for topic in &layout.topics {
             let placed = if topic.assignment.is_empty() {
-                place(&active, topic.partitions, topic.factor, fx)
+                place(&self.usable(), topic.partitions, topic.factor, fx.dice())
             } else {
                 let ids = |list: &Vec<u16>| list.iter().map(|number| number.saturating_sub(1)).collect();
                 topic.assignment.iter().map(ids).collect()
@@ -277,23 +287,4 @@ impl Controller {
         }
         self.propose(records, fx);
     }
-}
-
-/// K-E9: replicas on consecutive brokers from a random one on, the next partition one further; after as many
-/// partitions as brokers their order is shuffled.
-fn place(active: &[u16], partitions: u32, factor: u16, fx: &mut Fx<'_>) -> Vec<Vec<u16>> {
-    let mut order = active.to_vec();
-    let start = fx.dice().below(order.len() as u64) as usize;
-    order.rotate_left(start);
-    let mut placed = Vec::new();
-    for partition in 0..partitions as usize {
-        let turn = partition % order.len();
-        if partition > 0 && turn == 0 {
-            for last in (1..order.len()).rev() {
-                order.swap(last, fx.dice().below(last as u64 + 1) as usize);
-            }
-        }
-        placed.push((0..usize::from(factor)).map(|replica| order[(turn + replica) % order.len()]).collect());
-    }
-    placed
 }

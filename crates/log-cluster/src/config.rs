@@ -380,6 +380,10 @@ impl Default for Costs {
 pub struct Config {
     /// How many brokers.
     pub brokers: u16,
+    /// How many of them, the last ones, are not started with the others: they join when they are.
+    pub spare: u16,
+    /// `broker.rack` of each broker, in order; those beyond the list have none (K-E9).
+    pub racks: Vec<String>,
     /// Who keeps the metadata.
     pub controllers: Controllers,
     /// Settings of brokers and controllers.
@@ -406,6 +410,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             brokers: 3,
+            spare: 0,
+            racks: Vec::new(),
             controllers: Controllers::Dedicated(3),
             broker: BrokerConfig::default(),
             topics: vec![TopicSpec::new("orders", 3, 3)],

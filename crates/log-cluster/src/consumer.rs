@@ -1,5 +1,6 @@
 //! A consumer: fetches, polls, works on one message at a time, and commits (K-C1 to K-C5, K-O1, K-O2).
 
+use crate::admin::Order;
 use crate::client::{Client, Fx, Waits};
 use crate::config::{ConsumerClient, ConsumerConfig, IsolationLevel, OffsetReset, millis};
 use crate::error::Code;
@@ -167,8 +168,10 @@ impl Consumer {
             Event::Disconnected(broker, _) => self.on_disconnected(broker.0, fx),
             Event::Received(_, Message::Answer(ticket, response)) => self.on_answer(ticket, response, fx),
             Event::Woke(Wake::Client(wake)) => self.on_wake(wake, fx),
-            Event::Ordered(ClientOrder::SetProcessing { processing, .. }) => self.processing = processing,
-            Event::Ordered(ClientOrder::SetPrefetch { count, .. }) => {
+            Event::Ordered(Order::Client(ClientOrder::SetProcessing { processing, .. })) => {
+                self.processing = processing
+            }
+            Event::Ordered(Order::Client(ClientOrder::SetPrefetch { count, .. })) => {
                 self.poll_records = if count == 0 { 500 } else { u32::from(count) };
             }
             Event::Ordered(_) | Event::Received(..) | Event::Woke(_) => {}

@@ -1,5 +1,6 @@
 //! A broker's dealings with the active controller: registration, signs of life, metadata, in-sync sets (K-Q4, K-R5).
 
+use crate::admin::AdminOrder;
 use crate::broker::{Broker, Fx};
 use crate::config::millis;
 use crate::dialer::backoff;
@@ -42,6 +43,8 @@ pub(crate) struct ControlLink {
     fenced: bool,
     alarms: Vec<(Ticket, Alarm)>,
     producer_asks: Vec<(u16, Ticket, Option<Ticket>)>,
+    /// What administrators want, and the ticket with which the controller was asked.
+    pub admin_asks: Vec<(AdminOrder, Option<Ticket>)>,
 }
 
 impl ControlLink {
@@ -61,6 +64,7 @@ impl ControlLink {
             fenced: true,
             alarms: Vec::new(),
             producer_asks: Vec::new(),
+            admin_asks: Vec::new(),
         }
     }
 }
@@ -99,6 +103,7 @@ impl Broker {
         (control.registering, control.reading) = (None, None);
         control.beat_due |= control.beating.take().is_some();
         control.producer_asks.iter_mut().for_each(|ask| ask.2 = None);
+        control.admin_asks.iter_mut().for_each(|ask| ask.1 = None);
         let was = control.candidate.take();
         for replica in self.replicas.values_mut() {
             if let Some(Proposal { ticket, .. }) = replica.leads_mut().and_then(|lead| lead.proposal.as_mut()) {
@@ -127,7 +132,7 @@ impl Broker {
         self.lose_controller(None, fx);
     }
 
-    fn ask_controller(&mut self, request: ControlRequest, fx: &mut Fx<'_>) -> Option<Ticket> {
+    pub(crate) fn ask_controller(&mut self, request: ControlRequest, fx: &mut Fx<'_>) -> Option<Ticket> {
         let to = self.control.candidate?;
         let ticket = self.next_ticket();
         let kind = match request {
@@ -180,6 +185,7 @@ impl Broker {
                 self.control.producer_asks[place].2 = self.ask_controller(ControlRequest::ProducerId, fx);
             }
         }
+        self.pump_admin(fx);
     }
 
     pub(crate) fn want_producer_id(&mut self, from: u16, ticket: Ticket, fx: &mut Fx<'_>) {
@@ -258,6 +264,7 @@ impl Broker {
                 }
             }
             ControlResponse::IsrAltered(slot, result) => self.isr_altered(slot, ticket, result, fx),
+            ControlResponse::Admin(result) => self.admin_answered(ticket, result, fx),
             ControlResponse::ProducerId(id) => {
                 if let Some(place) = self.control.producer_asks.iter().position(|ask| ask.2 == Some(ticket)) {
                     let (to, asked, _) = self.control.producer_asks.remove(place);
@@ -275,6 +282,7 @@ impl Broker {
             replica.leads().and_then(|lead| lead.proposal.as_ref()).is_some_and(|proposal| proposal.ticket == some)
         };
         [control.registering, control.reading, control.beating].contains(&some)
+            || self.waits_for_admin(ticket)
             || control.producer_asks.iter().any(|ask| ask.2 == some)
             || self.replicas.values().any(proposed)
     }

@@ -333,6 +333,7 @@ impl Controller {
                 let known = (epoch, leader_epoch, partition_epoch);
                 self.alter_isr(from, ticket, slot, known, isr, fx);
             }
+            ControlRequest::Admin(order) => self.administer(from, ticket, &order, fx),
             ControlRequest::ProducerId => {
                 let id = self.planned.next_producer;
                 let index = self.propose(vec![Record::ProducerIds(id + 1)], fx);

@@ -8,6 +8,10 @@
 pub struct PartitionState {
     /// All replicas, the preferred leader first.
     pub replicas: Vec<u16>,
+    /// Those of them that a reassignment brings.
+    pub adding: Vec<u16>,
+    /// Those of them that go once a reassignment is complete.
+    pub removing: Vec<u16>,
     /// Those in sync.
     pub isr: Vec<u16>,
     /// Eligible leader replicas: not in sync, and yet known to have all that is committed.
@@ -31,6 +35,8 @@ impl PartitionState {
         let leader = isr.first().copied();
         PartitionState {
             replicas,
+            adding: Vec::new(),
+            removing: Vec::new(),
             isr,
             elr: Vec::new(),
             last_known_elr: Vec::new(),
@@ -66,6 +72,10 @@ pub enum Change {
     AlterIsr(Vec<u16>),
     /// An election of this kind is asked for.
     Elect(Election),
+    /// Other replicas are wanted, in this order.
+    Reassign(Vec<u16>),
+    /// A reassignment is given up: what it was to bring goes.
+    CancelReassignment,
 }
 
 /// What a change is judged by.
@@ -85,7 +95,7 @@ pub struct Rules<'a> {
 #[must_use]
 pub fn change(before: &PartitionState, what: &Change, rules: &Rules<'_>) -> Option<PartitionState> {
     let mut election = if rules.unclean_enabled { Election::Unclean } else { Election::Online };
-    let mut target = Target { isr: before.isr.clone(), elr: before.elr.clone(), out: None, unclean_out: None };
+    let mut target = Target::of(before);
     let mut recovering = before.recovering;
     match what {
         Change::Fenced(broker) => {
@@ -104,7 +114,10 @@ pub fn change(before: &PartitionState, what: &Change, rules: &Rules<'_>) -> Opti
             recovering = false;
         }
         Change::Elect(kind) => election = *kind,
+        Change::Reassign(to) => target.reassign(to),
+        Change::CancelReassignment => target.cancel_reassignment(),
     }
+    target.complete_reassignment();
     let chooser = Chooser { before, rules, target: &target };
     let elr = chooser.next_elr();
     target.elr = elr;
@@ -113,9 +126,16 @@ pub fn change(before: &PartitionState, what: &Change, rules: &Rules<'_>) -> Opti
     let mut after = before.clone();
     after.recovering = recovering;
     after.elr.clone_from(&target.elr);
+    // K-E6: the leader's field is written when the leader changes, and when replicas go.
+    let dropped = before.replicas.iter().any(|replica| !target.replicas.contains(replica));
+    if dropped || leader != before.leader {
+        after.leader_epoch += 1;
+    }
+    after.replicas.clone_from(&target.replicas);
+    after.adding.clone_from(&target.adding);
+    after.removing.clone_from(&target.removing);
     if leader != before.leader {
         after.leader = leader;
-        after.leader_epoch += 1;
         if let Some(elected) = leader {
             if unclean {
                 target.isr = vec![elected];
@@ -154,12 +174,68 @@ fn note_last_leader(before: &PartitionState, after: &mut PartitionState) {
     }
 }
 
-/// What the in-sync set and the eligible replicas would become.
+/// What the replicas, the in-sync set and the eligible replicas would become.
 struct Target {
+    replicas: Vec<u16>,
+    adding: Vec<u16>,
+    removing: Vec<u16>,
     isr: Vec<u16>,
     elr: Vec<u16>,
     out: Option<u16>,
     unclean_out: Option<u16>,
+}
+
+/// What is in `all` and not in `other`, in ascending order.
+fn without(all: &[u16], other: &[u16]) -> Vec<u16> {
+    let mut rest: Vec<u16> = all.iter().copied().filter(|replica| !other.contains(replica)).collect();
+    rest.sort_unstable();
+    rest
+}
+
+impl Target {
+    fn of(state: &PartitionState) -> Target {
+        Target {
+            replicas: state.replicas.clone(),
+            adding: state.adding.clone(),
+            removing: state.removing.clone(),
+            isr: state.isr.clone(),
+            elr: state.elr.clone(),
+            out: None,
+            unclean_out: None,
+        }
+    }
+
+    /// K-E10: the new replicas come first, those that are to go stay behind them until all new ones are in sync.
+    fn reassign(&mut self, to: &[u16]) {
+        self.removing = without(&self.replicas, to);
+        self.adding = without(to, &self.replicas);
+        self.replicas = to.iter().chain(&self.removing).copied().collect();
+    }
+
+    /// K-E10
+    fn cancel_reassignment(&mut self) {
+        let adding = std::mem::take(&mut self.adding);
+        self.removing.clear();
+        self.replicas.retain(|replica| !adding.contains(replica));
+        self.isr.retain(|replica| !adding.contains(replica));
+        if self.isr.is_empty() {
+            self.isr.extend(self.replicas.first());
+        }
+    }
+
+    /// K-E10: a reassignment is complete once all replicas that stay are in sync.
+    fn complete_reassignment(&mut self) {
+        if self.adding.is_empty() && self.removing.is_empty() {
+            return;
+        }
+        let stays = |replica: &&u16| !self.removing.contains(replica);
+        let replicas: Vec<u16> = self.replicas.iter().filter(stays).copied().collect();
+        let isr: Vec<u16> = self.isr.iter().filter(stays).copied().collect();
+        if !isr.is_empty() && replicas.iter().all(|replica| isr.contains(replica)) {
+            (self.replicas, self.isr) = (replicas, isr);
+            (self.adding, self.removing) = (Vec::new(), Vec::new());
+        }
+    }
 }
 
 struct Chooser<'a> {
@@ -183,12 +259,13 @@ impl Chooser<'_> {
 
     /// K-E4: who is eligible after the change, before any election.
     fn next_elr(&self) -> Vec<u16> {
-        let min_isr = self.rules.min_isr.min(self.before.replicas.len());
+        let min_isr = self.rules.min_isr.min(self.target.replicas.len());
         if !self.rules.elr_enabled || self.target.isr.len() >= min_isr {
             return Vec::new();
         }
         let mut next: Vec<u16> = self.before.elr.iter().chain(&self.before.isr).copied().collect();
-        next.retain(|replica| !self.target.isr.contains(replica) && self.target.unclean_out != Some(*replica));
+        let stays = |replica: &u16| self.target.replicas.contains(replica) && !self.target.isr.contains(replica);
+        next.retain(|replica| stays(replica) && self.target.unclean_out != Some(*replica));
         next.sort_unstable();
         next.dedup();
         next
@@ -196,7 +273,7 @@ impl Chooser<'_> {
 
     /// K-E2, K-E3: who leads after the change, and whether that is unclean.
     fn elect(&self, election: Election) -> (Option<u16>, bool) {
-        let replicas = &self.before.replicas;
+        let replicas = &self.target.replicas;
         let preferred = replicas.first().copied().filter(|_| election == Election::Preferred);
         if let Some(first) = preferred.filter(|replica| self.valid(*replica)) {
             return (Some(first), false);

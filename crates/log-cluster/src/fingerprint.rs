@@ -1,5 +1,7 @@
 //! What goes into a run's digest of what nodes send and of what they tell themselves.
 
+use crate::admin::{AdminOrder, Order};
+use crate::layout::java_hash;
 use crate::log::Entry;
 use crate::rpc::{
     BrokerWake, ClientWake, ControlRequest, ControlResponse, ControllerWake, GroupRequest, GroupResponse, Message,
@@ -120,6 +122,7 @@ impl Fingerprint for ControlRequest {
                 mix(&[4, u64::from(*slot), *leader as u64, *partition as u64, isr.len() as u64])
             }
             ControlRequest::ProducerId => 5,
+            ControlRequest::Admin(_) => 6,
         }
     }
 }
@@ -134,6 +137,7 @@ impl Fingerprint for ControlResponse {
             ControlResponse::Snapshot(image) => mix(&[5, image.offset]),
             ControlResponse::IsrAltered(slot, result) => mix(&[6, u64::from(*slot), u64::from(result.is_ok())]),
             ControlResponse::ProducerId(id) => mix(&[7, *id]),
+            ControlResponse::Admin(result) => mix(&[8, result.map_or_else(|code| code as u64 + 1, |()| 0)]),
         }
     }
 }
@@ -218,6 +222,21 @@ impl Fingerprint for ClientWake {
             ClientWake::PollInterval(n) => mix(&[12, u64::from(n)]),
             ClientWake::Begin => 13,
             ClientWake::Transaction(n) => mix(&[14, u64::from(n)]),
+        }
+    }
+}
+
+impl Fingerprint for Order {
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Order::Client(order) => order.fingerprint(),
+            Order::Admin(AdminOrder::Reassign { topic, partition, replicas }) => {
+                let head = mix(&[1, java_hash(topic) as u64, u64::from(*partition)]);
+                replicas.iter().fold(head, |sum, replica| mix(&[sum, u64::from(*replica)]))
+            }
+            Order::Admin(AdminOrder::ElectLeaders { topic, kind }) => {
+                mix(&[2, topic.as_deref().map_or(0, java_hash) as u64, *kind as u64])
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ pub(crate) struct Topic {
 pub(crate) struct Layout {
     pub names: Vec<String>,
     pub brokers: u16,
+    /// How many of them, the last ones, are not there from the start.
+    pub spare: u16,
+    /// `broker.rack` of each broker; those beyond the list have none.
+    pub racks: Vec<String>,
     pub voters: Vec<u16>,
     pub topics: Vec<Topic>,
     /// The topic of each slot.
@@ -96,6 +100,8 @@ impl Layout {
         Layout {
             names: nodes.iter().map(|node| node.name.clone()).collect(),
             brokers: config.brokers,
+            spare: config.spare.min(config.brokers.saturating_sub(1)),
+            racks: config.racks.clone(),
             voters,
             topics,
             slots,
@@ -122,6 +128,11 @@ impl Layout {
 
     pub fn name(&self, node: u16) -> String {
         self.names.get(usize::from(node)).cloned().unwrap_or_default()
+    }
+
+    /// A broker's rack.
+    pub fn rack(&self, broker: u16) -> Option<String> {
+        self.racks.get(usize::from(broker)).filter(|rack| !rack.is_empty()).cloned()
     }
 
     pub fn names_of(&self, nodes: &[u16]) -> String {

@@ -4,6 +4,7 @@
 //! their ids in `rules/kafka.toml`. The stories in `tests/` hold it, and the recordings that the conform crate replays.
 
 mod accumulator;
+pub mod admin;
 mod announce;
 pub mod assignor;
 mod broker;
@@ -29,6 +30,7 @@ mod log;
 mod look;
 mod membership;
 pub mod partitioner;
+mod placement;
 mod produce;
 mod producer;
 mod producer_outcome;
@@ -43,6 +45,7 @@ mod transactions;
 pub mod view;
 mod words;
 
+pub use admin::{AdminOrder, Order};
 pub use cluster::{LogCluster, Node};
 pub use config::Config;
 pub use sim::workload::Problem;

@@ -211,6 +211,8 @@ impl LogCluster {
                 leader: state.leader.map(NodeId),
                 leader_epoch: state.leader_epoch,
                 replicas: nodes(&state.replicas),
+                adding: nodes(&state.adding),
+                removing: nodes(&state.removing),
                 isr: nodes(&state.isr),
                 elr: nodes(&state.elr),
             })

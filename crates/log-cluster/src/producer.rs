@@ -1,6 +1,7 @@
 //! A producer: gathers records, sends them in batches, and tries again what failed (K-P1 to K-P6, K-I1 to K-I5).
 
 use crate::accumulator::{Accumulator, Bundle, Readiness, record_bytes};
+use crate::admin::Order;
 use crate::client::{Client, Fx, Waits};
 use crate::config::{Acks, PartitionerClass, ProducerClient, ProducerConfig, millis};
 use crate::error::Code;
@@ -141,8 +142,8 @@ impl Producer {
             Event::Disconnected(broker, _) => self.on_disconnected(broker.0, fx),
             Event::Received(_, Message::Answer(ticket, response)) => self.on_answer(ticket, response, fx),
             Event::Woke(Wake::Client(wake)) => self.on_wake(wake, fx),
-            Event::Ordered(order) => self.on_order(&order, fx),
-            Event::Received(..) | Event::Woke(_) => {}
+            Event::Ordered(Order::Client(order)) => self.on_order(&order, fx),
+            Event::Received(..) | Event::Woke(_) | Event::Ordered(Order::Admin(_)) => {}
         }
     }
 

@@ -21,6 +21,20 @@ pub(crate) struct FollowerState {
     pub told: u64,
 }
 
+impl FollowerState {
+    fn new(id: u16, caught_up: Time) -> FollowerState {
+        FollowerState {
+            id,
+            log_end: None,
+            caught_up,
+            last_fetch: Time::ZERO,
+            last_leader_end: 0,
+            broker_epoch: 0,
+            told: u64::MAX,
+        }
+    }
+}
+
 /// An in-sync set that the controller was asked for (K-R5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proposal {
@@ -107,9 +121,17 @@ impl Replica {
     /// K-L1, K-R2: begins to lead, or goes on with another in-sync set. True if it is a new reign.
     pub fn lead(&mut self, me: u16, state: &PartitionState, now: Time) -> bool {
         self.partition_epoch = state.partition_epoch;
+        let others = state.replicas.iter().copied().filter(|replica| *replica != me);
         if self.leader_epoch == state.leader_epoch
             && let Part::Leads(leadership) = &mut self.part
         {
+            // K-E10: a reassignment brings followers within a reign.
+            leadership.followers.retain(|follower| state.replicas.contains(&follower.id));
+            for id in others {
+                if leadership.followers.iter().all(|follower| follower.id != id) {
+                    leadership.followers.push(FollowerState::new(id, Time::ZERO));
+                }
+            }
             leadership.isr.clone_from(&state.isr);
             leadership.proposal = None;
             leadership.recovering = state.recovering;
@@ -117,16 +139,8 @@ impl Replica {
         }
         self.leader_epoch = state.leader_epoch;
         self.log.begin_epoch(state.leader_epoch);
-        let others = state.replicas.iter().copied().filter(|replica| *replica != me);
-        let follower = |id: u16| FollowerState {
-            id,
-            log_end: None,
-            caught_up: if state.isr.contains(&id) { now } else { Time::ZERO },
-            last_fetch: Time::ZERO,
-            last_leader_end: 0,
-            broker_epoch: 0,
-            told: u64::MAX,
-        };
+        let caught_up = |id: &u16| if state.isr.contains(id) { now } else { Time::ZERO };
+        let follower = |id: u16| FollowerState::new(id, caught_up(&id));
         self.part = Part::Leads(Box::new(Leadership {
             epoch_start: self.log.end(),
             isr: state.isr.clone(),

@@ -224,6 +224,8 @@ pub enum ControlRequest {
     AlterIsr(u64, Slot, i32, i32, Vec<u16>),
     /// For an id for a producer.
     ProducerId,
+    /// For what an administrator wants.
+    Admin(Box<crate::admin::AdminOrder>),
 }
 
 /// What a controller answers.
@@ -243,6 +245,8 @@ pub enum ControlResponse {
     IsrAltered(Slot, Result<(i32, Vec<u16>), Code>),
     /// An id for a producer.
     ProducerId(u64),
+    /// Whether that was done.
+    Admin(Result<(), Code>),
 }
 
 /// What a node tells itself.

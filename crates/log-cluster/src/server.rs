@@ -1,5 +1,6 @@
 //! A server: a broker, a controller, or both in one process.
 
+use crate::admin::Order;
 use crate::broker::Broker;
 use crate::cluster::Node;
 use crate::controller::Controller;
@@ -82,7 +83,12 @@ impl Server {
                     broker.serve(from, ticket, *request, fx);
                 }
             }
-            Event::Woke(Wake::Client(_)) | Event::Ordered(_) => {}
+            Event::Ordered(Order::Admin(order)) => {
+                if let Some(broker) = &mut self.broker {
+                    broker.on_admin(order, fx);
+                }
+            }
+            Event::Woke(Wake::Client(_)) | Event::Ordered(Order::Client(_)) => {}
         }
     }
 

@@ -129,6 +129,10 @@ pub struct PartitionView {
     pub leader_epoch: i32,
     /// All replicas, the preferred leader first.
     pub replicas: Vec<NodeId>,
+    /// Those of them that a reassignment brings, and those that will go (K-E10).
+    pub adding: Vec<NodeId>,
+    /// See `adding`.
+    pub removing: Vec<NodeId>,
     /// Those in sync.
     pub isr: Vec<NodeId>,
     /// Eligible leader replicas.

@@ -1,6 +1,8 @@
 //! One cluster at play, with its ledger, its marks and its series.
 
+use log_cluster::AdminOrder;
 use log_cluster::LogCluster;
+use log_cluster::election::Election;
 use queue_cluster::{QueueCluster, ServerOrder};
 use referee::{Ledger, Verdict};
 use scenario::{Deed, Part};
@@ -70,9 +72,12 @@ macro_rules! cluster {
             }
 
             fn act(&mut self, deed: &Deed) {
-                let order_server: fn(&mut $name, &str, &ServerOrder) = $order_server;
-                if let Deed::QueueServer(name, order) = deed {
-                    return order_server(self, name, order);
+                if let Deed::QueueServer(name, _) | Deed::LogServer(name, _) = deed {
+                    let order_server: fn(&mut $name, NodeId, &Deed) = $order_server;
+                    if let Some(node) = self.nodes().iter().find(|node| node.name == *name).map(|node| node.id) {
+                        order_server(self, node, deed);
+                    }
+                    return;
                 }
                 if let Deed::Client(order) = deed {
                     // The document's check has found the client; an order to a dead one does nothing.
@@ -88,10 +93,14 @@ macro_rules! cluster {
     };
 }
 
-cluster!(LogCluster, |_, _, _| {});
-cluster!(QueueCluster, |cluster, name, order| {
-    if let Some(node) = cluster.nodes().iter().find(|node| node.name == name).map(|node| node.id) {
-        // The document's check has found the server; an order to a dead one does nothing.
+// The document's check has found the server; an order to a dead one does nothing.
+cluster!(LogCluster, |cluster, node, deed| {
+    if let Deed::LogServer(_, order) = deed {
+        let _ = cluster.administer(node, order.clone());
+    }
+});
+cluster!(QueueCluster, |cluster, node, deed| {
+    if let Deed::QueueServer(_, order) = deed {
         let _ = cluster.order_server(node, order.clone());
     }
 });
@@ -126,7 +135,7 @@ impl Targets {
                     }
                 }
             }
-            Deed::HealAll | Deed::Client(_) | Deed::QueueServer(..) => {}
+            Deed::HealAll | Deed::Client(_) | Deed::QueueServer(..) | Deed::LogServer(..) => {}
         }
         targets
     }
@@ -279,6 +288,22 @@ impl<C: Cluster> Side<C> {
                     ServerOrder::SetMemoryWatermark { percent } => ("watermark-set", percent.to_string()),
                     ServerOrder::AddMember { queue } => ("member-added", queue.clone()),
                     ServerOrder::DeleteMember { queue } => ("member-deleted", queue.clone()),
+                };
+                (code, Some(node), vec![node.clone(), value])
+            }
+            Deed::LogServer(node, order) => {
+                let (code, value) = match order {
+                    AdminOrder::Reassign { topic, partition, replicas } if replicas.is_empty() => {
+                        ("reassignment-cancelled", format!("{topic}-{partition}"))
+                    }
+                    AdminOrder::Reassign { topic, partition, replicas } => {
+                        let numbers: Vec<String> = replicas.iter().map(u16::to_string).collect();
+                        ("reassigned", format!("{topic}-{partition} to {}", numbers.join(", ")))
+                    }
+                    AdminOrder::ElectLeaders { topic, kind } => {
+                        let code = if *kind == Election::Unclean { "elect-unclean" } else { "elect-preferred" };
+                        (code, topic.clone().unwrap_or_else(|| "all topics".to_owned()))
+                    }
                 };
                 (code, Some(node), vec![node.clone(), value])
             }

@@ -178,6 +178,12 @@ pub struct LogPart {
     /// How many brokers, 1 to 10.
     #[serde(default = "three")]
     pub brokers: u16,
+    /// How many of the brokers, the last ones, are not started with the others: an order `start` lets each join.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub spare: u16,
+    /// `broker.rack` of each broker, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub racks: Vec<String>,
     /// How many controllers of their own: 1, 3 or 5; 0: brokers are controllers as well.
     #[serde(default = "three")]
     pub controllers: u16,

@@ -73,6 +73,16 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
     let mut config = Config::default();
     check.within("log.brokers", "brokers", part.brokers.into(), 1, bounds::NODES.into());
     config.brokers = part.brokers;
+    check.within("log.spare", "spare brokers", part.spare.into(), 0, u64::from(part.brokers.max(1)) - 1);
+    config.spare = part.spare;
+    if part.racks.len() > usize::from(part.brokers) {
+        let message = format!("names racks of {} brokers, and there are {}", part.racks.len(), part.brokers);
+        check.refuse("log.racks", message);
+    }
+    if part.racks.iter().any(|rack| rack.len() > 64) {
+        check.refuse("log.racks", "a rack's name has at most 64 bytes");
+    }
+    config.racks.clone_from(&part.racks);
     config.controllers = match part.controllers {
         0 => Controllers::Combined(if part.brokers >= 3 { 3 } else { 1 }),
         count => Controllers::Dedicated(count),

@@ -4,6 +4,8 @@ use crate::compile::{Checker, bounds};
 use crate::document::Document;
 use crate::read::{Refusal, suggest};
 use crate::tape::{TapeOrder, Verb, Which};
+use log_cluster::AdminOrder;
+use log_cluster::election::Election;
 use queue_cluster::ServerOrder;
 use sim::Time;
 use sim::workload::{ClientOrder, Workload};
@@ -42,6 +44,8 @@ pub enum Deed {
     Client(ClientOrder),
     /// For a server of the queue cluster.
     QueueServer(String, ServerOrder),
+    /// For a broker of the log cluster, by an administrator's tool.
+    LogServer(String, AdminOrder),
 }
 
 /// A part of a machine.
@@ -76,6 +80,8 @@ struct Names<'a> {
     queue: Vec<String>,
     /// The queues that the document declares.
     queues: Vec<String>,
+    /// The topics that the document declares, and how many partitions each has.
+    topics: Vec<(String, u32)>,
     workload: &'a Workload,
 }
 
@@ -94,7 +100,9 @@ impl<'a> Names<'a> {
         let queue =
             document.queue.iter().flat_map(|queue| numbered("rabbit", queue.nodes.min(bounds::NODES)).chain(clients()));
         let queues = document.queue.iter().flat_map(|queue| queue.queues.iter().map(|queue| queue.name.clone()));
-        Names { log: log.collect(), queue: queue.collect(), queues: queues.collect(), workload }
+        let topics = document.log.iter().flat_map(|log| &log.topics);
+        let topics = topics.map(|topic| (topic.name.clone(), topic.partitions.max(1))).collect();
+        Names { log: log.collect(), queue: queue.collect(), queues: queues.collect(), topics, workload }
     }
 
     fn producer(&self, name: &str) -> Option<u16> {
@@ -201,8 +209,53 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             let commit = order.order == Verb::CommitTransaction;
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
+        Verb::Reassign | Verb::ElectPreferred | Verb::ElectUnclean => return log_server(path, order, names, check),
         verb => return queue_server(path, verb, order, names, check),
     })
+}
+
+/// An order for a broker of the log cluster.
+fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -> Option<Deed> {
+    let node = order.node.clone().unwrap_or_default();
+    if !(names.log.contains(&node) && node.starts_with("broker-")) {
+        let known = names.log.iter().filter(|name| name.starts_with("broker-")).map(String::as_str);
+        check.refuse(format!("{path}.node"), suggest(format!("`{node}` is no broker"), &node, known));
+        return None;
+    }
+    let topic = order.topic.as_ref().and_then(|name| {
+        let found = names.topics.iter().find(|(known, _)| known == name);
+        if found.is_none() {
+            let known = names.topics.iter().map(|(name, _)| name.as_str());
+            check.refuse(format!("{path}.topic"), suggest(format!("there is no topic `{name}`"), name, known));
+        }
+        found
+    });
+    if let (Some((_, partitions)), Some(partition)) = (topic, order.partition) {
+        check.within(
+            &format!("{path}.partition"),
+            "as a partition's number",
+            partition.into(),
+            0,
+            (partitions - 1).into(),
+        );
+    }
+    if order.replicas.len() > usize::from(bounds::NODES) {
+        check.refuse(format!("{path}.replicas"), format!("names more than {} brokers", bounds::NODES));
+        return None;
+    }
+    for replica in &order.replicas {
+        let brokers = names.log.iter().filter(|name| name.starts_with("broker-")).count() as u64;
+        check.within(&format!("{path}.replicas"), "as a broker's number", (*replica).into(), 1, brokers);
+    }
+    let topic = topic.map(|(name, _)| name.clone());
+    let admin = match order.order {
+        Verb::Reassign => {
+            AdminOrder::Reassign { topic: topic?, partition: order.partition?, replicas: order.replicas.clone() }
+        }
+        Verb::ElectUnclean => AdminOrder::ElectLeaders { topic, kind: Election::Unclean },
+        _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },
+    };
+    Some(Deed::LogServer(node, admin))
 }
 
 /// An order for a server of the queue cluster.

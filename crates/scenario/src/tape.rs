@@ -64,6 +64,13 @@ pub enum Verb {
     AddMember,
     /// `rabbitmq-queues delete_member`: the node's member of the replicated queue `queue` goes.
     DeleteMember,
+    /// `kafka-reassign-partitions`, by way of the broker `node`: `partition` of `topic` moves to the brokers `replicas`;
+    /// without `replicas` the move under way is given up.
+    Reassign,
+    /// `kafka-leader-election`, by way of the broker `node`: the preferred replicas lead `topic`, or all topics.
+    ElectPreferred,
+    /// `kafka-leader-election`: partitions of `topic`, or of all topics, without a leader get any that is at work.
+    ElectUnclean,
 }
 
 /// An order on the tape.
@@ -107,6 +114,15 @@ pub struct TapeOrder {
     /// The queue's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
+    /// The topic's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// The partition's number, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<u32>,
+    /// The brokers by their numbers (`broker-1` is 1), the preferred leader first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<u16>,
 }
 
 impl TapeOrder {
@@ -127,6 +143,9 @@ impl TapeOrder {
             count: None,
             free: None,
             queue: None,
+            topic: None,
+            partition: None,
+            replicas: Vec::new(),
         }
     }
 
@@ -145,6 +164,8 @@ impl TapeOrder {
             Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
+            Verb::Reassign => &["node", "topic", "partition"],
+            Verb::ElectPreferred | Verb::ElectUnclean => &["node"],
         }
     }
 
@@ -160,6 +181,8 @@ impl TapeOrder {
             "processing" => self.processing.is_some(),
             "count" => self.count.is_some(),
             "queue" => self.queue.is_some(),
+            "topic" => self.topic.is_some(),
+            "partition" => self.partition.is_some(),
             _ => false,
         }
     }

@@ -25,6 +25,9 @@ export interface Order {
   count?: number;
   free?: string;
   queue?: string;
+  topic?: string;
+  partition?: number;
+  replicas?: number[];
 }
 
 /** A run in the page. Times are in nanoseconds of the run. After a thrown error the handle is dead. */

@@ -5,6 +5,30 @@ import type { Card } from '../gen/Card';
 import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
 
+/** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
+function brokerForm(node: string): [string, string, (value: string) => Order][] {
+  return [
+    [
+      'kafka-reassign-partitions',
+      'orders-0 4,2,3',
+      (value) => {
+        const [partition = '', brokers = ''] = value.trim().split(/\s+/, 2);
+        const at = partition.lastIndexOf('-');
+        const replicas = brokers.split(',').filter(Boolean).map(Number);
+        return {
+          order: 'reassign',
+          node,
+          topic: partition.slice(0, at),
+          partition: Number(partition.slice(at + 1)),
+          replicas,
+        };
+      },
+    ],
+    ['preferred leaders of topic', 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
+    ['any leaders (unclean) of topic', 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
+  ];
+}
+
 export class BlNodeMenu extends LitElement {
   static override properties = {
     session: { attribute: false },
@@ -60,8 +84,9 @@ export class BlNodeMenu extends LitElement {
     }
   }
 
-  /** What a server of the queue cluster can be told beside: its members of replicated queues, its memory's watermark. */
+  /** What a server can be told beside: a broker, what tools ask of it; a queue server, members and its watermark. */
   private serverForm(card: Card): [string, string, (value: string) => Order][] {
+    if (this.side === 0 && card.name.startsWith('broker-')) return brokerForm(card.name);
     if (this.side !== 1 || card.role !== 'server') return [];
     return [
       ['add_member', 'queue', (queue) => ({ order: 'add-member', node: card.name, queue })],

@@ -1,0 +1,165 @@
+//! What an administrator asks for while the cluster runs: other replicas, elections (K-E7, K-E10).
+
+use crate::broker::{Broker, Fx};
+use crate::controller::Controller;
+use crate::election::{Change, Election, PartitionState, change};
+use crate::error::Code;
+use crate::image::Record;
+use crate::layout::Slot;
+use crate::rpc::{ControlRequest, ControlResponse, Ticket};
+use sim::story::{MarkKind, Rule};
+use sim::workload::ClientOrder;
+
+/// What a node is told from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A client.
+    Client(ClientOrder),
+    /// A broker, by an administrator's tool; it passes it on to the active controller.
+    Admin(AdminOrder),
+}
+
+/// An administrator's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminOrder {
+    /// `kafka-reassign-partitions`: a partition's replicas, by the brokers' numbers (`broker-1` is 1), the preferred
+    /// leader first; none: the reassignment under way is given up.
+    Reassign {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u32,
+        /// The brokers.
+        replicas: Vec<u16>,
+    },
+    /// `kafka-leader-election`: for all partitions of a topic, or of all topics.
+    ElectLeaders {
+        /// The topic.
+        topic: Option<String>,
+        /// `Preferred` or `Unclean`.
+        kind: Election,
+    },
+}
+
+impl AdminOrder {
+    /// What it asks for, in a word or two.
+    fn what(&self) -> String {
+        match self {
+            AdminOrder::Reassign { topic, partition, .. } => format!("reassignment of {topic}-{partition}"),
+            AdminOrder::ElectLeaders { .. } => "election of leaders".to_owned(),
+        }
+    }
+}
+
+impl Broker {
+    /// The administrator's tool has this broker as its bootstrap server.
+    pub(crate) fn on_admin(&mut self, order: AdminOrder, fx: &mut Fx<'_>) {
+        self.control.admin_asks.push((order, None));
+        self.pump_control(fx);
+    }
+
+    pub(crate) fn admin_answered(&mut self, ticket: Ticket, result: Result<(), Code>, fx: &mut Fx<'_>) {
+        let asks = &mut self.control.admin_asks;
+        let Some(place) = asks.iter().position(|(_, asked)| *asked == Some(ticket)) else { return };
+        let (order, _) = asks.remove(place);
+        if let Err(code) = result {
+            let values = vec![order.what(), code.name().to_owned()];
+            fx.mark(MarkKind::Refusal, "admin-refused", values, Rule("K-E10"));
+        }
+    }
+
+    /// Whether the controller was asked with this ticket for what an administrator wants.
+    pub(crate) fn waits_for_admin(&self, ticket: Ticket) -> bool {
+        self.control.admin_asks.iter().any(|(_, asked)| *asked == Some(ticket))
+    }
+
+    pub(crate) fn pump_admin(&mut self, fx: &mut Fx<'_>) {
+        for place in 0..self.control.admin_asks.len() {
+            if self.control.admin_asks[place].1.is_none() {
+                let request = ControlRequest::Admin(Box::new(self.control.admin_asks[place].0.clone()));
+                self.control.admin_asks[place].1 = self.ask_controller(request, fx);
+            }
+        }
+    }
+}
+
+impl Controller {
+    pub(crate) fn administer(&mut self, from: u16, ticket: Ticket, order: &AdminOrder, fx: &mut Fx<'_>) {
+        let records = match order {
+            AdminOrder::Reassign { topic, partition, replicas } => self.reassign(topic, *partition, replicas),
+            AdminOrder::ElectLeaders { topic, kind } => self.elect_for(topic.as_deref(), *kind),
+        };
+        match records {
+            Err(code) => self.answer(from, ticket, ControlResponse::Admin(Err(code)), fx),
+            Ok(records) if records.is_empty() => self.answer(from, ticket, ControlResponse::Admin(Ok(())), fx),
+            Ok(records) => {
+                let index = self.propose(records, fx);
+                self.answer_when(index, from, ticket, ControlResponse::Admin(Ok(())), fx);
+            }
+        }
+    }
+
+    fn slot_of(&self, topic: &str, partition: u32) -> Result<Slot, Code> {
+        let topic = self.layout.topic_named(topic).filter(|topic| partition < topic.partitions);
+        let slot = topic.map(|topic| topic.first + partition);
+        slot.filter(|slot| self.planned.partition(*slot).is_some()).ok_or(Code::UnknownTopicOrPartition)
+    }
+
+    /// K-E10
+    fn reassign(&self, topic: &str, partition: u32, numbers: &[u16]) -> Result<Vec<Record>, Code> {
+        let slot = self.slot_of(topic, partition)?;
+        let state = self.planned.partition(slot).ok_or(Code::UnknownTopicOrPartition)?;
+        let what = if numbers.is_empty() {
+            self.may_cancel(slot, state)?;
+            Change::CancelReassignment
+        } else {
+            let ids: Vec<u16> = numbers.iter().map(|number| number.wrapping_sub(1)).collect();
+            let known = |id: &u16| self.planned.brokers.contains_key(id);
+            let twice = (1..ids.len()).any(|place| ids[..place].contains(&ids[place]));
+            if twice || !ids.iter().all(known) {
+                return Err(Code::InvalidReplicaAssignment);
+            }
+            Change::Reassign(ids)
+        };
+        let active = self.planned.active();
+        let next = change(state, &what, &self.rules(slot, &active));
+        Ok(next.map(|next| Record::Partition(slot, next)).into_iter().collect())
+    }
+
+    fn may_cancel(&self, slot: Slot, state: &PartitionState) -> Result<(), Code> {
+        if state.adding.is_empty() && state.removing.is_empty() {
+            return Err(Code::NoReassignmentInProgress);
+        }
+        let left = state.isr.iter().any(|replica| !state.adding.contains(replica));
+        if left || self.layout.topic(slot).unclean { Ok(()) } else { Err(Code::InvalidReplicaAssignment) }
+    }
+
+    fn elect_for(&self, topic: Option<&str>, kind: Election) -> Result<Vec<Record>, Code> {
+        let topics: Vec<&str> = match topic {
+            Some(topic) => vec![topic],
+            None => self.layout.topics.iter().map(|topic| &*topic.name).collect(),
+        };
+        let active = self.planned.active();
+        let (mut records, mut refused) = (Vec::new(), Code::ElectionNotNeeded);
+        for name in topics {
+            let topic = self.layout.topic_named(name).ok_or(Code::UnknownTopicOrPartition)?;
+            for slot in topic.first..topic.first + topic.partitions {
+                let Some(state) = self.planned.partition(slot) else { continue };
+                let needed = match kind {
+                    Election::Preferred => state.leader != state.replicas.first().copied(),
+                    Election::Online | Election::Unclean => state.leader.is_none(),
+                };
+                if !needed {
+                    continue;
+                }
+                let next = change(state, &Change::Elect(kind), &self.rules(slot, &active));
+                match next.filter(|next| next.leader != state.leader) {
+                    Some(next) => records.push(Record::Partition(slot, next)),
+                    None if kind == Election::Preferred => refused = Code::PreferredLeaderNotAvailable,
+                    None => refused = Code::EligibleLeadersNotAvailable,
+                }
+            }
+        }
+        if records.is_empty() { Err(refused) } else { Ok(records) }
+    }
+}
