@@ -210,7 +210,7 @@ fn config_of(recording: &Recording, group: &str) -> Result<Config, String> {
     set(&recording.topic.config, |name, value| topic.config.set(name, value))?;
     let mut producer = ProducerClient { topic: "t".into(), ..ProducerClient::default() };
     set(&recording.producer.config, |name, value| producer.config.set(name, value))?;
-    let mut consumer = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
+    let mut consumer = ConsumerClient { topics: vec!["t".into()], ..ConsumerClient::default() };
     set(&recording.consumer.config, |name, value| consumer.config.set(name, value))?;
     consumer.config.group_id = group.to_owned();
     let config = Config {

@@ -117,7 +117,7 @@ fn is_of(case: &Case, operations: &[&str]) -> bool {
 
 /// A consumer with a step's settings, but its name and its group's.
 pub(crate) fn client_of(step: &Step) -> Result<ConsumerClient, String> {
-    let mut client = ConsumerClient { topics: vec!["t".into()], config: Default::default() };
+    let mut client = ConsumerClient { topics: vec!["t".into()], ..ConsumerClient::default() };
     for (name, value) in &step.config {
         if !["client.id", "group.id"].contains(&name.as_str()) {
             client.config.set(name, value)?;

@@ -37,6 +37,19 @@ impl Config {
                 self.check_subscription(&format!("{path}.topics"), topic, &mut found);
             }
             self.check_consumer(&format!("{path}.config"), &consumer.config, &mut found);
+            if let Some(forward) = &consumer.forward {
+                self.check_subscription(&format!("{path}.forward.topic"), &forward.topic, &mut found);
+                let config = ProducerConfig {
+                    transactional_id: Some(forward.transactional_id.clone()),
+                    transaction_timeout_ms: forward.transaction_timeout_ms,
+                    ..ProducerConfig::default()
+                };
+                self.check_transactions(&format!("{path}.forward"), &config, &mut found);
+                if consumer.topics.contains(&forward.topic) {
+                    let message = format!("{} would be read by who writes to it, for ever", forward.topic);
+                    found.add(&format!("{path}.forward.topic"), message);
+                }
+            }
         }
         if found.0.is_empty() { Ok(()) } else { Err(found.0) }
     }

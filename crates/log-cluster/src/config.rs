@@ -352,12 +352,26 @@ impl Default for TransactionPlan {
 }
 
 /// A consuming client: what it reads, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerClient {
     /// The topics.
     pub topics: Vec<String>,
     /// Its settings.
     pub config: ConsumerConfig,
+    /// Where it writes what it has processed, if it does.
+    pub forward: Option<Forwarding>,
+}
+
+/// An application that writes each record that it has processed to another topic, together with its progress in a
+/// transaction for each polled batch (K-X7). The lab's notion, not Kafka's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The topic that it writes to.
+    pub topic: String,
+    /// Its producer's `transactional.id`.
+    pub transactional_id: String,
+    /// Its producer's `transaction.timeout.ms`.
+    pub transaction_timeout_ms: i64,
 }
 
 /// What a broker's work costs its machine. Assumed figures of a current server; no source states them.
@@ -439,7 +453,7 @@ impl Config {
     pub fn consumer(&self, index: usize) -> ConsumerClient {
         let found = self.consumers.get(index).or(self.consumers.last()).cloned();
         let topics = || self.topics.first().map(|topic| topic.name.clone()).into_iter().collect();
-        found.unwrap_or_else(|| ConsumerClient { topics: topics(), config: ConsumerConfig::default() })
+        found.unwrap_or_else(|| ConsumerClient { topics: topics(), ..ConsumerClient::default() })
     }
 }
 

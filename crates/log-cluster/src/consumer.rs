@@ -9,7 +9,7 @@ use crate::log::Entry;
 use crate::membership::Membership;
 use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, GroupRequest, Message, Request, Response, Ticket, Wake};
 use crate::shared_queue::SharedQueue;
-use crate::transactions::readable;
+use crate::transactions::{Forward, ForwardAsk, readable};
 use crate::view::MemberState;
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, Duration};
@@ -30,6 +30,7 @@ pub(crate) enum Asked {
     /// Whether it is the one that a join, a stop or the application waits for.
     Commit(bool),
     Fetch,
+    Forward(ForwardAsk),
 }
 
 /// A partition that a consumer was given.
@@ -57,6 +58,9 @@ pub(crate) struct InHand {
     pub slot: Slot,
     pub offset: u64,
     pub id: MessageId,
+    pub key: u32,
+    /// Bytes of its value, about.
+    pub bytes: u32,
 }
 
 /// A consumer.
@@ -87,6 +91,8 @@ pub struct Consumer {
     rotate: u32,
     pub(crate) stopping: bool,
     pub(crate) begun: bool,
+    /// Where it writes what it has processed, if it does (K-X7).
+    pub(crate) forward: Option<Box<Forward>>,
 }
 
 impl Consumer {
@@ -98,6 +104,8 @@ impl Consumer {
         start: Time,
     ) -> Consumer {
         let config = client.config;
+        let request_timeout = millis(config.request_timeout_ms);
+        let forward = client.forward.as_ref().map(|own| Forward::new(&layout, own, request_timeout));
         let waits = Waits {
             request: millis(config.request_timeout_ms),
             retry: millis(config.retry_backoff_ms),
@@ -133,6 +141,7 @@ impl Consumer {
             rotate: 0,
             stopping: false,
             begun: false,
+            forward,
         }
     }
 
@@ -147,6 +156,7 @@ impl Consumer {
         self.stopping = false;
         self.begun = false;
         self.wakes_at = Time::ZERO;
+        self.forward.iter_mut().for_each(|own| own.renew());
     }
 
     pub(crate) fn on_event(&mut self, event: Event<crate::cluster::Node>, fx: &mut Fx<'_>) {
@@ -226,7 +236,7 @@ impl Consumer {
             return;
         }
         self.last_poll = fx.now();
-        if self.waits_for_commit {
+        if self.waits_for_commit || !self.has_forwarded(fx) {
             return;
         }
         if self.stopping {
@@ -271,7 +281,8 @@ impl Consumer {
                 let room = most - self.in_hand.len();
                 let before = self.in_hand.len();
                 let records = (position.max(entry.base)..).zip(entry.batch.messages(skip)).take(room);
-                self.in_hand.extend(records.map(|(offset, (id, _))| InHand { slot, offset, id }));
+                let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
+                self.in_hand.extend(records.map(|(offset, (id, key))| InHand { slot, offset, id, key, bytes }));
                 position = position.max(entry.base) + (self.in_hand.len() - before) as u64;
                 if !entry.batch.has_messages() {
                     position = entry.end();
@@ -321,6 +332,7 @@ impl Consumer {
         let Some(record) = self.in_hand.pop_front() else { return };
         let life = Life::Processed { reader: self.reader, consumer: self.index };
         fx.note(Note::Life(record.id, life, Rule("K-O2")));
+        self.forward.iter_mut().for_each(|own| own.take(record));
         if let Some(assigned) = self.assigned.get_mut(&record.slot) {
             assigned.unsettled.push_back((record.offset, record.id));
         }
@@ -328,7 +340,7 @@ impl Consumer {
 
     /// Sends the positions to be committed. False if there is nothing to commit, or nobody to send it to.
     pub(crate) fn commit(&mut self, awaited: bool, fx: &mut Fx<'_>) -> bool {
-        let Some(coordinator) = self.membership.coordinator else { return false };
+        let Some(coordinator) = self.membership.coordinator.filter(|_| self.forward.is_none()) else { return false };
         let mut offsets = Vec::new();
         for (slot, assigned) in &self.assigned {
             if let Some(position) = assigned.position.filter(|at| Some(*at) != assigned.committed)
@@ -459,7 +471,8 @@ impl Consumer {
                     self.on_group(&asked, response, fx);
                 }
             }
-            Response::Producer(_) | Response::Produced(_) | Response::Transaction(_) => {}
+            response @ (Response::Produced(_) | Response::Transaction(_)) => self.on_forward(ticket, response, fx),
+            Response::Producer(_) => {}
         }
         self.go_on(fx);
     }

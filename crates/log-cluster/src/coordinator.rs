@@ -48,7 +48,7 @@ impl Broker {
     }
 
     /// Whether this broker keeps a group now.
-    fn keeps(&self, group: &str) -> Option<Slot> {
+    pub(crate) fn keeps(&self, group: &str) -> Option<Slot> {
         let slot = self.layout.group_slot(group)?;
         self.replicas.get(&slot)?.leads()?;
         Some(slot)
@@ -58,6 +58,12 @@ impl Broker {
         let Some(slot) = self.keeps(id) else {
             return self.refuse_group(from, ticket, &request, Code::NotCoordinator, fx);
         };
+        let unstable =
+            matches!(&request, GroupRequest::OffsetFetch(slots) if self.has_unstable_offsets(slot, id, slots));
+        if unstable {
+            // K-X7: the group's progress is known once the transaction has ended.
+            return self.refuse_group(from, ticket, &request, Code::UnstableOffsetCommit, fx);
+        }
         let now = fx.now();
         let initial = millis(self.layout.broker.group_initial_rebalance_delay_ms);
         let group = self.coordinator.groups.entry(id.clone()).or_default();
@@ -270,7 +276,7 @@ impl Broker {
         let mut loaded: BTreeMap<Rc<str>, Group> = BTreeMap::new();
         for entry in replica.log.read(replica.log.start()) {
             match &entry.batch.payload {
-                Payload::Commit(id, offsets) => {
+                Payload::Commit(id, offsets) if entry.batch.stamp.is_none() => {
                     loaded.entry(id.clone()).or_default().offsets.extend(offsets.iter().copied());
                 }
                 Payload::Group(id, roster) => loaded.entry(id.clone()).or_default().load(roster, fx.now()),
@@ -283,6 +289,7 @@ impl Broker {
             self.coordinator.groups.insert(id.clone(), group);
             self.arm_group(&id, fx);
         }
+        self.load_offsets(slot);
     }
 
     /// Another broker is the coordinator now: who waits is told.
@@ -292,6 +299,7 @@ impl Broker {
         for number in numbers {
             self.finish_write(number, Err(Code::NotCoordinator), fx);
         }
+        self.unload_offsets(slot);
         let layout = self.layout.clone();
         self.coordinator.groups.retain(|id, _| layout.group_slot(id) != Some(slot));
     }

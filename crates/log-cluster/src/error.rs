@@ -40,6 +40,7 @@ pub enum Code {
     InvalidProducerIdMapping,
     InvalidTransactionTimeout,
     TransactionCoordinatorFenced,
+    UnstableOffsetCommit,
 }
 
 impl Code {
@@ -82,6 +83,7 @@ impl Code {
             Code::InvalidTxnState => "INVALID_TXN_STATE",
             Code::InvalidProducerIdMapping => "INVALID_PRODUCER_ID_MAPPING",
             Code::InvalidTransactionTimeout => "INVALID_TRANSACTION_TIMEOUT",
+            Code::UnstableOffsetCommit => "UNSTABLE_OFFSET_COMMIT",
             Code::TransactionCoordinatorFenced => "TRANSACTION_COORDINATOR_FENCED",
         }
     }

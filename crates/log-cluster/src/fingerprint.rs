@@ -49,6 +49,10 @@ impl Fingerprint for Request {
                 TransactionRequest::End(producer, epoch, commit) => {
                     mix(&[16, *producer, u64::from(*epoch), u64::from(*commit)])
                 }
+                TransactionRequest::CommitOffsets(offsets) => {
+                    let start = mix(&[18, offsets.producer, u64::from(offsets.epoch), offsets.generation as u64]);
+                    offsets.offsets.iter().fold(start, |sum, (slot, o)| mix(&[sum, u64::from(*slot), *o]))
+                }
                 TransactionRequest::WriteMarkers(marker, slots) => {
                     mix(&[17, marker.producer, u64::from(marker.epoch), u64::from(marker.commit), slots.len() as u64])
                 }
@@ -93,6 +97,7 @@ impl Fingerprint for Response {
                     Ok((producer, epoch)) => mix(&[14, *producer, u64::from(*epoch)]),
                     Err(code) => mix(&[15, *code as u64]),
                 },
+                TransactionResponse::Offsets(result) => mix(&[18, result.map_or_else(|code| code as u64 + 1, |()| 0)]),
                 TransactionResponse::Added(result) => mix(&[16, result.map_or_else(|code| code as u64 + 1, |()| 0)]),
                 TransactionResponse::Written(results) => results.iter().fold(17, |sum, (slot, result)| {
                     mix(&[sum, u64::from(*slot), result.map_or_else(|code| code as u64 + 1, |()| 0)])

@@ -195,8 +195,12 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
 fn transactional_ids(config: &Config, nodes: &[NodeInfo]) -> Vec<Rc<str>> {
     let mut ids: Vec<Rc<str>> = Vec::new();
     for node in nodes {
-        if let Role::Producer(index) = node.role
-            && let Some(id) = config.producer(usize::from(index)).config.transactional_id
+        let id = match node.role {
+            Role::Producer(index) => config.producer(usize::from(index)).config.transactional_id,
+            Role::Consumer(index) => config.consumer(usize::from(index)).forward.map(|own| own.transactional_id),
+            Role::Server | Role::Controller => None,
+        };
+        if let Some(id) = id
             && !ids.iter().any(|known| **known == *id)
         {
             ids.push(id.into());

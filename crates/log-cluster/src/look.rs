@@ -85,6 +85,7 @@ impl LogCluster {
             for entry in replica.log.read(replica.log.start()) {
                 if let crate::log::Payload::Commit(of, offsets) = &entry.batch.payload
                     && **of == *group
+                    && replica.log.transactions.is_committed(entry)
                 {
                     found = offsets.iter().find(|(known, _)| *known == slot).map(|(_, offset)| *offset).or(found);
                 }

@@ -105,7 +105,7 @@ impl Consumer {
         }
     }
 
-    fn seek_coordinator(&mut self, fx: &mut Fx<'_>) {
+    pub(crate) fn seek_coordinator(&mut self, fx: &mut Fx<'_>) {
         if self.is_waiting(|asked| matches!(asked, Asked::Coordinator)) {
             return;
         }
@@ -361,6 +361,7 @@ impl Consumer {
                 }
             }
             Asked::Offsets => self.membership.offsets_wanted = true,
+            Asked::Forward(ask) => self.forward_in_vain(ask, fx),
             Asked::Leave if self.stopping => fx.exit(),
             Asked::Coordinator | Asked::Beat | Asked::Leave | Asked::Offset(_) | Asked::Fetch => {}
         }

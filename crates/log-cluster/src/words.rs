@@ -47,6 +47,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("transaction-timed-out", "{0}: the transaction was open for longer than {1}"),
     ("transaction-taken-over", "{0}: {1} takes over, the open transaction is aborted"),
     ("producer-fenced", "{0} is fenced ({1}) and ends"),
+    ("forwarding-aborted", "{0} aborts, and begins again at the committed offsets"),
     ("application-hangs", "{0} hangs, its transaction stays open"),
     ("offset-reset", "{0}: {1} starts at offset {2}"),
 ];

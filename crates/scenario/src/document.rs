@@ -221,6 +221,24 @@ pub struct LogClientPart {
     /// How its application uses transactions, if it is a producer with a `transactional.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionsPart>,
+    /// Where it writes what it has processed, if it is a consumer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<ForwardPart>,
+}
+
+/// A consumer that writes each record that it has processed to another topic, with its progress, in a transaction for
+/// each polled batch: the lab's notion, not Kafka's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardPart {
+    /// The topic that it writes to.
+    pub topic: String,
+    /// The `transactional.id` of its producer.
+    #[serde(rename = "transactional.id")]
+    pub transactional_id: String,
+    /// Its transactions' timeout (transaction.timeout.ms). Default 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
 }
 
 /// How an application uses transactions: the lab's notion, not Kafka's. It begins one with its first record; absent

@@ -1,11 +1,11 @@
 //! The log cluster's part of a document.
 
 use crate::compile::{Checker, bounds};
-use crate::document::{LogPart, Settings, TopicPart, TransactionsPart};
+use crate::document::{ForwardPart, LogPart, Settings, TopicPart, TransactionsPart};
 use crate::read::suggest;
 use log_cluster::Config;
 use log_cluster::config::{
-    ConsumerClient, ConsumerConfig, Controllers, ProducerClient, ProducerConfig, TopicSpec, TransactionPlan,
+    ConsumerClient, ConsumerConfig, Controllers, Forwarding, ProducerClient, ProducerConfig, TopicSpec, TransactionPlan,
 };
 use serde_json::Value;
 use sim::Nanos;
@@ -68,6 +68,15 @@ fn transactions(path: &str, part: &TransactionsPart, check: &mut Checker) -> Tra
     plan
 }
 
+fn forwarding(part: &ForwardPart) -> Forwarding {
+    let timeout = part.timeout.map_or(60_000, |span| span.0.0 / 1_000_000);
+    Forwarding {
+        topic: part.topic.clone(),
+        transactional_id: part.transactional_id.clone(),
+        transaction_timeout_ms: i64::try_from(timeout).unwrap_or(i64::MAX),
+    }
+}
+
 /// Makes the engine's settings of the part.
 pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], check: &mut Checker) -> Config {
     let mut config = Config::default();
@@ -112,6 +121,10 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
             if let Some(own) = part.clients.get(*name) {
                 client.topic = own.topics.first().cloned().unwrap_or(client.topic);
                 apply(&format!("log.clients.{name}.config"), &own.config, check, |n, v| client.config.set(n, v));
+                if own.forward.is_some() {
+                    let path = format!("log.clients.{name}.forward");
+                    check.refuse(path, format!("`{name}` is a producer: only consumers forward"));
+                }
                 let path = format!("log.clients.{name}.transactions");
                 if let Some(part) = &own.transactions {
                     client.transactions = transactions(&path, part, check);
@@ -126,8 +139,9 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
     config.consumers = consumers
         .iter()
         .map(|name| {
-            let mut client = ConsumerClient { topics: topics.clone(), config: consumer.clone() };
+            let mut client = ConsumerClient { topics: topics.clone(), config: consumer.clone(), forward: None };
             if let Some(own) = part.clients.get(*name) {
+                client.forward = own.forward.as_ref().map(forwarding);
                 if own.transactions.is_some() {
                     let path = format!("log.clients.{name}.transactions");
                     check.refuse(path, format!("`{name}` is a consumer: only producers have transactions"));

@@ -7,8 +7,9 @@ use crate::rpc::{BrokerWake, Message, Request, Response, Ticket, Wake};
 use crate::server::post;
 use crate::transactions::completion::Marking;
 use crate::transactions::coordinator::Write;
+use crate::transactions::offsets::PendingOffsets;
 use crate::transactions::verify::Verifying;
-use crate::transactions::{Transaction, TransactionRequest, TransactionResponse, TransactionWake};
+use crate::transactions::{Offsets, Transaction, TransactionRequest, TransactionResponse, TransactionWake};
 use sim::story::{FlightKind, Look};
 use sim::{Alarm, Nanos, NodeId};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub(crate) enum Ask {
     ProducerId(Rc<str>, u16, Ticket, Nanos),
     /// That a producer's partitions belong to its transaction: over which connection its batches came, in what request.
     Added(u16, Ticket),
+    /// The same for a group's progress: over which connection it came.
+    Offsets(u16, Ticket, Rc<Offsets>),
     /// To write the end of a transaction into these partitions.
     Written(Rc<str>, Rc<[Slot]>),
 }
@@ -47,6 +50,8 @@ pub(crate) struct Transactions {
     calls: BTreeMap<Ticket, Call>,
     /// Batches that wait for the coordinator's word, one request a connection.
     pub verifying: BTreeMap<u16, Verifying>,
+    /// Progress of groups that waits for the end of its transaction (K-X7).
+    pub offsets: PendingOffsets,
     /// Markers that wait for their replicas.
     pub marking: Vec<Marking>,
 }
@@ -111,6 +116,9 @@ impl Broker {
         match call.ask {
             Ask::ProducerId(_, from, asked, _) => self.refuse_identity(from, asked, Code::CoordinatorNotAvailable, fx),
             Ask::Added(from, produce) => self.verified(from, produce, Err(Code::NetworkException), fx),
+            Ask::Offsets(from, asked, offsets) => {
+                self.offsets_verified(from, asked, &offsets, Err(Code::NetworkException), fx);
+            }
             Ask::Written(id, slots) => {
                 let failed = slots.iter().map(|slot| (*slot, Err(Code::NetworkException))).collect();
                 self.markers_written(&id, failed, fx);
@@ -127,6 +135,9 @@ impl Broker {
             }
             (Ask::Added(from, produce), Response::Transaction(TransactionResponse::Added(result))) => {
                 self.verified(from, produce, result, fx);
+            }
+            (Ask::Offsets(from, asked, offsets), Response::Transaction(TransactionResponse::Added(result))) => {
+                self.offsets_verified(from, asked, &offsets, result, fx);
             }
             (Ask::Written(id, _), Response::Transaction(TransactionResponse::Written(results))) => {
                 self.markers_written(&id, results, fx);
@@ -173,6 +184,7 @@ impl Broker {
             TransactionRequest::End(producer, epoch, commit) => {
                 self.end_transaction((from, ticket), id, (producer, epoch), commit, fx);
             }
+            TransactionRequest::CommitOffsets(offsets) => self.take_offsets(from, ticket, id, offsets, fx),
             TransactionRequest::WriteMarkers(marker, slots) => self.write_markers(from, ticket, marker, &slots, fx),
         }
     }

@@ -31,6 +31,8 @@ enum Part {
 pub(crate) struct Marking {
     pub from: u16,
     ticket: Ticket,
+    /// The marker; `None` for a group's progress within a transaction (K-X7).
+    marker: Option<Marker>,
     parts: Vec<(Slot, Part)>,
 }
 
@@ -123,26 +125,39 @@ impl Broker {
             };
             parts.push((*slot, part));
         }
-        self.transactions.marking.push(Marking { from, ticket, parts });
+        self.transactions.marking.push(Marking { from, ticket, marker: Some(marker), parts });
         for slot in slots {
             self.settle_partition(*slot, fx);
         }
         self.markers_replicated(fx);
     }
 
+    /// Answers once a group's progress is in all replicas in sync.
+    pub(crate) fn await_offsets(&mut self, from: u16, ticket: Ticket, slot: Slot, required: u64, fx: &mut Fx<'_>) {
+        let parts = vec![(slot, Part::Waits(required))];
+        self.transactions.marking.push(Marking { from, ticket, marker: None, parts });
+        self.settle_partition(slot, fx);
+        self.markers_replicated(fx);
+    }
+
     /// Answers requests whose markers are in all replicas in sync, or cannot come to be.
     pub(crate) fn markers_replicated(&mut self, fx: &mut Fx<'_>) {
+        let mut ended = Vec::new();
         for marking in &mut self.transactions.marking {
             for (slot, part) in &mut marking.parts {
                 let Part::Waits(required) = *part else { continue };
                 let replica = self.replicas.get(slot).filter(|replica| replica.leads().is_some());
                 match replica {
                     None => *part = Part::Came(Err(Code::NotLeaderOrFollower)),
-                    Some(replica) if replica.high_watermark >= required => *part = Part::Came(Ok(())),
+                    Some(replica) if replica.high_watermark >= required => {
+                        *part = Part::Came(Ok(()));
+                        ended.extend(marking.marker.map(|marker| (*slot, marker)));
+                    }
                     Some(_) => {}
                 }
             }
         }
+        ended.into_iter().for_each(|(slot, marker)| self.end_offsets(slot, marker));
         let done = |marking: &mut Marking| marking.parts.iter().all(|(_, part)| matches!(part, Part::Came(_)));
         let finished: Vec<Marking> = self.transactions.marking.extract_if(.., done).collect();
         for marking in finished {
@@ -150,7 +165,11 @@ impl Broker {
                 Part::Came(result) => Some((*slot, *result)),
                 Part::Waits(_) => None,
             };
-            let answer = TransactionResponse::Written(marking.parts.iter().filter_map(result).collect());
+            let mut results: Vec<(Slot, Result<(), Code>)> = marking.parts.iter().filter_map(result).collect();
+            let answer = match marking.marker {
+                Some(_) => TransactionResponse::Written(results),
+                None => TransactionResponse::Offsets(results.pop().map_or(Ok(()), |(_, result)| result)),
+            };
             self.answer_transaction(marking.from, marking.ticket, answer, fx);
         }
     }

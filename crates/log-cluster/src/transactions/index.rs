@@ -106,6 +106,13 @@ impl Index {
         !passes(&self.aborted, entry)
     }
 
+    /// Whether a batch is of no transaction, or of one that was committed.
+    pub fn is_committed(&self, entry: &Entry) -> bool {
+        let Some(stamp) = entry.batch.stamp.filter(|stamp| stamp.transactional) else { return true };
+        let open = self.open.get(&stamp.producer).is_some_and(|(_, first)| *first <= entry.base);
+        !open && !self.is_aborted(entry)
+    }
+
     /// The log begins here now.
     pub fn forget_before(&mut self, start: u64) {
         self.aborted.retain(|one| one.last >= start);

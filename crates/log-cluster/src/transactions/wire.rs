@@ -2,7 +2,7 @@
 
 use crate::error::Code;
 use crate::layout::Slot;
-use crate::transactions::Marker;
+use crate::transactions::{Marker, Offsets};
 use sim::Nanos;
 use std::rc::Rc;
 
@@ -18,6 +18,8 @@ pub enum TransactionRequest {
     AddPartitions(u64, u16, Rc<[Slot]>),
     /// To end the transaction of a producer's id and epoch: to commit it, or not (K-X5).
     End(u64, u16, bool),
+    /// To take a group's progress into the transaction (K-X7); of the group's coordinator.
+    CommitOffsets(Rc<Offsets>),
     /// Of a coordinator: to write the end of a transaction into these partitions (K-X5).
     WriteMarkers(Marker, Rc<[Slot]>),
 }
@@ -31,6 +33,8 @@ pub enum TransactionResponse {
     Identity(Result<(u64, u16), Code>),
     /// Whether the partitions belong to the transaction now.
     Added(Result<(), Code>),
+    /// Whether progress is part of the transaction now.
+    Offsets(Result<(), Code>),
     /// For each partition whether the marker is in all replicas in sync.
     Written(Vec<(Slot, Result<(), Code>)>),
 }

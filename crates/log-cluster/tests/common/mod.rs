@@ -47,7 +47,7 @@ pub fn producer(acks: Acks) -> ProducerClient {
 
 pub fn consumer() -> ConsumerClient {
     let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
-    ConsumerClient { topics: vec!["orders".into()], config }
+    ConsumerClient { topics: vec!["orders".into()], config, forward: None }
 }
 
 pub fn workload(rate: u64, producers: usize, consumers: usize) -> Workload {
