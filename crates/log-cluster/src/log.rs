@@ -247,7 +247,8 @@ impl Log {
 
     /// What a leader does with a batch of an idempotent producer.
     pub fn judge(&self, stamp: Stamp, count: u32, now: Time, expiry: Nanos) -> Verdict {
-        let known = self.producers.get(&stamp.producer).filter(|known| now.since(known.seen) <= expiry);
+        let fresh = |known: &&Known| now.since(known.seen) <= expiry || self.transactions.is_open(stamp.producer);
+        let known = self.producers.get(&stamp.producer).filter(fresh);
         let Some(known) = known else {
             // K-I3: nothing is known of this producer: any sequence will do, but within a transaction.
             let fits = !stamp.transactional || matches!(stamp.first, 0 | NO_SEQUENCE);

@@ -74,6 +74,9 @@ pub struct Step {
     pub place: usize,
 }
 
+/// The setting that lets a producer have transactions.
+const TRANSACTIONAL: &str = "transactional.id";
+
 /// The names of a document's nodes, and which cluster they are in.
 struct Names<'a> {
     log: Vec<String>,
@@ -82,6 +85,8 @@ struct Names<'a> {
     queues: Vec<String>,
     /// The topics that the document declares, and how many partitions each has.
     topics: Vec<(String, u32)>,
+    /// The producers that have a `transactional.id`.
+    transactional: Vec<String>,
     workload: &'a Workload,
 }
 
@@ -102,7 +107,21 @@ impl<'a> Names<'a> {
         let queues = document.queue.iter().flat_map(|queue| queue.queues.iter().map(|queue| queue.name.clone()));
         let topics = document.log.iter().flat_map(|log| &log.topics);
         let topics = topics.map(|topic| (topic.name.clone(), topic.partitions.max(1))).collect();
-        Names { log: log.collect(), queue: queue.collect(), queues: queues.collect(), topics, workload }
+        let transactional = document.log.iter().flat_map(|log| {
+            let all = log.producer.contains_key(TRANSACTIONAL);
+            let own =
+                |name: &str| log.clients.get(name).is_some_and(|client| client.config.contains_key(TRANSACTIONAL));
+            let producers = workload.producers.iter().map(|producer| &producer.name);
+            producers.filter(move |name| all || own(name)).cloned()
+        });
+        Names {
+            log: log.collect(),
+            queue: queue.collect(),
+            queues: queues.collect(),
+            topics,
+            transactional: transactional.collect(),
+            workload,
+        }
     }
 
     fn producer(&self, name: &str) -> Option<u16> {
@@ -207,6 +226,9 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
         Verb::CommitTransaction | Verb::AbortTransaction => {
             let producer = client(names.producer(&node), "producer")?;
             let commit = order.order == Verb::CommitTransaction;
+            if !names.transactional.contains(&node) {
+                check.refuse(format!("{path}.node"), format!("`{node}` has no transactional.id"));
+            }
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
         Verb::Reassign | Verb::ElectPreferred | Verb::ElectUnclean => return log_server(path, order, names, check),

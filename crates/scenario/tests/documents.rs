@@ -83,6 +83,29 @@ fn settings_that_kafka_refuses_are_refused_with_its_reason() {
 }
 
 #[test]
+fn transactions_are_for_producers_with_an_id_and_forwarding_is_for_consumers() {
+    let with = |clients: &str| refused("\"producer\": {", &format!("\"clients\": {{ {clients} }}, \"producer\": {{"));
+    assert_eq!(
+        with(r#""orders-1": { "transactions": { "records": 5 } }"#),
+        "log.clients.orders-1.transactions: `orders-1` has no transactional.id"
+    );
+    assert_eq!(
+        with(r#""fulfil-1": { "transactions": { "records": 5 } }"#),
+        "log.clients.fulfil-1.transactions: `fulfil-1` is a consumer: only producers have transactions"
+    );
+    assert_eq!(
+        with(r#""orders-1": { "forward": { "topic": "orders", "transactional.id": "a" } }"#),
+        "log.clients.orders-1.forward: `orders-1` is a producer: only consumers forward"
+    );
+    let own = with(r#""fulfil-1": { "forward": { "topic": "orders", "transactional.id": "a" } }"#);
+    assert!(own.contains("orders would be read by who writes to it"), "{own}");
+    let late = with(r#""orders-1": { "config": { "transactional.id": "a", "transaction.timeout.ms": 900001 } }"#);
+    assert!(late.contains("INVALID_TRANSACTION_TIMEOUT"), "{late}");
+    let many = with(r#""orders-1": { "config": { "transactional.id": "a" }, "transactions": { "records": 1000001 } }"#);
+    assert!(many.contains("expected 0 to 1000000 records in a transaction"), "{many}");
+}
+
+#[test]
 fn an_order_needs_its_fields_and_a_client_of_the_right_kind() {
     let document = read(&sample()).unwrap();
     let workload = compile(&document).unwrap().workload;
@@ -98,6 +121,10 @@ fn an_order_needs_its_fields_and_a_client_of_the_right_kind() {
         refusal(r#"{"at":"1s","order":"cut","from":["broker-1"],"to":["rabbit-1"]}"#),
         "order.node: there is no node `rabbit-1` here; did you mean `rabbit-1`?"
             .replace("; did you mean `rabbit-1`?", "")
+    );
+    assert_eq!(
+        refusal(r#"{"at":"1s","order":"commit-transaction","node":"orders-1"}"#),
+        "order.node: `orders-1` has no transactional.id"
     );
     let both = order(r#"{"at":"1s","order":"pause","node":"fulfil-1"}"#).unwrap();
     assert_eq!((both.log, both.queue), (true, true));

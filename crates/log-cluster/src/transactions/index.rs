@@ -140,3 +140,7 @@ pub(crate) fn readable(entries: Vec<Entry>, aborted: &[Aborted]) -> Vec<Entry> {
     };
     entries.into_iter().map(pass).collect()
 }
+
+#[cfg(test)]
+#[path = "index_tests.rs"]
+mod tests;
