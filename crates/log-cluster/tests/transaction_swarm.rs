@@ -92,6 +92,8 @@ fn disturb(story: &mut Story, dice: &mut Dice) {
         }
     }
     story.run_for(2_000 + dice.below(8_000));
+    // Who was fenced has ended, and is started again.
+    PRODUCERS.iter().for_each(|name| story.start(name));
 }
 
 #[test]
@@ -116,8 +118,8 @@ fn k_x6_a_reader_of_committed_records_gets_all_of_a_transaction_or_nothing() {
         loaded += story.marked("transactions-loaded");
     }
     println!("{committed} committed, {aborted} aborted, {fenced} fenced, {timed_out} timed out, {loaded} loaded");
-    assert!(committed > 150_000 && aborted > 50_000, "{committed} {aborted}");
-    assert!(fenced > 60 && timed_out > 40 && loaded > 100, "{fenced} {timed_out} {loaded}");
+    assert!(committed > 100_000 && aborted > 30_000, "{committed} {aborted}");
+    assert!(fenced > 100 && timed_out > 30 && loaded > 100, "{fenced} {timed_out} {loaded}");
 }
 
 fn judge(seed: u64, story: &Story) {

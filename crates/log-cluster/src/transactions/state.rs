@@ -54,8 +54,8 @@ pub struct TransactionRecord {
     pub producer: u64,
     /// Its epoch.
     pub epoch: u16,
-    /// The epoch before a client ended its transaction, so that the same request sent again is recognized.
-    pub last_epoch: Option<u16>,
+    /// The id before epochs began anew, so that the same request sent again is recognized.
+    pub previous: Option<u64>,
     /// How long it may stay open.
     pub timeout: Nanos,
     /// The partitions that belong to it.
@@ -80,7 +80,7 @@ impl TransactionRecord {
             state: TransactionState::Empty,
             producer,
             epoch: 0,
-            last_epoch: None,
+            previous: None,
             timeout,
             partitions: BTreeSet::new(),
             started: Time::ZERO,
@@ -100,7 +100,6 @@ impl TransactionRecord {
             next.state = TransactionState::Ongoing;
             next.partitions.clear();
             next.started = now;
-            next.last_epoch = None;
         }
         next.partitions.extend(slots);
         next
@@ -111,7 +110,7 @@ impl TransactionRecord {
         let state = if commit { TransactionState::PrepareCommit } else { TransactionState::PrepareAbort };
         let partitions =
             if self.state == TransactionState::Ongoing { self.partitions.clone() } else { BTreeSet::new() };
-        TransactionRecord { state, partitions, last_epoch: Some(self.epoch), epoch: self.epoch + 1, ..self.clone() }
+        TransactionRecord { state, partitions, epoch: self.epoch + 1, ..self.clone() }
     }
 
     /// All partitions know.
@@ -119,7 +118,8 @@ impl TransactionRecord {
         let commit = self.state == TransactionState::PrepareCommit;
         let state = if commit { TransactionState::CompleteCommit } else { TransactionState::CompleteAbort };
         let (producer, epoch) = self.identity();
-        TransactionRecord { state, partitions: BTreeSet::new(), producer, epoch, ..self.clone() }
+        let previous = if producer == self.producer { self.previous } else { Some(self.producer) };
+        TransactionRecord { state, partitions: BTreeSet::new(), producer, epoch, previous, ..self.clone() }
     }
 }
 
@@ -173,11 +173,18 @@ impl Transaction {
     /// K-X5: what to do with a client's wish to end it.
     pub fn may_end(&self, producer: u64, epoch: u16, commit: bool) -> Ending {
         let record = &self.record;
-        let again = record.last_epoch == Some(epoch);
-        if record.producer != producer {
+        let again_before = record.previous == Some(producer) && epoch == LAST_EPOCH - 1 && record.epoch == 0;
+        let again = again_before || epoch.checked_add(1) == Some(record.epoch);
+        if record.producer != producer && !again_before {
             return Ending::Refuse(Code::InvalidProducerIdMapping);
         }
-        if record.epoch != epoch && !again {
+        // While the end is on its way only the same request is known: who has gone on already is fenced.
+        let valid = match record.state {
+            TransactionState::Empty | TransactionState::Ongoing => epoch == record.epoch,
+            TransactionState::PrepareCommit | TransactionState::PrepareAbort => again,
+            TransactionState::CompleteCommit | TransactionState::CompleteAbort => again || epoch == record.epoch,
+        };
+        if !valid {
             return Ending::Refuse(Code::ProducerFenced);
         }
         if self.is_busy() {
@@ -195,5 +202,44 @@ impl Transaction {
             }
             _ => Ending::Refuse(Code::InvalidTxnState),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_x5_the_end_of_a_transaction_is_decided_once() {
+        let refused = |code| Ending::Refuse(code);
+        let empty = TransactionRecord::new(7, Nanos::secs(60));
+        let ongoing = empty.with(&[3], Time::ZERO);
+        let prepared = ongoing.prepared(true);
+        let of = |record: &TransactionRecord| Transaction::new(record.clone());
+        assert_eq!(of(&empty).may_end(7, 0, true), refused(Code::InvalidTxnState), "nothing was sent");
+        assert_eq!(of(&empty).may_end(7, 0, false), Ending::Prepare);
+        assert_eq!(of(&ongoing).may_end(7, 0, true), Ending::Prepare);
+        assert_eq!(of(&ongoing).may_end(8, 0, true), refused(Code::InvalidProducerIdMapping));
+        assert_eq!(of(&ongoing).may_end(7, 1, true), refused(Code::ProducerFenced));
+        assert_eq!(prepared.identity(), (7, 1));
+        assert_eq!(of(&prepared).may_end(7, 0, true), refused(Code::ConcurrentTransactions), "it came before");
+        assert_eq!(of(&prepared).may_end(7, 1, false), refused(Code::ProducerFenced), "the next one ends too early");
+        let complete = prepared.completed();
+        assert_eq!(of(&complete).may_end(7, 0, true), Ending::Done);
+        assert_eq!(of(&complete).may_end(7, 0, false), refused(Code::InvalidTxnState), "it was committed");
+        assert_eq!(of(&complete).may_end(7, 1, false), Ending::Prepare);
+    }
+
+    #[test]
+    fn k_x4_after_the_last_epoch_the_producer_has_another_id() {
+        let last = TransactionRecord { epoch: LAST_EPOCH - 1, ..TransactionRecord::new(7, Nanos::secs(60)) };
+        let prepared = last.with(&[3], Time::ZERO).prepared(true);
+        assert_eq!((prepared.producer, prepared.epoch), (7, LAST_EPOCH), "its markers are the old one's");
+        let (producer, epoch) = prepared.identity();
+        assert!(producer != 7 && epoch == 0);
+        let complete = Transaction::new(prepared.completed());
+        assert_eq!((complete.record.producer, complete.record.epoch), (producer, 0));
+        assert_eq!(complete.may_end(7, LAST_EPOCH - 1, true), Ending::Done, "sent again");
+        assert_eq!(complete.may_add(producer, 0), Ok(()));
     }
 }
