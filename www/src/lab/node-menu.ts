@@ -79,6 +79,9 @@ export class BlNodeMenu extends LitElement {
       case 'pause':
       case 'stop':
         return alive;
+      case 'commit-transaction':
+      case 'abort-transaction':
+        return this.side === 0 && card.role === 'producer' && alive && card.says.includes('transaction');
       default:
         return !queueDeeds.includes(name) || (this.side === 1 && card.role === 'server' && alive);
     }
