@@ -1,19 +1,17 @@
-//! Cases that were recorded on a Kafka cluster step by step. The life of a group by the classic protocol is played in
-//! our engine, where a group begins, and transactions; the others are read only, as nothing plays them yet. The form is
-//! described in `docs/transcripts.md`.
+//! Cases that were recorded on a Kafka cluster step by step. The life of a group is played in our engine, where a group
+//! begins, and transactions; the others are read only, as nothing plays them yet. The form is described in
+//! `docs/transcripts.md`.
 
-use crate::{Disagreement, Outcome, kafka_transactions};
+use crate::{Disagreement, Outcome, kafka_groups, kafka_transactions};
 use log_cluster::LogCluster;
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use serde::Deserialize;
 use serde_json::Value;
 use sim::story::{Life, Note};
 use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
-use sim::{Crash, Nanos, NodeId, Time};
+use sim::{Nanos, Time};
 use std::collections::BTreeMap;
 
-/// How long the engine's group gets to settle: longer than a session and what follows its end.
-const SETTLE: Nanos = Nanos::secs(20);
 /// When a case with messages begins: by then the cluster stands.
 const BEGIN: Time = Time(3_000_000_000);
 /// How long a send gets until it is acknowledged.
@@ -28,6 +26,9 @@ pub struct Case {
     pub broker: String,
     /// How often it was played.
     pub plays: usize,
+    /// Settings of the servers.
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, Value>,
     topic: Topic,
     /// What was done, and what it led to.
     pub steps: Vec<Step>,
@@ -46,7 +47,7 @@ pub struct Step {
     pub(crate) name: Option<String>,
     pub(crate) client: Option<String>,
     pub(crate) value: Option<Value>,
-    ms: Option<u64>,
+    pub(crate) ms: Option<u64>,
     #[serde(default)]
     pub(crate) config: BTreeMap<String, String>,
     /// What it led to, if that was the same in all plays.
@@ -75,15 +76,14 @@ pub fn read(text: &str) -> Result<Case, String> {
     Ok(case)
 }
 
-/// Plays a case, if it is one of a group by the classic protocol without static members, of where a group begins, or of
-/// transactions; `None` if it is not.
+/// Plays a case, if it is one of a group's life, of where a group begins, or of transactions; `None` if it is not.
 ///
 /// # Errors
 /// A sentence, if the value is not of the form, or the engine refuses a setting.
 pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
     let case = read(&value.to_string())?;
-    let disagreement = if is_of(&case, &["consumer.open", "consumer.close", "client.kill", "group.settle"]) {
-        play_group(&case)?
+    let disagreement = if is_of(&case, &kafka_groups::OPERATIONS) {
+        kafka_groups::play(&case)?
     } else if is_of(&case, &READING) {
         play_reading(&case)?
     } else if kafka_transactions::is_of(&case) {
@@ -106,13 +106,9 @@ const READING: [&str; 8] = [
     "wait",
 ];
 
-/// Whether a case has these operations only, and no setting that the engine does not know.
+/// Whether a case has these operations only.
 fn is_of(case: &Case, operations: &[&str]) -> bool {
-    let unknown = |(name, value): (&String, &String)| {
-        ["group.protocol", "group.instance.id"].contains(&name.as_str())
-            || (name == "auto.offset.reset" && value == "none")
-    };
-    case.steps.iter().all(|step| operations.contains(&step.op.as_str()) && !step.config.iter().any(unknown))
+    case.steps.iter().all(|step| operations.contains(&step.op.as_str()))
 }
 
 /// A consumer with a step's settings, but its name and its group's.
@@ -127,7 +123,7 @@ pub(crate) fn client_of(step: &Step) -> Result<ConsumerClient, String> {
 }
 
 /// A topic as the case has it, with three replicas.
-fn topic_of(case: &Case) -> TopicSpec {
+pub(crate) fn topic_of(case: &Case) -> TopicSpec {
     let mut topic = TopicSpec::new("t", u32::try_from(case.topic.assignment.len()).unwrap_or(u32::MAX), 3);
     topic.replica_assignment = case.topic.assignment.clone();
     topic
@@ -135,8 +131,12 @@ fn topic_of(case: &Case) -> TopicSpec {
 
 pub(crate) fn cluster_with(case: &Case, workload: &Workload, config: Config) -> Result<LogCluster, String> {
     let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)], ..config };
+    seeded(1, case, workload, &config)
+}
+
+pub(crate) fn seeded(seed: u64, case: &Case, workload: &Workload, config: &Config) -> Result<LogCluster, String> {
     config.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
-    Ok(LogCluster::new(1, workload, &config))
+    Ok(LogCluster::new(seed, workload, config))
 }
 
 fn one_message(name: String, start: Time) -> ProducerSpec {
@@ -166,7 +166,7 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
                 config.consumers.push(client_of(step)?);
             }
             "wait" => now += Nanos::millis(step.ms.unwrap_or(0)),
-            "consumer.records" => looks.push((index, now)),
+            "consumer.records" | "consumer.state" => looks.push((index, now)),
             _ => {}
         }
     }
@@ -179,6 +179,12 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
                 got.push(values[usize::from(id.producer)].clone());
             }
         }
+        if case.steps[index].op == "consumer.state" {
+            if let Some(wrong) = kafka_groups::state(&case.steps[index], &cluster) {
+                return Ok(Some(Disagreement { step: format!("step {}", index + 1), ..wrong }));
+            }
+            continue;
+        }
         let seen = case.steps[index].observed.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         let expected: Vec<Value> = seen.iter().filter_map(|record| record.get("value")).cloned().collect();
         if got != expected {
@@ -187,86 +193,4 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
         }
     }
     Ok(None)
-}
-
-/// A member of the group, in the order in which they join.
-struct Member<'a> {
-    name: &'a str,
-    client: Option<&'a str>,
-    node: NodeId,
-}
-
-/// Answers the first share-out that is not the recorded one.
-fn play_group(case: &Case) -> Result<Option<Disagreement>, String> {
-    let opened = case.steps.iter().filter(|step| step.op == "consumer.open");
-    let names: Vec<&str> = opened.clone().filter_map(|step| step.name.as_deref()).collect();
-    let mut cluster = cluster_of(case, &names)?;
-    let members: Vec<Member<'_>> = opened
-        .filter_map(|step| {
-            let name = step.name.as_deref()?;
-            let node = cluster.nodes().iter().find(|node| node.name == name)?.id;
-            Some(Member { name, client: step.client.as_deref(), node })
-        })
-        .collect();
-    for (index, step) in case.steps.iter().enumerate() {
-        match step.op.as_str() {
-            "consumer.close" => {
-                let leaves = members.iter().find(|member| Some(member.name) == step.name.as_deref());
-                if let Some(member) = leaves {
-                    cluster.world_mut().stop(member.node);
-                }
-            }
-            "client.kill" => {
-                for member in members.iter().filter(|member| member.client == step.client.as_deref()) {
-                    cluster.world_mut().crash(member.node, Crash::Kill);
-                }
-            }
-            "group.settle" => {
-                let now = cluster.world().now();
-                cluster.world_mut().run_until(now + SETTLE);
-                let expected = step.observed.as_ref().and_then(|seen| seen.get("assignment")).cloned();
-                let Some(Value::Object(expected)) = expected else { continue };
-                for (name, partitions) in expected {
-                    let came = assignment(&cluster, &names, &name);
-                    if came != partitions {
-                        let step = format!("step {}: {name}", index + 1);
-                        let (expected, came) = (partitions.to_string(), came.to_string());
-                        return Ok(Some(Disagreement { step, expected, came }));
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
-}
-
-/// What a member was given: its partitions, as texts.
-fn assignment(cluster: &LogCluster, names: &[&str], name: &str) -> Value {
-    let place = names.iter().position(|known| *known == name);
-    let view = cluster.view();
-    let assigned = place.and_then(|place| view.consumers.get(place)).map(|consumer| consumer.assigned.as_slice());
-    let mut numbers: Vec<u32> = assigned.unwrap_or_default().iter().map(|one| one.partition).collect();
-    numbers.sort_unstable();
-    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().into()
-}
-
-/// A cluster whose consumers begin as the case opens them: each step that settles takes [`SETTLE`].
-fn cluster_of(case: &Case, names: &[&str]) -> Result<LogCluster, String> {
-    let mut start = Time::ZERO;
-    let mut config = Config::default();
-    let mut workload = Workload::default();
-    for step in &case.steps {
-        match step.op.as_str() {
-            "group.settle" => start += SETTLE,
-            "consumer.open" => {
-                let name = names[workload.consumers.len()].to_owned();
-                let processing = Duration::Constant(Nanos(0));
-                workload.consumers.push(ConsumerSpec { name, processing, start });
-                config.consumers.push(client_of(step)?);
-            }
-            _ => {}
-        }
-    }
-    cluster_with(case, &workload, config)
 }

@@ -76,8 +76,18 @@ fn what_was_recorded_step_by_step_is_of_its_form() {
 }
 
 /// The cases that are played. The test fails when one more is, so that it is held too.
-const PLAYED: [&str; 6] =
-    ["group-cooperative", "group-range", "reset-earliest", "reset-latest", "transaction-fencing", "transactions"];
+const PLAYED: [&str; 10] = [
+    "group-consumer",
+    "group-cooperative",
+    "group-range",
+    "reset-earliest",
+    "reset-latest",
+    "reset-none",
+    "static-consumer",
+    "static-range",
+    "transaction-fencing",
+    "transactions",
+];
 
 #[test]
 fn groups_share_out_and_begin_as_was_recorded() {

@@ -1,6 +1,6 @@
 //! What Kafka refuses, with its reasons.
 
-use crate::config::{Acks, Config, ConsumerConfig, Controllers, ProducerConfig, TopicSpec};
+use crate::config::{Acks, Config, ConsumerConfig, Controllers, GroupProtocol, ProducerConfig, TopicSpec};
 use crate::layout::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use sim::workload::Problem;
 
@@ -82,6 +82,7 @@ impl Config {
             let message = "group.min.session.timeout.ms must be at most group.max.session.timeout.ms";
             found.add("broker.group.min.session.timeout.ms", message.to_owned());
         }
+        self.check_consumer_groups(found);
         let factor = broker.offsets_topic_replication_factor;
         if !self.consumers.is_empty() && factor > i64::from(self.brokers) {
             let message = format!(
@@ -90,6 +91,36 @@ impl Config {
                 self.brokers
             );
             found.add("broker.offsets.topic.replication.factor", message);
+        }
+    }
+
+    /// What a broker demands of its settings of consumer groups.
+    fn check_consumer_groups(&self, found: &mut Problems) {
+        let b = &self.broker;
+        let mut between = |name: &str, value: i64, least: (&str, i64), most: (&str, i64)| {
+            if value < least.1 {
+                let message = format!("{name} must be greater than or equal to {}", least.0);
+                found.add(&format!("broker.{name}"), message);
+            }
+            if value > most.1 {
+                found.add(&format!("broker.{name}"), format!("{name} must be less than or equal to {}", most.0));
+            }
+        };
+        between(
+            "group.consumer.session.timeout.ms",
+            b.group_consumer_session_timeout_ms,
+            ("group.consumer.min.session.timeout.ms", b.group_consumer_min_session_timeout_ms),
+            ("group.consumer.max.session.timeout.ms", b.group_consumer_max_session_timeout_ms),
+        );
+        between(
+            "group.consumer.heartbeat.interval.ms",
+            b.group_consumer_heartbeat_interval_ms,
+            ("group.consumer.min.heartbeat.interval.ms", b.group_consumer_min_heartbeat_interval_ms),
+            ("group.consumer.max.heartbeat.interval.ms", b.group_consumer_max_heartbeat_interval_ms),
+        );
+        if b.group_consumer_heartbeat_interval_ms >= b.group_consumer_session_timeout_ms {
+            let message = "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms";
+            found.add("broker.group.consumer.heartbeat.interval.ms", message.to_owned());
         }
     }
 
@@ -183,13 +214,14 @@ impl Config {
     fn check_consumer(&self, path: &str, consumer: &ConsumerConfig, found: &mut Problems) {
         let (session, broker) = (consumer.session_timeout_ms, &self.broker);
         let (least, most) = (broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms);
-        if !(least..=most).contains(&session) {
+        if !(least..=most).contains(&session) && consumer.group_protocol == GroupProtocol::Classic {
             let message = format!(
                 "INVALID_SESSION_TIMEOUT: {session} is not within group.min.session.timeout.ms={least} and \
                  group.max.session.timeout.ms={most}"
             );
             found.add(&format!("{path}.session.timeout.ms"), message);
         }
+        check_protocol(path, consumer, found);
         if consumer.heartbeat_interval_ms >= session {
             let message = "heartbeat.interval.ms must be less than session.timeout.ms".to_owned();
             found.add(&format!("{path}.heartbeat.interval.ms"), message);
@@ -197,6 +229,20 @@ impl Config {
         if consumer.group_id.is_empty() {
             found.add(&format!("{path}.group.id"), "a consumer that subscribes needs a group.id".to_owned());
         }
+    }
+}
+
+/// Settings that belong to the other protocol; one that is set to its default goes unnoticed.
+fn check_protocol(path: &str, consumer: &ConsumerConfig, found: &mut Problems) {
+    let usual = ConsumerConfig::default();
+    let (other, names) = match consumer.group_protocol {
+        GroupProtocol::Classic => ("CLASSIC", &["group.remote.assignor"][..]),
+        GroupProtocol::Consumer => {
+            ("CONSUMER", &["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"][..])
+        }
+    };
+    for name in names.iter().filter(|name| consumer.get(name) != usual.get(name)) {
+        found.add(&format!("{path}.{name}"), format!("{name} cannot be set when group.protocol={other}"));
     }
 }
 

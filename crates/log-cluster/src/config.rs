@@ -1,5 +1,6 @@
 //! What a cluster of logs is made of: its brokers, topics and clients, all under Kafka's names.
 
+pub use crate::group_settings::{OffsetReset, ServerAssignor, ServerAssignors, Strategies, Strategy};
 use crate::settings::{settings, words};
 use sim::{LinkProfile, MachineProfile, Nanos};
 
@@ -19,36 +20,12 @@ words! {
 }
 
 words! {
-    /// Where a group without a committed offset begins (K-C5).
-    OffsetReset {
-        /// At the end: what was written before is skipped.
-        Latest = "latest",
-        /// At the beginning.
-        Earliest = "earliest",
-    }
-}
-
-words! {
     /// How a partition is chosen.
     PartitionerClass {
         /// By the key's hash, and sticky without a key (K-T1, K-T3).
         Default = "" | "default",
         /// One record each in turn (K-T5).
         RoundRobin = "RoundRobinPartitioner" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
-    }
-}
-
-words! {
-    /// How a group shares its partitions out (K-S1 to K-S5).
-    Strategy {
-        /// Ranges of each topic.
-        Range = "range" | "org.apache.kafka.clients.consumer.RangeAssignor",
-        /// In turn over all topics.
-        RoundRobin = "roundrobin" | "org.apache.kafka.clients.consumer.RoundRobinAssignor",
-        /// Balanced, with as few moves as possible.
-        Sticky = "sticky" | "org.apache.kafka.clients.consumer.StickyAssignor",
-        /// As sticky, in two steps without stopping the group.
-        CooperativeSticky = "cooperative-sticky" | "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
     }
 }
 
@@ -66,7 +43,9 @@ words! {
     /// How a group keeps its members together.
     GroupProtocol {
         /// Join and sync, one member assigns (K-G2).
-        Classic = "classic",
+        Classic = "classic" | "CLASSIC",
+        /// Signs of life only; the coordinator assigns (K-G7).
+        Consumer = "consumer" | "CONSUMER",
     }
 }
 
@@ -119,6 +98,28 @@ settings! {
         group_min_session_timeout_ms: i64 = 6_000, "group.min.session.timeout.ms", 1..INT_MAX;
         /// The longest session that a consumer may ask for.
         group_max_session_timeout_ms: i64 = 1_800_000, "group.max.session.timeout.ms", 1..INT_MAX;
+        /// How many members a group may have.
+        group_max_size: i64 = INT_MAX, "group.max.size", 1..INT_MAX;
+        /// How long a member of a consumer group may be silent (K-G7).
+        group_consumer_session_timeout_ms: i64 = 45_000, "group.consumer.session.timeout.ms", 1..INT_MAX;
+        /// The shortest session that a group may be given.
+        group_consumer_min_session_timeout_ms: i64 = 45_000, "group.consumer.min.session.timeout.ms", 1..INT_MAX;
+        /// The longest session that a group may be given.
+        group_consumer_max_session_timeout_ms: i64 = 60_000, "group.consumer.max.session.timeout.ms", 1..INT_MAX;
+        /// How often members of consumer groups show signs of life (K-G7).
+        group_consumer_heartbeat_interval_ms: i64 = 5_000, "group.consumer.heartbeat.interval.ms", 1..INT_MAX;
+        /// The shortest interval that a group may be given.
+        group_consumer_min_heartbeat_interval_ms: i64 = 5_000, "group.consumer.min.heartbeat.interval.ms", 1..INT_MAX;
+        /// The longest interval that a group may be given.
+        group_consumer_max_heartbeat_interval_ms: i64 = 15_000, "group.consumer.max.heartbeat.interval.ms", 1..INT_MAX;
+        /// How coordinators share partitions out, the default first (K-S6).
+        group_consumer_assignors: ServerAssignors = ServerAssignors::default(), "group.consumer.assignors";
+        /// How many members a consumer group may have.
+        group_consumer_max_size: i64 = INT_MAX, "group.consumer.max.size", 1..INT_MAX;
+        /// How long committed offsets are kept that no member has a use for (K-O3).
+        offsets_retention_minutes: i64 = 10_080, "offsets.retention.minutes", 1..INT_MAX;
+        /// How often coordinators look for such offsets (K-O3).
+        offsets_retention_check_interval_ms: i64 = 600_000, "offsets.retention.check.interval.ms", 1..MAX;
         /// Partitions of the topic of committed offsets (K-G1).
         offsets_topic_num_partitions: i64 = 50, "offsets.topic.num.partitions", 1..INT_MAX;
         /// Replicas of the topic of committed offsets.
@@ -240,7 +241,11 @@ settings! {
         /// How its group is kept together.
         group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol";
         /// How its group shares partitions out (K-G5).
-        partition_assignment_strategy: Strategy = Strategy::Range, "partition.assignment.strategy";
+        partition_assignment_strategy: Strategies = Strategies::default(), "partition.assignment.strategy";
+        /// How the coordinator shares partitions out in a consumer group; unset: as the broker likes best (K-S6).
+        group_remote_assignor: Option<ServerAssignor> = None, "group.remote.assignor";
+        /// Makes the member a static one: a name that outlives its process (K-G6).
+        group_instance_id: Option<String> = None, "group.instance.id";
         /// What it gets of transactions (K-X6).
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level";
         /// How many bytes a fetch waits for (K-C1).

@@ -7,7 +7,7 @@ use crate::error::Code;
 use crate::layout::{Layout, Slot};
 use crate::log::Entry;
 use crate::membership::Membership;
-use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, GroupRequest, Message, Request, Response, Ticket, Wake};
+use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, Message, Request, Response, Ticket, Wake};
 use crate::shared_queue::SharedQueue;
 use crate::transactions::{Forward, ForwardAsk, readable};
 use crate::view::MemberState;
@@ -27,6 +27,8 @@ pub(crate) enum Asked {
     Leave,
     Offsets,
     Offset(Slot),
+    /// The commit before partitions are given up (K-G8).
+    Revocation,
     /// Whether it is the one that a join, a stop or the application waits for.
     Commit(bool),
     Fetch,
@@ -47,7 +49,7 @@ pub(crate) struct Assigned {
     /// Fetched and not polled.
     pub buffered: VecDeque<Entry>,
     /// Worked on and not known to be committed.
-    unsettled: SharedQueue<(u64, MessageId)>,
+    pub(crate) unsettled: SharedQueue<(u64, MessageId)>,
     /// Looking for its position.
     seeking: bool,
 }
@@ -93,6 +95,8 @@ pub struct Consumer {
     pub(crate) begun: bool,
     /// Where it writes what it has processed, if it does (K-X7).
     pub(crate) forward: Option<Box<Forward>>,
+    /// The error that ended the application.
+    pub(crate) failed: Option<&'static str>,
 }
 
 impl Consumer {
@@ -142,6 +146,7 @@ impl Consumer {
             stopping: false,
             begun: false,
             forward,
+            failed: None,
         }
     }
 
@@ -155,6 +160,7 @@ impl Consumer {
         self.polled_something = false;
         self.stopping = false;
         self.begun = false;
+        self.failed = None;
         self.wakes_at = Time::ZERO;
         self.forward.iter_mut().for_each(|own| own.renew());
     }
@@ -223,6 +229,9 @@ impl Consumer {
         if !self.begun {
             return;
         }
+        if self.is_modern() {
+            self.beat_if_due(fx);
+        }
         if self.working {
             // The background thread goes on fetching nothing; the coordinator is kept up by heartbeats.
             return;
@@ -273,6 +282,9 @@ impl Consumer {
         let slots: Vec<Slot> = self.assigned.keys().copied().collect();
         for turn in 0..slots.len() {
             let slot = slots[(self.rotate as usize + turn) % slots.len()];
+            if self.membership.modern.revoking.contains(&slot) {
+                continue;
+            }
             let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
             let Some(mut position) = assigned.position else { continue };
             while self.in_hand.len() < most {
@@ -338,49 +350,6 @@ impl Consumer {
         }
     }
 
-    /// Sends the positions to be committed. False if there is nothing to commit, or nobody to send it to.
-    pub(crate) fn commit(&mut self, awaited: bool, fx: &mut Fx<'_>) -> bool {
-        let Some(coordinator) = self.membership.coordinator.filter(|_| self.forward.is_none()) else { return false };
-        let mut offsets = Vec::new();
-        for (slot, assigned) in &self.assigned {
-            if let Some(position) = assigned.position.filter(|at| Some(*at) != assigned.committed)
-                && (awaited || position > assigned.committing)
-            {
-                offsets.push((*slot, position));
-            }
-        }
-        if offsets.is_empty() || self.membership.generation < 0 {
-            return false;
-        }
-        let member = self.membership.id.clone();
-        let request = GroupRequest::OffsetCommit(member, self.membership.generation, offsets.clone());
-        let look = Look::plain(FlightKind::Commit);
-        let request = Request::Group(self.group.clone(), request);
-        if self.client.ask(coordinator, request, Asked::Commit(awaited), 120, look, fx).is_none() {
-            return false;
-        }
-        for (slot, offset) in offsets {
-            if let Some(assigned) = self.assigned.get_mut(&slot) {
-                assigned.committing = offset;
-            }
-        }
-        true
-    }
-
-    pub(crate) fn settle_commit(&mut self, result: Result<(), Code>, offsets: &[(Slot, u64)], fx: &mut Fx<'_>) {
-        for (slot, offset) in offsets {
-            let Some(assigned) = self.assigned.get_mut(slot) else { continue };
-            if result.is_err() {
-                assigned.committing = assigned.committed.unwrap_or(0);
-                continue;
-            }
-            assigned.committed = Some(assigned.committed.map_or(*offset, |known| known.max(*offset)));
-            while let Some((_, id)) = pop_before(&mut assigned.unsettled, *offset) {
-                fx.note(Note::Life(id, Life::Settled { reader: self.reader }, Rule("K-O1")));
-            }
-        }
-    }
-
     /// K-C2: one fetch to each broker at a time, and none while something of it is buffered.
     fn fetch(&mut self, fx: &mut Fx<'_>) {
         if self.stopping {
@@ -389,7 +358,8 @@ impl Consumer {
         let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
         let mut busy: BTreeSet<u16> = BTreeSet::new();
         let mut stale = false;
-        for (slot, assigned) in &self.assigned {
+        let revoking = &self.membership.modern.revoking;
+        for (slot, assigned) in self.assigned.iter().filter(|(slot, _)| !revoking.contains(slot)) {
             let Some((leader, leader_epoch)) = self.client.leader(*slot) else {
                 stale = true;
                 continue;
@@ -435,6 +405,10 @@ impl Consumer {
             .filter(|(_, assigned)| assigned.position.is_none() && assigned.seeking)
             .map(|(slot, _)| *slot)
             .collect();
+        if self.config.auto_offset_reset == OffsetReset::None && !unknown.is_empty() {
+            // K-C5: nobody has said where to begin.
+            return self.fail("NoOffsetForPartitionException", fx);
+        }
         for slot in unknown {
             let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
             if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
@@ -577,8 +551,4 @@ impl Consumer {
             }
         }
     }
-}
-
-fn pop_before(unsettled: &mut SharedQueue<(u64, MessageId)>, offset: u64) -> Option<(u64, MessageId)> {
-    if unsettled.front()?.0 < offset { unsettled.pop_front() } else { None }
 }

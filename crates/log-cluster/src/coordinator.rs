@@ -2,11 +2,12 @@
 
 use crate::broker::{Broker, Fx};
 use crate::config::{Acks, millis};
+use crate::consumer_group::ConsumerGroup;
 use crate::error::Code;
-use crate::group::{Group, Outcome, State};
+use crate::group::{Group, Kind, Outcome};
 use crate::layout::Slot;
 use crate::log::{Batch, Payload};
-use crate::rpc::{BrokerWake, GroupRequest, GroupResponse, Response, Ticket, Wake};
+use crate::rpc::{BrokerWake, GroupRequest, GroupResponse, Join, Response, Ticket, Wake};
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Time};
 use std::collections::BTreeMap;
@@ -23,7 +24,11 @@ struct Write {
 }
 
 #[derive(Clone, Debug)]
-enum Then {
+pub(crate) enum Then {
+    /// Nothing: nobody waits for it.
+    Nothing,
+    /// Answer.
+    Answer(u16, Ticket, GroupResponse),
     /// Answer a commit.
     Commit { group: Rc<str>, to: u16, ticket: Ticket, offsets: Vec<(Slot, u64)> },
     /// Let a generation begin its work.
@@ -66,6 +71,18 @@ impl Broker {
         }
         let now = fx.now();
         let initial = millis(self.layout.broker.group_initial_rebalance_delay_ms);
+        let code = match &request {
+            GroupRequest::ConsumerHeartbeat(beat) => {
+                return self.consumer_heartbeat(slot, id, (from, ticket), beat, fx);
+            }
+            GroupRequest::Join(join) => self.may_not_join(id, join),
+            _ => None,
+        };
+        if let Some(code) = code {
+            let values = vec![id.to_string(), self.layout.name(from), code.name().to_owned()];
+            fx.mark(MarkKind::Refusal, "member-refused", values, Rule("K-G3"));
+            return self.refuse_group(from, ticket, &request, code, fx);
+        }
         let group = self.coordinator.groups.entry(id.clone()).or_default();
         let mut out = Outcome::default();
         match request {
@@ -77,8 +94,9 @@ impl Broker {
                 let result = group.heartbeat(&member, generation, now);
                 out.answers.push((from, ticket, GroupResponse::Beat(result)));
             }
+            GroupRequest::ConsumerHeartbeat(_) => {}
             GroupRequest::Leave(member) => {
-                group.leave(&member, now, &mut out);
+                group.leave(&member.id, now, &mut out);
                 out.answers.push((from, ticket, GroupResponse::Left));
                 let values = vec![id.to_string(), self.layout.name(from)];
                 fx.mark(MarkKind::Change, "member-left", values, Rule("K-G6"));
@@ -95,21 +113,42 @@ impl Broker {
         self.carry_out(slot, id, out, fx);
     }
 
+    /// Why the broker does not take a member in, before its group is asked.
+    fn may_not_join(&mut self, id: &Rc<str>, join: &Join) -> Option<Code> {
+        let broker = &self.layout.broker;
+        let session = millis(broker.group_min_session_timeout_ms)..=millis(broker.group_max_session_timeout_ms);
+        if !session.contains(&join.session) {
+            return Some(Code::InvalidSessionTimeout);
+        }
+        let most = broker.group_max_size;
+        let group = self.coordinator.groups.get_mut(id)?;
+        if let Kind::Consumer(modern) = &group.kind {
+            if !modern.state.members.is_empty() {
+                return Some(Code::InconsistentGroupProtocol);
+            }
+            // An empty group becomes what its first member is.
+            group.generation = modern.state.epoch;
+            group.kind = Kind::Classic;
+        }
+        (!group.has_room(join, most)).then_some(Code::GroupMaxSizeReached)
+    }
+
     fn refuse_group(&mut self, to: u16, ticket: Ticket, request: &GroupRequest, code: Code, fx: &mut Fx<'_>) {
         let answer = match request {
             GroupRequest::Join(_) => GroupResponse::Joined(Err(code)),
             GroupRequest::Sync(..) => GroupResponse::Synced(Err(code)),
             GroupRequest::Heartbeat(..) => GroupResponse::Beat(Err(code)),
             GroupRequest::Leave(_) => GroupResponse::Left,
+            GroupRequest::ConsumerHeartbeat(_) => GroupResponse::ConsumerHeartbeat(Err(code)),
             GroupRequest::OffsetFetch(_) => GroupResponse::Offsets(Err(code)),
             GroupRequest::OffsetCommit(_, _, offsets) => GroupResponse::Committed(Err(code), offsets.clone()),
         };
         self.answer_group(to, ticket, answer, fx);
     }
 
-    fn answer_group(&mut self, to: u16, ticket: Ticket, answer: GroupResponse, fx: &mut Fx<'_>) {
+    pub(crate) fn answer_group(&mut self, to: u16, ticket: Ticket, answer: GroupResponse, fx: &mut Fx<'_>) {
         let kind = match answer {
-            GroupResponse::Beat(_) => FlightKind::Heartbeat,
+            GroupResponse::Beat(_) | GroupResponse::ConsumerHeartbeat(_) => FlightKind::Heartbeat,
             GroupResponse::Committed(..) => FlightKind::Commit,
             _ => FlightKind::Control,
         };
@@ -142,7 +181,13 @@ impl Broker {
         }
     }
 
-    fn append_own(&mut self, slot: Slot, payload: Payload, bytes: u32, fx: &mut Fx<'_>) -> Result<u64, Code> {
+    pub(crate) fn append_own(
+        &mut self,
+        slot: Slot,
+        payload: Payload,
+        bytes: u32,
+        fx: &mut Fx<'_>,
+    ) -> Result<u64, Code> {
         let batch = Rc::new(Batch { payload, bytes, stamp: None, created: fx.now() });
         let (base, _) = self.append(slot, &batch, Acks::All, fx).map_err(|code| match code {
             Code::NotEnoughReplicas => Code::CoordinatorNotAvailable,
@@ -152,7 +197,7 @@ impl Broker {
         Ok(base + batch.count())
     }
 
-    fn await_write(&mut self, slot: Slot, required: u64, then: Then, fx: &mut Fx<'_>) {
+    pub(crate) fn await_write(&mut self, slot: Slot, required: u64, then: Then, fx: &mut Fx<'_>) {
         let number = self.coordinator.next_write;
         self.coordinator.next_write = number.wrapping_add(1);
         let wait = millis(self.layout.broker.offsets_commit_timeout_ms);
@@ -185,11 +230,17 @@ impl Broker {
         let Some(write) = self.coordinator.writes.remove(&number) else { return };
         fx.cancel(write.alarm);
         match write.then {
-            Then::Commit { group, to, ticket, offsets } => {
+            Then::Nothing => {}
+            Then::Answer(to, ticket, answer) => {
+                let refused = |code| GroupResponse::ConsumerHeartbeat(Err(code));
+                self.answer_group(to, ticket, result.map_or_else(refused, |()| answer), fx);
+            }
+            Then::Commit { group: id, to, ticket, offsets } => {
                 if result.is_ok()
-                    && let Some(group) = self.coordinator.groups.get_mut(&group)
+                    && let Some(group) = self.coordinator.groups.get_mut(&id)
                 {
-                    group.offsets.extend(offsets.iter().copied());
+                    group.note_commit(&offsets, fx.now());
+                    self.arm_group(&id, fx);
                 }
                 self.answer_group(to, ticket, GroupResponse::Committed(result, offsets), fx);
             }
@@ -214,6 +265,10 @@ impl Broker {
         }
         for (to, ticket, answer) in out.answers {
             self.answer_group(to, ticket, answer, fx);
+        }
+        if let Some(node) = out.returned {
+            let values = vec![id.to_string(), self.layout.name(node)];
+            fx.mark(MarkKind::Change, "member-returned", values, Rule("K-G6"));
         }
         let Some(group) = self.coordinator.groups.get(id) else { return };
         if out.formed {
@@ -241,7 +296,10 @@ impl Broker {
         self.arm_group(id, fx);
     }
 
-    fn arm_group(&mut self, id: &Rc<str>, fx: &mut Fx<'_>) {
+    pub(crate) fn arm_group(&mut self, id: &Rc<str>, fx: &mut Fx<'_>) {
+        if let Some(slot) = self.keeps(id) {
+            self.keep_offsets(slot, id, fx);
+        }
         let next = self.coordinator.groups.get(id).and_then(Group::next_time);
         let armed = self.coordinator.alarms.get(id).map(|(at, _)| *at);
         // A session that was prolonged meanwhile is looked at in vain, once: cheaper than an alarm a heartbeat.
@@ -264,9 +322,13 @@ impl Broker {
         let Some(slot) = self.keeps(&id) else { return };
         let initial = millis(self.layout.broker.group_initial_rebalance_delay_ms);
         let mut out = Outcome::default();
-        if let Some(group) = self.coordinator.groups.get_mut(&id) {
-            group.tick(initial, fx.now(), &mut out);
-            self.carry_out(slot, &id, out, fx);
+        match self.coordinator.groups.get_mut(&id) {
+            Some(Group { kind: Kind::Consumer(_), .. }) => self.consumer_group_woke(slot, &id, fx),
+            Some(group) => {
+                group.tick(initial, fx.now(), &mut out);
+                self.carry_out(slot, &id, out, fx);
+            }
+            None => {}
         }
     }
 
@@ -277,9 +339,17 @@ impl Broker {
         for entry in replica.log.read(replica.log.start()) {
             match &entry.batch.payload {
                 Payload::Commit(id, offsets) if entry.batch.stamp.is_none() => {
-                    loaded.entry(id.clone()).or_default().offsets.extend(offsets.iter().copied());
+                    loaded.entry(id.clone()).or_default().note_commit(offsets, entry.batch.created);
                 }
                 Payload::Group(id, roster) => loaded.entry(id.clone()).or_default().load(roster, fx.now()),
+                Payload::Expired(id, slots) => loaded.entry(id.clone()).or_default().forget(slots),
+                Payload::ConsumerGroup(id, written) => {
+                    let session = millis(self.layout.broker.group_consumer_session_timeout_ms);
+                    let group = ConsumerGroup::load(written, session, fx.now());
+                    let known = loaded.entry(id.clone()).or_default();
+                    known.members.clear();
+                    known.kind = Kind::Consumer(Box::new(group));
+                }
                 _ => {}
             }
         }
@@ -289,7 +359,7 @@ impl Broker {
             self.coordinator.groups.insert(id.clone(), group);
             self.arm_group(&id, fx);
         }
-        self.load_offsets(slot);
+        self.load_offsets(slot, fx.now());
     }
 
     /// Another broker is the coordinator now: who waits is told.
@@ -308,13 +378,5 @@ impl Broker {
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
         self.keeps(id)?;
         self.coordinator.groups.get(id)
-    }
-}
-
-impl Group {
-    /// The members' nodes.
-    pub(crate) fn nodes(&self) -> Vec<u16> {
-        let all = self.members.values().map(|member| member.node);
-        if self.state == State::Empty { Vec::new() } else { all.collect() }
     }
 }

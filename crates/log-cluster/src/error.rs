@@ -41,6 +41,13 @@ pub enum Code {
     InvalidTransactionTimeout,
     TransactionCoordinatorFenced,
     UnstableOffsetCommit,
+    FencedInstanceId,
+    UnreleasedInstanceId,
+    FencedMemberEpoch,
+    StaleMemberEpoch,
+    GroupMaxSizeReached,
+    InvalidSessionTimeout,
+    UnsupportedAssignor,
 }
 
 impl Code {
@@ -64,6 +71,13 @@ impl Code {
             Code::IllegalGeneration => "ILLEGAL_GENERATION",
             Code::UnknownMemberId => "UNKNOWN_MEMBER_ID",
             Code::InconsistentGroupProtocol => "INCONSISTENT_GROUP_PROTOCOL",
+            Code::FencedInstanceId => "FENCED_INSTANCE_ID",
+            Code::UnreleasedInstanceId => "UNRELEASED_INSTANCE_ID",
+            Code::FencedMemberEpoch => "FENCED_MEMBER_EPOCH",
+            Code::StaleMemberEpoch => "STALE_MEMBER_EPOCH",
+            Code::GroupMaxSizeReached => "GROUP_MAX_SIZE_REACHED",
+            Code::InvalidSessionTimeout => "INVALID_SESSION_TIMEOUT",
+            Code::UnsupportedAssignor => "UNSUPPORTED_ASSIGNOR",
             Code::NotController => "NOT_CONTROLLER",
             Code::StaleBrokerEpoch => "STALE_BROKER_EPOCH",
             Code::DuplicateBrokerRegistration => "DUPLICATE_BROKER_REGISTRATION",

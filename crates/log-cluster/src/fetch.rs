@@ -216,10 +216,19 @@ impl Broker {
         fx: &mut Fx<'_>,
     ) {
         let replica = self.replicas.get(&slot).filter(|replica| replica.leads().is_some());
-        let offset = replica.map(|replica| match which {
-            OffsetReset::Earliest => replica.log.start(),
-            OffsetReset::Latest if level == IsolationLevel::ReadCommitted => replica.last_stable(),
-            OffsetReset::Latest => replica.high_watermark,
+        let now = fx.now();
+        let offset = replica.map(|replica| {
+            let committed = level == IsolationLevel::ReadCommitted;
+            let end = if committed { replica.last_stable() } else { replica.high_watermark };
+            match which {
+                OffsetReset::Earliest => replica.log.start(),
+                OffsetReset::Latest | OffsetReset::None => end,
+                OffsetReset::ByDuration(age) => {
+                    let young = |entry: &&Entry| now.since(entry.batch.created) <= age;
+                    let first = replica.log.read(replica.log.start()).find(young);
+                    first.map_or(end, |entry| entry.base.min(end))
+                }
+            }
         });
         let answer = Response::Offset(slot, offset.ok_or(Code::NotLeaderOrFollower));
         self.answer(from, ticket, answer, 60, Look::plain(FlightKind::Control), fx);

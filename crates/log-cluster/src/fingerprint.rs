@@ -63,6 +63,10 @@ impl Fingerprint for Request {
                 GroupRequest::Heartbeat(_, generation) => mix(&[9, *generation as u64]),
                 GroupRequest::Leave(_) => 10,
                 GroupRequest::OffsetFetch(slots) => mix(&[11, slots.len() as u64]),
+                GroupRequest::ConsumerHeartbeat(beat) => {
+                    let owned = beat.owned.as_ref().map_or(u64::MAX, |owned| owned.len() as u64);
+                    mix(&[20, beat.epoch as u64, u64::from(beat.about.is_some()), owned])
+                }
                 GroupRequest::OffsetCommit(_, generation, offsets) => offsets
                     .iter()
                     .fold(mix(&[12, *generation as u64]), |sum, (slot, o)| mix(&[sum, u64::from(*slot), *o])),
@@ -111,6 +115,13 @@ impl Fingerprint for Response {
                 GroupResponse::Beat(result) => mix(&[9, u64::from(result.is_ok())]),
                 GroupResponse::Left => 10,
                 GroupResponse::Offsets(offsets) => mix(&[11, u64::from(offsets.is_ok())]),
+                GroupResponse::ConsumerHeartbeat(result) => match result {
+                    Ok(answer) => {
+                        let slots = answer.assignment.iter().flatten();
+                        slots.fold(mix(&[20, answer.epoch as u64]), |sum, slot| mix(&[sum, u64::from(*slot)]))
+                    }
+                    Err(code) => mix(&[21, *code as u64]),
+                },
                 GroupResponse::Committed(result, _) => mix(&[12, u64::from(result.is_ok())]),
             },
         }

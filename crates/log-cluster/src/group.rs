@@ -3,19 +3,23 @@
 //! A state machine without a clock or a network of its own: the coordinator gives it requests and the time, and sends
 //! what it answers.
 
-use crate::config::Strategy;
+use crate::config::{Strategies, Strategy};
+use crate::consumer_group::{ConsumerGroup, Who};
 use crate::error::Code;
-use crate::layout::Slot;
+use crate::layout::{Layout, Slot, java_hash};
 use crate::rpc::{GroupResponse, Join, Joined, Ticket};
-use sim::{Nanos, Time};
+use crate::view::GroupMemberView;
+use sim::{Nanos, NodeId, Time};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a member tells the group's leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
+    /// `group.instance.id`, if it is a static member (K-G6).
+    pub instance: Option<Rc<str>>,
     /// How it wants partitions shared out.
-    pub strategy: Strategy,
+    pub strategies: Strategies,
     /// Topics, by their places among all topics.
     pub topics: Vec<u32>,
     /// What it owned when it asked.
@@ -80,6 +84,16 @@ pub(crate) struct Member {
     expires: Time,
 }
 
+/// How a group is kept together. All types lie side by side; the offsets are the same for each.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Kind {
+    /// As the fields of [`Group`] have it.
+    #[default]
+    Classic,
+    /// By the consumer protocol (K-G7).
+    Consumer(Box<ConsumerGroup>),
+}
+
 /// What a group wants done.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -88,6 +102,8 @@ pub(crate) struct Outcome {
     pub began: Option<&'static str>,
     /// A generation began.
     pub formed: bool,
+    /// A static member's new life has taken its old one's place (K-G6).
+    pub returned: Option<u16>,
     /// The generation is to be written down.
     pub write: bool,
     /// Members whose sessions ended.
@@ -106,11 +122,19 @@ pub(crate) struct Group {
     /// When those that have not joined are left out.
     deadline: Option<Time>,
     pub offsets: BTreeMap<Slot, u64>,
+    /// K-O3: when each of them was committed, when the group became empty, and when that is looked at next.
+    pub committed_at: BTreeMap<Slot, Time>,
+    pub empty_since: Option<Time>,
+    pub expiry_check: Option<Time>,
+    pub kind: Kind,
     writing: bool,
 }
 
 impl Group {
     pub fn state_name(&self) -> &'static str {
+        if let Kind::Consumer(group) = &self.kind {
+            return group.state_name();
+        }
         match self.state {
             State::Empty => "Empty",
             State::Preparing => "PreparingRebalance",
@@ -123,7 +147,11 @@ impl Group {
     pub fn next_time(&self) -> Option<Time> {
         let sessions = self.members.values().filter(|member| member.join.is_none()).map(|member| member.expires);
         let waits = self.initial.map(|(at, _)| at).or(self.deadline).filter(|_| self.state == State::Preparing);
-        sessions.chain(waits).min()
+        let modern = match &self.kind {
+            Kind::Classic => None,
+            Kind::Consumer(group) => group.next_time(),
+        };
+        sessions.chain(waits).chain(modern).chain(self.expiry_check).min()
     }
 
     pub fn roster(&self) -> Roster {
@@ -144,6 +172,7 @@ impl Group {
 
     /// Takes up what was written down, as a new coordinator: all sessions begin anew.
     pub fn load(&mut self, roster: &Roster, now: Time) {
+        self.kind = Kind::Classic;
         self.generation = roster.generation;
         self.leader.clone_from(&roster.leader);
         self.members.clear();
@@ -164,12 +193,25 @@ impl Group {
     }
 
     pub fn join(&mut self, node: u16, ticket: Ticket, join: Join, initial: Nanos, now: Time, out: &mut Outcome) {
-        let strategy = join.subscription.strategy;
-        let others = || self.members.iter().filter(|(id, _)| **id != join.member);
-        if others().any(|(_, member)| member.subscription.strategy != strategy) {
-            // K-G5: a protocol that all support has to exist.
-            let refused = GroupResponse::Joined(Err(Code::InconsistentGroupProtocol));
-            return out.answers.push((node, ticket, refused));
+        match self.take_place(node, &join, out) {
+            Err(code) => return out.answers.push((node, ticket, GroupResponse::Joined(Err(code)))),
+            Ok(Some(same)) => {
+                if self.state == State::Stable && same {
+                    // K-G6: it goes on with the share of its old life, and nobody else notices.
+                    out.write = true;
+                    out.returned = Some(node);
+                    let mut joined = self.joined(&join.member);
+                    (joined.leads, joined.members) = (false, Vec::new());
+                    if let Some(member) = self.members.get_mut(&join.member) {
+                        member.expires = now + member.session;
+                    }
+                    return out.answers.push((node, ticket, GroupResponse::Joined(Ok(Box::new(joined)))));
+                }
+                if matches!(self.state, State::Stable | State::Completing) {
+                    self.prepare(initial, now, "a static member that is back", out);
+                }
+            }
+            Ok(None) => {}
         }
         let known = self.members.get(&join.member).map(|member| member.subscription == join.subscription);
         let leads = self.leader.as_ref() == Some(&join.member);
@@ -205,6 +247,57 @@ impl Group {
         self.try_complete(now, out);
     }
 
+    /// What stands against a member's joining: a strategy that all support has to exist (K-G5), a static member's
+    /// later life (K-G6). Tells whether the member takes its old life's place, and wants what that wanted.
+    fn take_place(&mut self, node: u16, join: &Join, out: &mut Outcome) -> Result<Option<bool>, Code> {
+        let old = join.subscription.instance.as_ref().and_then(|instance| self.static_member(instance));
+        let old = old.filter(|old| *old != join.member);
+        if old.is_some() && !join.fresh {
+            return Err(Code::FencedInstanceId);
+        }
+        let others = || self.members.iter().filter(|(id, _)| **id != join.member && Some(*id) != old.as_ref());
+        let common = |one: &Strategy| others().all(|(_, m)| m.subscription.strategies.list().contains(one));
+        if !join.subscription.strategies.list().iter().any(common) {
+            return Err(Code::InconsistentGroupProtocol);
+        }
+        let Some((old, mut member)) = old.and_then(|old| self.members.remove_entry(&old)) else { return Ok(None) };
+        if let Some(ticket) = member.join.take() {
+            out.answers.push((member.node, ticket, GroupResponse::Joined(Err(Code::FencedInstanceId))));
+        }
+        if let Some(ticket) = member.sync.take() {
+            out.answers.push((member.node, ticket, GroupResponse::Synced(Err(Code::FencedInstanceId))));
+        }
+        if self.leader.as_ref() == Some(&old) {
+            self.leader = Some(join.member.clone());
+        }
+        let (was, is) = (&member.subscription, &join.subscription);
+        let same = was.strategies == is.strategies && was.topics == is.topics;
+        let (session, rebalance) = (join.session, join.rebalance);
+        let member = Member { node, session, rebalance, subscription: is.clone(), ..member };
+        self.members.insert(join.member.clone(), member);
+        Ok(Some(same))
+    }
+
+    fn static_member(&self, instance: &Rc<str>) -> Option<Rc<str>> {
+        let same = |(_, member): &(&Rc<str>, &Member)| member.subscription.instance.as_ref() == Some(instance);
+        self.members.iter().find(same).map(|(id, _)| id.clone())
+    }
+
+    /// K-G5: of the strategies that all support the one with the most votes; each member votes for the first in its
+    /// list. Of those with as many votes the first in Kafka's hash map of them.
+    fn strategy(&self) -> Strategy {
+        let lists = || self.members.values().map(|member| member.subscription.strategies.list());
+        let common = |one: &&Strategy| lists().all(|list| list.contains(one));
+        let votes = |one: Strategy| lists().filter(|list| list.iter().find(common) == Some(&one)).count();
+        let bin = |one: Strategy| {
+            let hash = java_hash(&crate::settings::SettingValue::write(&one)).cast_unsigned();
+            (hash ^ (hash >> 16)) & 15
+        };
+        let first = lists().next().unwrap_or_default().iter().copied();
+        let best = first.filter(|one| common(&one)).max_by_key(|one| (votes(*one), 15 - bin(*one)));
+        best.unwrap_or(Strategy::Range)
+    }
+
     fn answer_join(&mut self, id: &Rc<str>, node: u16, ticket: Ticket, now: Time, out: &mut Outcome) {
         let joined = self.joined(id);
         if let Some(member) = self.members.get_mut(id) {
@@ -217,7 +310,7 @@ impl Group {
         let leads = self.leader.as_ref() == Some(id);
         let row = |(id, member): (&Rc<str>, &Member)| (id.clone(), member.subscription.clone());
         let members = if leads { self.members.iter().map(row).collect() } else { Vec::new() };
-        Joined { generation: self.generation, members, leads }
+        Joined { generation: self.generation, strategy: self.strategy(), members, leads }
     }
 
     /// K-G2: a rebalance begins.
@@ -269,10 +362,14 @@ impl Group {
         }
     }
 
-    fn check(&mut self, id: &Rc<str>, generation: i32, now: Time) -> Result<(), Code> {
+    fn check(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
         let state = self.state;
         let current = self.generation;
-        let member = self.members.get_mut(id).ok_or(Code::UnknownMemberId)?;
+        // K-G6: a later life has taken its place.
+        if who.instance.as_ref().and_then(|instance| self.static_member(instance)).is_some_and(|id| id != who.id) {
+            return Err(Code::FencedInstanceId);
+        }
+        let member = self.members.get_mut(&who.id).ok_or(Code::UnknownMemberId)?;
         // K-G4: a generation that is over has no say.
         if generation != current {
             return Err(Code::IllegalGeneration);
@@ -281,11 +378,12 @@ impl Group {
         if state == State::Preparing { Err(Code::RebalanceInProgress) } else { Ok(()) }
     }
 
-    pub fn sync(&mut self, node: u16, ticket: Ticket, request: (Rc<str>, i32, Shares), now: Time, out: &mut Outcome) {
-        let (id, generation, shares) = request;
-        if let Err(code) = self.check(&id, generation, now) {
+    pub fn sync(&mut self, node: u16, ticket: Ticket, request: (Who, i32, Shares), now: Time, out: &mut Outcome) {
+        let (who, generation, shares) = request;
+        if let Err(code) = self.check(&who, generation, now) {
             return out.answers.push((node, ticket, GroupResponse::Synced(Err(code))));
         }
+        let id = who.id;
         let leads = self.leader.as_ref() == Some(&id);
         let Some(member) = self.members.get_mut(&id) else { return };
         if self.state == State::Stable {
@@ -321,13 +419,16 @@ impl Group {
         }
     }
 
-    pub fn heartbeat(&mut self, id: &Rc<str>, generation: i32, now: Time) -> Result<(), Code> {
-        self.check(id, generation, now)
+    pub fn heartbeat(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
+        self.check(who, generation, now)
     }
 
     /// Whether a member may commit now.
-    pub fn may_commit(&mut self, id: &Rc<str>, generation: i32, now: Time) -> Result<(), Code> {
-        match self.check(id, generation, now) {
+    pub fn may_commit(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
+        if let Kind::Consumer(group) = &self.kind {
+            return group.may_commit(who, generation);
+        }
+        match self.check(who, generation, now) {
             // A member that is about to join again commits what it did before.
             Err(Code::RebalanceInProgress) => Ok(()),
             Ok(()) if self.state == State::Completing => Err(Code::RebalanceInProgress),
@@ -376,5 +477,71 @@ impl Group {
         } else if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.complete(now, out);
         }
+    }
+
+    /// Whether one more may join: `group.max.size`.
+    pub fn has_room(&self, join: &Join, most: i64) -> bool {
+        let back = join.subscription.instance.as_ref().is_some_and(|instance| self.static_member(instance).is_some());
+        back || self.members.contains_key(&join.member) || (self.members.len() as i64) < most
+    }
+
+    /// classic or consumer.
+    pub fn protocol_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Classic => "classic",
+            Kind::Consumer(_) => "consumer",
+        }
+    }
+
+    /// The generation, or the epoch.
+    pub fn number(&self) -> i32 {
+        match &self.kind {
+            Kind::Classic => self.generation,
+            Kind::Consumer(group) => group.state.epoch,
+        }
+    }
+
+    /// The topics that somebody subscribed to; `None` without members.
+    pub fn subscribed(&self) -> Option<Vec<u32>> {
+        let topics: Vec<&[u32]> = match &self.kind {
+            Kind::Classic => self.members.values().map(|member| &member.subscription.topics[..]).collect(),
+            Kind::Consumer(group) => group.state.members.values().map(|member| &member.topics[..]).collect(),
+        };
+        if topics.is_empty() { None } else { Some(topics.concat()) }
+    }
+
+    /// The members, for those who look on.
+    pub fn member_views(&self, layout: &Layout) -> Vec<GroupMemberView> {
+        let parts = |slots: &[Slot]| -> Vec<(u32, u32)> {
+            let part = |slot: &Slot| {
+                let topic = layout.slots[*slot as usize];
+                (topic, slot - layout.topics[topic as usize].first)
+            };
+            slots.iter().map(part).collect()
+        };
+        if let Kind::Consumer(group) = &self.kind {
+            let view = |member: &crate::consumer_group::Member| GroupMemberView {
+                node: NodeId(member.node),
+                instance: member.instance.as_ref().map(ToString::to_string),
+                epoch: member.epoch,
+                state: member.standing.name(),
+                assigned: parts(&member.assigned),
+                revoking: parts(&member.revoking),
+            };
+            return group.state.members.values().map(view).collect();
+        }
+        let view = |member: &Member| GroupMemberView {
+            node: NodeId(member.node),
+            instance: member.subscription.instance.as_ref().map(ToString::to_string),
+            epoch: self.generation,
+            state: match self.state {
+                State::Preparing if member.join.is_some() => "Joining",
+                State::Completing => "Syncing",
+                _ => "Stable",
+            },
+            assigned: parts(&member.share),
+            revoking: Vec::new(),
+        };
+        if self.state == State::Empty { Vec::new() } else { self.members.values().map(view).collect() }
     }
 }

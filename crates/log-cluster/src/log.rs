@@ -42,6 +42,10 @@ pub enum Payload {
     Commit(Rc<str>, Vec<(Slot, u64)>),
     /// A group's generation and members.
     Group(Rc<str>, Rc<crate::group::Roster>),
+    /// A consumer group's epochs, members and target (K-G7).
+    ConsumerGroup(Rc<str>, Rc<crate::consumer_group::Written>),
+    /// Committed offsets that have expired (K-O3).
+    Expired(Rc<str>, Vec<Slot>),
     /// The end of a transaction in this partition (K-X5).
     Marker(Marker),
     /// A transaction's state, as its coordinator writes it down (K-X2).
@@ -70,7 +74,8 @@ impl Batch {
         match &self.payload {
             Payload::Messages(_, rows) => rows.len() as u64,
             Payload::Commit(_, offsets) => offsets.len().max(1) as u64,
-            Payload::Group(..) | Payload::Marker(_) | Payload::Transaction(..) => 1,
+            Payload::Expired(_, slots) => slots.len().max(1) as u64,
+            Payload::Group(..) | Payload::ConsumerGroup(..) | Payload::Marker(_) | Payload::Transaction(..) => 1,
             Payload::Passed(count) => *count,
         }
     }

@@ -89,6 +89,12 @@ impl LogCluster {
                 {
                     found = offsets.iter().find(|(known, _)| *known == slot).map(|(_, offset)| *offset).or(found);
                 }
+                if let crate::log::Payload::Expired(of, slots) = &entry.batch.payload
+                    && **of == *group
+                    && slots.contains(&slot)
+                {
+                    found = None;
+                }
             }
         }
         found
@@ -164,7 +170,8 @@ impl LogCluster {
                 for replica in self.sources(&image, slot) {
                     let from = from.unwrap_or(match reset {
                         OffsetReset::Earliest => replica.log.start(),
-                        OffsetReset::Latest => replica.log.end(),
+                        OffsetReset::Latest | OffsetReset::None => replica.log.end(),
+                        OffsetReset::ByDuration(_) => replica.log.start(),
                     });
                     let index = &replica.log.transactions;
                     // K-X6: of an aborted transaction nothing comes to those who read committed records only.
@@ -284,6 +291,7 @@ impl LogCluster {
             buffered: consumer.buffered(),
             working: consumer.working,
             coordinator: consumer.membership.coordinator.map(NodeId),
+            failed: consumer.failed,
         }
     }
 
@@ -309,9 +317,10 @@ impl LogCluster {
         GroupView {
             name: name.to_owned(),
             coordinator: keeper.map(|(broker, _)| NodeId(broker)),
+            protocol: keeper.map_or("", |(_, group)| group.protocol_name()),
             state: keeper.map_or("Unknown", |(_, group)| group.state_name()),
-            generation: keeper.map_or(0, |(_, group)| group.generation),
-            members: keeper.map_or_else(Vec::new, |(_, group)| group.nodes().into_iter().map(NodeId).collect()),
+            generation: keeper.map_or(0, |(_, group)| group.number()),
+            members: keeper.map_or_else(Vec::new, |(_, group)| group.member_views(&self.layout)),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::assignor::{Candidate, Part, assign};
 use crate::client::Fx;
-use crate::config::{Strategy, millis};
+use crate::config::millis;
 use crate::consumer::{Asked, Consumer};
+use crate::consumer_group::Modern;
 use crate::error::Code;
 use crate::group::Subscription;
 use crate::layout::Slot;
@@ -35,6 +36,8 @@ pub(crate) struct Membership {
     pub last_generation: i32,
     pub last_beat: Time,
     pub left: bool,
+    /// What there is to know in a consumer group.
+    pub modern: Modern,
 }
 
 impl Default for Membership {
@@ -53,6 +56,7 @@ impl Default for Membership {
             last_generation: -1,
             last_beat: Time::ZERO,
             left: false,
+            modern: Modern::default(),
         }
     }
 }
@@ -66,26 +70,33 @@ impl Consumer {
         m.id = format!("{}-{}", self.client.layout.name(fx.me().0), m.lives).into();
         m.last_beat = fx.now();
         let life = m.life;
-        fx.wake_in(millis(self.config.heartbeat_interval_ms), Wake::Client(ClientWake::Heartbeat(life)));
+        if self.is_modern() {
+            self.start_modern_life(fx);
+        } else {
+            fx.wake_in(millis(self.config.heartbeat_interval_ms), Wake::Client(ClientWake::Heartbeat(life)));
+        }
         fx.wake_in(millis(self.config.max_poll_interval_ms), Wake::Client(ClientWake::PollInterval(life)));
     }
 
-    fn ask_group(&mut self, request: GroupRequest, asked: Asked, fx: &mut Fx<'_>) -> bool {
+    pub(crate) fn ask_group(&mut self, request: GroupRequest, asked: Asked, fx: &mut Fx<'_>) -> bool {
         let Some(coordinator) = self.membership.coordinator else { return false };
         let kind = match request {
-            GroupRequest::Heartbeat(..) => FlightKind::Heartbeat,
+            GroupRequest::Heartbeat(..) | GroupRequest::ConsumerHeartbeat(_) => FlightKind::Heartbeat,
             _ => FlightKind::Control,
         };
         let request = Request::Group(self.group.clone(), request);
         self.client.ask(coordinator, request, asked, 120, Look::plain(kind), fx).is_some()
     }
 
-    fn is_waiting(&self, what: fn(&Asked) -> bool) -> bool {
+    pub(crate) fn is_waiting(&self, what: fn(&Asked) -> bool) -> bool {
         self.client.all_waiting().any(what)
     }
 
     /// What `poll()` does for the membership first. False if it has to wait.
     pub(crate) fn keep_membership(&mut self, fx: &mut Fx<'_>) -> bool {
+        if self.is_modern() {
+            return self.keep_modern(fx);
+        }
         let Some(coordinator) = self.membership.coordinator else {
             self.seek_coordinator(fx);
             // Without a coordinator a member goes on with what it has.
@@ -98,7 +109,7 @@ impl Consumer {
         match self.membership.state {
             MemberState::Joining | MemberState::Syncing => false,
             MemberState::Stable if !self.membership.rejoin => true,
-            MemberState::Stable | MemberState::Unjoined => {
+            MemberState::Stable | MemberState::Reconciling | MemberState::Unjoined => {
                 self.join(fx);
                 false
             }
@@ -131,10 +142,6 @@ impl Consumer {
         }
     }
 
-    fn is_cooperative(&self) -> bool {
-        self.config.partition_assignment_strategy == Strategy::CooperativeSticky
-    }
-
     /// K-G3: joins. Before that it commits; without a cooperative assignor it gives up all it has.
     fn join(&mut self, fx: &mut Fx<'_>) {
         if !self.membership.prepared {
@@ -144,16 +151,18 @@ impl Consumer {
                 return;
             }
         }
-        if !self.is_cooperative() {
+        let strategies = self.config.partition_assignment_strategy.clone();
+        if !strategies.is_cooperative() {
             self.assigned.clear();
         }
-        let strategy = self.config.partition_assignment_strategy;
-        let sticky = matches!(strategy, Strategy::Sticky | Strategy::CooperativeSticky);
         let m = &self.membership;
-        let (owned, generation) = if sticky { (m.last_share.clone(), m.last_generation) } else { (Vec::new(), -1) };
-        let subscription = Subscription { strategy, topics: self.topics.clone(), owned, generation };
+        let remembers = strategies.remembers();
+        let (owned, generation) = if remembers { (m.last_share.clone(), m.last_generation) } else { (Vec::new(), -1) };
+        let instance = self.config.group_instance_id.as_deref().map(Rc::from);
+        let subscription = Subscription { instance, strategies, topics: self.topics.clone(), owned, generation };
         let join = Join {
             member: m.id.clone(),
+            fresh: m.generation < 0,
             session: millis(self.config.session_timeout_ms),
             rebalance: millis(self.config.max_poll_interval_ms),
             subscription,
@@ -180,6 +189,7 @@ impl Consumer {
                 }
                 self.refused(code, fx);
             }
+            GroupResponse::ConsumerHeartbeat(result) => self.beaten(asked, result, fx),
             GroupResponse::Left => {
                 if self.stopping {
                     fx.exit();
@@ -191,8 +201,10 @@ impl Consumer {
                 self.refused(code, fx);
             }
             GroupResponse::Committed(result, offsets) => {
-                if matches!(asked, Asked::Commit(true)) {
-                    self.waits_for_commit = false;
+                match asked {
+                    Asked::Commit(true) => self.waits_for_commit = false,
+                    Asked::Revocation => self.revocation_committed(),
+                    _ => {}
                 }
                 self.after_commit(result, &offsets, fx);
             }
@@ -202,7 +214,10 @@ impl Consumer {
     fn after_commit(&mut self, result: Result<(), Code>, offsets: &[(Slot, u64)], fx: &mut Fx<'_>) {
         self.settle_commit(result, offsets, fx);
         match result {
-            Err(code @ (Code::UnknownMemberId | Code::IllegalGeneration | Code::NotCoordinator)) => {
+            Err(
+                code
+                @ (Code::UnknownMemberId | Code::IllegalGeneration | Code::NotCoordinator | Code::FencedInstanceId),
+            ) => {
                 self.refused(code, fx);
             }
             Err(Code::RebalanceInProgress) => self.membership.rejoin = true,
@@ -211,9 +226,22 @@ impl Consumer {
     }
 
     /// The coordinator said no.
-    fn refused(&mut self, code: Code, fx: &mut Fx<'_>) {
+    pub(crate) fn refused(&mut self, code: Code, fx: &mut Fx<'_>) {
         match code {
             Code::RebalanceInProgress => self.membership.rejoin = true,
+            Code::UnknownMemberId | Code::FencedMemberEpoch if self.is_modern() => self.fenced(),
+            Code::FencedInstanceId
+            | Code::UnreleasedInstanceId
+            | Code::InconsistentGroupProtocol
+            | Code::GroupMaxSizeReached
+            | Code::InvalidSessionTimeout
+            | Code::UnsupportedAssignor => {
+                // There is no membership that could be given up in good order.
+                self.membership.left = true;
+                self.assigned.clear();
+                self.fail(code.name(), fx);
+                fx.exit();
+            }
             Code::UnknownMemberId | Code::IllegalGeneration => self.lose_membership(fx),
             Code::NotCoordinator | Code::CoordinatorNotAvailable => {
                 self.membership.coordinator = None;
@@ -242,7 +270,7 @@ impl Consumer {
         self.membership.last_beat = fx.now();
         self.membership.state = MemberState::Syncing;
         let shares = if joined.leads { self.share_out(&joined) } else { Vec::new() };
-        let request = GroupRequest::Sync(self.membership.id.clone(), joined.generation, shares);
+        let request = GroupRequest::Sync(self.who(), joined.generation, shares);
         if !self.ask_group(request, Asked::Sync, fx) {
             self.membership.state = MemberState::Unjoined;
         }
@@ -267,13 +295,13 @@ impl Consumer {
             .iter()
             .map(|(id, subscription)| Candidate {
                 id: id.to_string(),
-                instance: None,
+                instance: subscription.instance.as_ref().map(ToString::to_string),
                 topics: subscription.topics.iter().map(|topic| place(*topic)).collect(),
                 owned: subscription.owned.iter().map(part).collect(),
                 generation: subscription.generation,
             })
             .collect();
-        let shares = assign(self.config.partition_assignment_strategy, &counts, &candidates);
+        let shares = assign(joined.strategy, &counts, &candidates);
         let slot = |(topic, partition): &Part| layout.topics[order[*topic as usize] as usize].first + partition;
         let ids = joined.members.iter().map(|(id, _)| id.clone());
         ids.zip(shares.iter().map(|share| share.iter().map(slot).collect())).collect()
@@ -309,6 +337,9 @@ impl Consumer {
         if life != self.membership.life || self.stopping {
             return;
         }
+        if self.is_modern() {
+            return self.modern_heartbeat_due(fx);
+        }
         fx.wake_in(millis(self.config.heartbeat_interval_ms), Wake::Client(ClientWake::Heartbeat(life)));
         let within = matches!(self.membership.state, MemberState::Stable | MemberState::Syncing);
         if !within || self.membership.left {
@@ -324,7 +355,7 @@ impl Consumer {
             return self.seek_coordinator(fx);
         }
         if !self.is_waiting(|asked| matches!(asked, Asked::Beat)) {
-            let request = GroupRequest::Heartbeat(self.membership.id.clone(), self.membership.generation);
+            let request = GroupRequest::Heartbeat(self.who(), self.membership.generation);
             self.ask_group(request, Asked::Beat, fx);
         }
     }
@@ -341,7 +372,14 @@ impl Consumer {
             fx.wake_at(next, Wake::Client(ClientWake::PollInterval(life)));
             return;
         }
-        self.ask_group(GroupRequest::Leave(self.membership.id.clone()), Asked::Leave, fx);
+        if self.is_modern() {
+            fx.wake_in(limit, Wake::Client(ClientWake::PollInterval(life)));
+            return self.leave_until_polled(fx);
+        }
+        // K-G6: a static member is gone when its session is over.
+        if self.config.group_instance_id.is_none() {
+            self.ask_group(GroupRequest::Leave(self.who()), Asked::Leave, fx);
+        }
         self.lose_membership(fx);
     }
 
@@ -352,9 +390,13 @@ impl Consumer {
                 self.membership.state = MemberState::Unjoined;
                 self.membership.rejoin = true;
             }
-            Asked::Commit(awaited) => {
-                if *awaited {
+            Asked::Beat if self.is_modern() => self.beat_lost(),
+            Asked::Commit(_) | Asked::Revocation => {
+                if matches!(asked, Asked::Commit(true)) {
                     self.waits_for_commit = false;
+                }
+                if matches!(asked, Asked::Revocation) {
+                    self.revocation_committed();
                 }
                 for assigned in self.assigned.values_mut() {
                     assigned.committing = assigned.committed.unwrap_or(0);
@@ -380,8 +422,17 @@ impl Consumer {
             }
         }
         self.membership.left = true;
-        let request = GroupRequest::Leave(self.membership.id.clone());
-        if !self.ask_group(request, Asked::Leave, fx) {
+        if self.failed.is_some() {
+            self.assigned.clear();
+        }
+        let told = if self.is_modern() {
+            self.say_farewell(fx)
+        } else {
+            // K-G6: a static member goes without a word.
+            let dynamic = self.config.group_instance_id.is_none();
+            dynamic && self.ask_group(GroupRequest::Leave(self.who()), Asked::Leave, fx)
+        };
+        if !told {
             fx.exit();
         }
     }

@@ -1,5 +1,6 @@
 //! What nodes send each other, and what they tell themselves.
 
+use crate::consumer_group::Who;
 use crate::error::Code;
 use crate::image::{Image, Record};
 use crate::layout::Slot;
@@ -55,15 +56,17 @@ pub enum GroupRequest {
     /// To become a member, or to stay one in the next generation.
     Join(Box<Join>),
     /// For the share; the group's leader brings all shares.
-    Sync(Rc<str>, i32, crate::group::Shares),
+    Sync(Who, i32, crate::group::Shares),
     /// A sign of life.
-    Heartbeat(Rc<str>, i32),
+    Heartbeat(Who, i32),
     /// Farewell.
-    Leave(Rc<str>),
+    Leave(Who),
     /// For committed offsets.
     OffsetFetch(Vec<Slot>),
     /// To record progress (K-O1).
-    OffsetCommit(Rc<str>, i32, Vec<(Slot, u64)>),
+    OffsetCommit(Who, i32, Vec<(Slot, u64)>),
+    /// A sign of life of a member of a consumer group (K-G7).
+    ConsumerHeartbeat(Box<crate::consumer_group::Heartbeat>),
 }
 
 /// A member's wish to join.
@@ -71,6 +74,8 @@ pub enum GroupRequest {
 pub struct Join {
     /// The member's id.
     pub member: Rc<str>,
+    /// Whether it has never joined in this life: of a static member that is a new one.
+    pub fresh: bool,
     /// `session.timeout.ms`.
     pub session: sim::Nanos,
     /// `max.poll.interval.ms`.
@@ -198,6 +203,8 @@ pub enum GroupResponse {
     Offsets(Result<Vec<(Slot, Option<u64>)>, Code>),
     /// Progress is recorded.
     Committed(Result<(), Code>, Vec<(Slot, u64)>),
+    /// To a member of a consumer group.
+    ConsumerHeartbeat(Result<Box<crate::consumer_group::HeartbeatAnswer>, Code>),
 }
 
 /// A generation, as a member learns of it.
@@ -205,6 +212,8 @@ pub enum GroupResponse {
 pub struct Joined {
     /// Its number.
     pub generation: i32,
+    /// The strategy that the members agree on (K-G5).
+    pub strategy: crate::config::Strategy,
     /// All members, for the leader; empty for the others.
     pub members: Vec<(Rc<str>, crate::group::Subscription)>,
     /// Whether the member leads.

@@ -185,6 +185,8 @@ pub enum MemberState {
     Joining,
     /// Waits for its share.
     Syncing,
+    /// Gives up or takes up what its coordinator tells it to (K-G8).
+    Reconciling,
     /// At work.
     Stable,
 }
@@ -196,7 +198,7 @@ pub struct ConsumerView {
     pub node: NodeId,
     /// Its place in its group.
     pub state: MemberState,
-    /// Its group's generation.
+    /// Its group's generation, or its own epoch in a consumer group.
     pub generation: i32,
     /// What it was given.
     pub assigned: Vec<AssignedView>,
@@ -206,6 +208,8 @@ pub struct ConsumerView {
     pub working: bool,
     /// The group's coordinator, if it knows one.
     pub coordinator: Option<NodeId>,
+    /// The error that ended its application, if one did.
+    pub failed: Option<&'static str>,
 }
 
 /// A partition that a consumer was given.
@@ -230,12 +234,32 @@ pub struct GroupView {
     pub name: String,
     /// The broker that keeps it, if one does.
     pub coordinator: Option<NodeId>,
-    /// Empty, PreparingRebalance, CompletingRebalance or Stable.
+    /// classic or consumer; empty if nobody keeps the group.
+    pub protocol: &'static str,
+    /// Empty, PreparingRebalance, CompletingRebalance or Stable; by the consumer protocol Empty, Assigning, Reconciling
+    /// or Stable.
     pub state: &'static str,
-    /// Counts rebalances.
+    /// Counts rebalances; by the consumer protocol the group's epoch.
     pub generation: i32,
     /// Its members.
-    pub members: Vec<NodeId>,
+    pub members: Vec<GroupMemberView>,
+}
+
+/// A member of a group, as the coordinator has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMemberView {
+    /// Its node.
+    pub node: NodeId,
+    /// `group.instance.id`, if it is a static one.
+    pub instance: Option<String>,
+    /// Its epoch; by the classic protocol the group's generation.
+    pub epoch: i32,
+    /// Joining, Syncing or Stable; by the consumer protocol Stable, UnrevokedPartitions or UnreleasedPartitions.
+    pub state: &'static str,
+    /// What it may own: topics' places in [`View::topics`], and numbers.
+    pub assigned: Vec<(u32, u32)>,
+    /// What it has to give up, and others wait for.
+    pub revoking: Vec<(u32, u32)>,
 }
 
 /// The transactions of a `transactional.id`, as its coordinator has them.

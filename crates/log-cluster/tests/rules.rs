@@ -227,7 +227,7 @@ fn k_g4_every_member_of_a_generation_gets_its_share() {
 fn k_g5_a_member_with_another_strategy_is_not_taken_in() {
     let odd = |config: &mut Config| {
         config.consumers.push(consumer());
-        config.consumers[1].config.partition_assignment_strategy = Strategy::RoundRobin;
+        config.consumers[1].config.partition_assignment_strategy = Strategy::RoundRobin.into();
     };
     let mut story = consuming(odd, 10, 2);
     story.run_to(5_000);
@@ -237,7 +237,7 @@ fn k_g5_a_member_with_another_strategy_is_not_taken_in() {
 #[test]
 fn k_g3_a_cooperative_group_goes_on_while_it_rebalances() {
     let sticky = |config: &mut Config| {
-        config.consumers[0].config.partition_assignment_strategy = Strategy::CooperativeSticky;
+        config.consumers[0].config.partition_assignment_strategy = Strategy::CooperativeSticky.into();
     };
     let mut story = consuming(sticky, 100, 2);
     let second = story.node("consumer-2");

@@ -241,8 +241,9 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
         MemberState::Unjoined => Some("not in the group"),
         MemberState::Joining => Some("joining the group"),
         MemberState::Syncing => Some("waits for its share"),
+        MemberState::Reconciling if consumer.assigned.is_empty() => Some("takes up its share"),
         MemberState::Stable if consumer.assigned.is_empty() => Some("no partition"),
-        MemberState::Stable => None,
+        MemberState::Stable | MemberState::Reconciling => None,
     };
     match state {
         Some(words) => {

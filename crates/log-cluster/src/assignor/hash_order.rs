@@ -16,6 +16,25 @@ impl JavaHash for usize {
     }
 }
 
+/// A text by its place, with its hash.
+#[derive(Copy, Clone, PartialEq, Eq)]
+struct Text(u32, usize);
+
+impl JavaHash for Text {
+    fn hash_code(&self) -> u32 {
+        self.0
+    }
+}
+
+/// The places of texts in the order in which a hash map of them is gone through.
+pub(crate) fn java_order(texts: &[std::rc::Rc<str>]) -> Vec<usize> {
+    let mut map = JavaMap::new();
+    for (place, text) in texts.iter().enumerate() {
+        map.put(Text(crate::layout::java_hash(text).cast_unsigned(), place), ());
+    }
+    map.keys().into_iter().map(|text| text.1).collect()
+}
+
 /// A map, or with values of `()` a set.
 #[derive(Clone, Debug)]
 pub(super) struct JavaMap<K, V> {

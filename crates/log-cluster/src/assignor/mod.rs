@@ -10,6 +10,8 @@ mod simple;
 mod sticky;
 mod sticky_general;
 
+pub(crate) use hash_order::java_order;
+
 pub use client::{range, round_robin};
 pub use server::{server_range, server_uniform};
 pub use simple::share_simple;

@@ -157,7 +157,7 @@ impl Broker {
                 }
             }
         }
-        ended.into_iter().for_each(|(slot, marker)| self.end_offsets(slot, marker));
+        ended.into_iter().for_each(|(slot, marker)| self.end_offsets(slot, marker, fx.now()));
         let done = |marking: &mut Marking| marking.parts.iter().all(|(_, part)| matches!(part, Part::Came(_)));
         let finished: Vec<Marking> = self.transactions.marking.extract_if(.., done).collect();
         for marking in finished {

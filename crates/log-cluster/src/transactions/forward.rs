@@ -133,7 +133,7 @@ impl Consumer {
     }
 
     fn begin_forwarding(&mut self, fx: &mut Fx<'_>) {
-        let (member, generation) = (self.membership.id.clone(), self.membership.generation);
+        let (member, generation) = (self.who(), self.membership.generation);
         let Some(own) = &mut self.forward else { return };
         let Some((producer, epoch)) = own.ids.identity() else { return };
         let mut offsets: BTreeMap<Slot, u64> = BTreeMap::new();

@@ -17,7 +17,7 @@ pub struct Offsets {
     /// The group.
     pub group: Rc<str>,
     /// The member that has made the progress.
-    pub member: Rc<str>,
+    pub member: crate::consumer_group::Who,
     /// The generation that it made it in.
     pub generation: i32,
     /// The producer's id.
@@ -50,6 +50,11 @@ impl Broker {
         };
         let slot = match allowed {
             Ok(slot) => slot,
+            // A producer only knows of generations.
+            Err(Code::StaleMemberEpoch) => {
+                let refused = TransactionResponse::Offsets(Err(Code::IllegalGeneration));
+                return self.answer_transaction(from, ticket, refused, fx);
+            }
             Err(code) => return self.answer_transaction(from, ticket, TransactionResponse::Offsets(Err(code)), fx),
         };
         let log = self.replicas.get(&slot).map(|replica| &replica.log.transactions);
@@ -98,10 +103,10 @@ impl Broker {
     }
 
     /// A transaction ended in a partition of committed offsets: its progress counts, or never was.
-    pub(crate) fn end_offsets(&mut self, slot: Slot, marker: Marker) {
+    pub(crate) fn end_offsets(&mut self, slot: Slot, marker: Marker, at: sim::Time) {
         let Some(pending) = self.transactions.offsets.remove(&(slot, marker.producer)) else { return };
         for (group, offsets) in pending.into_iter().filter(|_| marker.commit) {
-            self.coordinator.groups.entry(group).or_default().offsets.extend(offsets);
+            self.coordinator.groups.entry(group).or_default().note_commit(&offsets, at);
         }
     }
 
@@ -113,7 +118,7 @@ impl Broker {
     }
 
     /// A new coordinator of groups reads what transactions wrote, and what became of it.
-    pub(crate) fn load_offsets(&mut self, slot: Slot) {
+    pub(crate) fn load_offsets(&mut self, slot: Slot, at: sim::Time) {
         let Some(replica) = self.replicas.get(&slot) else { return };
         let mut pending = PendingOffsets::new();
         let mut committed = Vec::new();
@@ -131,7 +136,7 @@ impl Broker {
             }
         }
         for (group, offsets) in committed {
-            self.coordinator.groups.entry(group).or_default().offsets.extend(offsets);
+            self.coordinator.groups.entry(group).or_default().note_commit(&offsets, at);
         }
         self.transactions.offsets.extend(pending);
     }

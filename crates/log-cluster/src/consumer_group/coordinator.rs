@@ -1,0 +1,161 @@
+//! A broker as the coordinator of consumer groups: signs of life in, writes to `__consumer_offsets`, answers out.
+
+use super::group::{Beaten, ConsumerGroup, Scene, Written};
+use super::{Heartbeat, HeartbeatAnswer};
+use crate::broker::{Broker, Fx};
+use crate::coordinator::Then;
+use crate::error::Code;
+use crate::group::{Kind, State};
+use crate::layout::Slot;
+use crate::log::Payload;
+use crate::rpc::{GroupResponse, Ticket};
+use sim::story::{MarkKind, Rule};
+use std::rc::Rc;
+
+impl Broker {
+    pub(crate) fn consumer_heartbeat(
+        &mut self,
+        slot: Slot,
+        id: &Rc<str>,
+        (from, ticket): (u16, Ticket),
+        beat: &Heartbeat,
+        fx: &mut Fx<'_>,
+    ) {
+        let (layout, image) = (self.layout.clone(), self.image.clone());
+        let scene = Scene { layout: &layout, image: &image, now: fx.now() };
+        let mut before = Written::default();
+        let result = self.consumer_group(id, beat.epoch == 0).and_then(|group| {
+            before.clone_from(&group.state);
+            group.heartbeat(from, beat, &scene)
+        });
+        let written = if result.is_ok() { self.write_consumer_group(slot, id, before, fx) } else { Ok(None) };
+        let answer = match (result, written) {
+            (Ok(beaten), Ok(required)) => {
+                self.tell_beaten(id, from, &beaten, fx);
+                let answer = GroupResponse::ConsumerHeartbeat(Ok(Box::new(beaten.answer)));
+                if let Some(required) = required {
+                    // Nobody learns of what another coordinator might not know.
+                    self.await_write(slot, required, Then::Answer(from, ticket, answer), fx);
+                    return self.arm_group(id, fx);
+                }
+                answer
+            }
+            (Err(code), _) | (_, Err(code)) => {
+                if !matches!(code, Code::NotCoordinator | Code::CoordinatorNotAvailable) {
+                    let values = vec![id.to_string(), self.layout.name(from), code.name().to_owned()];
+                    fx.mark(MarkKind::Refusal, "member-refused", values, Rule("K-G9"));
+                }
+                GroupResponse::ConsumerHeartbeat(Err(code))
+            }
+        };
+        self.answer_group(from, ticket, answer, fx);
+        self.arm_group(id, fx);
+    }
+
+    /// The group, if it is a consumer group; an empty one becomes what its first member is.
+    fn consumer_group(&mut self, id: &Rc<str>, joins: bool) -> Result<&mut ConsumerGroup, Code> {
+        let group = self.coordinator.groups.entry(id.clone()).or_default();
+        if matches!(group.kind, Kind::Classic) {
+            if group.state != State::Empty {
+                return Err(Code::InconsistentGroupProtocol);
+            }
+            if !joins {
+                return Err(Code::UnknownMemberId);
+            }
+            let generation = group.generation;
+            group.kind = Kind::Consumer(Box::new(ConsumerGroup::begin(generation)));
+        }
+        match &mut group.kind {
+            Kind::Consumer(group) => Ok(group),
+            Kind::Classic => Err(Code::InconsistentGroupProtocol),
+        }
+    }
+
+    /// Writes down what has changed since `before`, if anything has. What cannot be written has not happened.
+    fn write_consumer_group(
+        &mut self,
+        slot: Slot,
+        id: &Rc<str>,
+        before: Written,
+        fx: &mut Fx<'_>,
+    ) -> Result<Option<u64>, Code> {
+        let Some(Kind::Consumer(group)) = self.coordinator.groups.get(id).map(|group| &group.kind) else {
+            return Ok(None);
+        };
+        if group.state == before {
+            return Ok(None);
+        }
+        let bytes = 100 + 200 * group.state.members.len() as u32;
+        let payload = Payload::ConsumerGroup(id.clone(), Rc::new(group.state.clone()));
+        let written = self.append_own(slot, payload, bytes, fx);
+        if written.is_err()
+            && let Some(Kind::Consumer(group)) = self.coordinator.groups.get_mut(id).map(|group| &mut group.kind)
+        {
+            group.state = before;
+        }
+        written.map(Some)
+    }
+
+    fn tell_beaten(&self, id: &Rc<str>, from: u16, beaten: &Beaten, fx: &mut Fx<'_>) {
+        let name = self.layout.name(from);
+        if let Some((code, node)) = beaten.news {
+            let values = vec![id.to_string(), self.layout.name(node)];
+            match code {
+                "member-left" => fx.mark(MarkKind::Change, "member-left", values, Rule("K-G9")),
+                _ => fx.mark(MarkKind::Change, "member-joined", values, Rule("K-G9")),
+            }
+        }
+        if let Some(epoch) = beaten.assigned {
+            let members = match self.coordinator.groups.get(id).map(|group| &group.kind) {
+                Some(Kind::Consumer(group)) => group.state.members.len(),
+                _ => 0,
+            };
+            let values = vec![id.to_string(), epoch.to_string(), members.to_string()];
+            fx.mark(MarkKind::Change, "group-assigned", values, Rule("K-G7"));
+        }
+        if beaten.revoked > 0 {
+            let values = vec![id.to_string(), name.clone(), beaten.revoked.to_string()];
+            fx.mark(MarkKind::Change, "partitions-revoked", values, Rule("K-G8"));
+        }
+        if let HeartbeatAnswer { assignment: Some(slots), .. } = &beaten.answer
+            && beaten.revoked == 0
+            && !slots.is_empty()
+        {
+            let labels: Vec<String> = slots.iter().map(|slot| self.layout.label(*slot)).collect();
+            let values = vec![id.to_string(), name, labels.join(", ")];
+            fx.mark(MarkKind::Change, "partitions-assigned", values, Rule("K-G8"));
+        }
+    }
+
+    /// Time passed for a consumer group.
+    pub(crate) fn consumer_group_woke(&mut self, slot: Slot, id: &Rc<str>, fx: &mut Fx<'_>) {
+        let now = fx.now();
+        let Some(Kind::Consumer(group)) = self.coordinator.groups.get_mut(id).map(|group| &mut group.kind) else {
+            return;
+        };
+        let before = group.state.clone();
+        let gone = group.tick(now);
+        for (node, why) in gone {
+            let values = vec![id.to_string(), self.layout.name(node)];
+            match why {
+                "member-expired" => fx.mark(MarkKind::Change, "member-expired", values, Rule("K-G7")),
+                _ => fx.mark(MarkKind::Change, "member-fenced", values, Rule("K-G8")),
+            }
+        }
+        // If it cannot be written, the members are put out all the same: another coordinator does so in its own time.
+        let state = match self.coordinator.groups.get(id).map(|group| &group.kind) {
+            Some(Kind::Consumer(group)) => group.state.clone(),
+            _ => before.clone(),
+        };
+        match self.write_consumer_group(slot, id, before, fx) {
+            Ok(Some(required)) => self.await_write(slot, required, Then::Nothing, fx),
+            Ok(None) => {}
+            Err(_) => {
+                if let Some(Kind::Consumer(group)) = self.coordinator.groups.get_mut(id).map(|group| &mut group.kind) {
+                    group.state = state;
+                }
+            }
+        }
+        self.arm_group(id, fx);
+    }
+}
