@@ -166,7 +166,8 @@ impl<A> Client<A> {
         waits
     }
 
-    pub fn redial(&mut self, broker: u16, fx: &mut Fx<'_>) {
+    /// Calls again, or gives the broker up: false.
+    pub fn redial(&mut self, broker: u16, fx: &mut Fx<'_>) -> bool {
         // A broker that the metadata does not trust is not called again without need.
         let known = self.image.brokers.is_empty() || self.image.brokers.get(&broker).is_some_and(|b| !b.fenced);
         if known || self.wants_metadata {
@@ -175,7 +176,9 @@ impl<A> Client<A> {
             self.refresh(fx);
         } else {
             self.dialer.forget(broker, fx);
+            return false;
         }
+        true
     }
 
     /// The metadata may be out of date.

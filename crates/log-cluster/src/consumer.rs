@@ -204,7 +204,13 @@ impl Consumer {
                 self.start_life(fx);
                 self.poll(fx);
             }
-            ClientWake::Connect(broker) => self.client.redial(broker, fx),
+            ClientWake::Connect(broker) => {
+                if !self.client.redial(broker, fx) && self.membership.coordinator == Some(broker) {
+                    // K-G1: who is out of reach coordinates nothing any more.
+                    self.membership.coordinator = None;
+                    self.go_on(fx);
+                }
+            }
             ClientWake::RequestExpires(broker, ticket) => {
                 if self.client.expired(broker, ticket, fx) {
                     self.on_disconnected(broker, fx);

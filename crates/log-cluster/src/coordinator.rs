@@ -44,6 +44,13 @@ pub(crate) struct Coordinator {
     next_write: u32,
 }
 
+impl Coordinator {
+    /// What the last write to a partition that is under way waits for.
+    pub fn last_write(&self, slot: Slot) -> Option<u64> {
+        self.writes.values().filter(|write| write.slot == slot).map(|write| write.required).max()
+    }
+}
+
 impl Broker {
     pub(crate) fn find_coordinator(&mut self, from: u16, ticket: Ticket, group: &str, fx: &mut Fx<'_>) {
         let slot = self.layout.group_slot(group);

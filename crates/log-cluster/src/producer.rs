@@ -183,7 +183,9 @@ impl Producer {
                 self.pump_alarm = None;
                 self.pump(fx);
             }
-            ClientWake::Connect(broker) => self.client.redial(broker, fx),
+            ClientWake::Connect(broker) => {
+                self.client.redial(broker, fx);
+            }
             ClientWake::RequestExpires(broker, ticket) => {
                 if self.client.expired(broker, ticket, fx) {
                     self.on_disconnected(broker, fx);

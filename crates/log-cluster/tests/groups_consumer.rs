@@ -235,3 +235,14 @@ fn settings_of_the_other_protocol_are_refused() {
     config.broker.set("group.consumer.session.timeout.ms", "6000").unwrap();
     assert!(message(&config).contains("group.consumer.min.session.timeout.ms"));
 }
+
+#[test]
+fn k_c4_a_static_member_that_does_not_poll_is_away_and_comes_back() {
+    let own = [("max.poll.interval.ms", "5000"), ("max.poll.records", "1"), ("group.instance.id", "one")];
+    let (config, mut workload) = settings(&own, 1);
+    workload.consumers[0].processing = Duration::Constant(Nanos::secs(8));
+    let mut story = Story::new(&config, &workload);
+    story.run_until(20_000, "it is away", |view| view.groups[0].members.iter().any(|member| member.epoch == -2));
+    story.run_until(8_000, "it is back", |view| view.consumers[0].assigned.len() == 6);
+    assert_eq!(story.view().consumers[0].failed, None);
+}

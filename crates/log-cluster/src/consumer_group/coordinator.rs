@@ -33,8 +33,8 @@ impl Broker {
             (Ok(beaten), Ok(required)) => {
                 self.tell_beaten(id, from, &beaten, fx);
                 let answer = GroupResponse::ConsumerHeartbeat(Ok(Box::new(beaten.answer)));
-                if let Some(required) = required {
-                    // Nobody learns of what another coordinator might not know.
+                // Nobody learns of what another coordinator might not know; what was written before counts as well.
+                if let Some(required) = required.or(self.coordinator.last_write(slot)) {
                     self.await_write(slot, required, Then::Answer(from, ticket, answer), fx);
                     return self.arm_group(id, fx);
                 }

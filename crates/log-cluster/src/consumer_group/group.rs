@@ -29,7 +29,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn new(node: u16, who: &Who) -> Member {
+    pub(super) fn new(node: u16, who: &Who) -> Member {
         Member {
             node,
             instance: who.instance.clone(),
@@ -168,18 +168,25 @@ impl ConsumerGroup {
                 }
             }
         }
-        let Some(member) = self.state.members.get(&who.id) else {
+        let Some(member) = self.state.members.get_mut(&who.id) else {
             if !joins {
                 return Err(Code::UnknownMemberId);
             }
             self.state.members.insert(who.id.clone(), Member::new(node, who));
             return Ok(true);
         };
-        // An answer that was lost: what the member knows is one epoch old, and it owns nothing else. Who joins again
-        // owns nothing at all.
+        if joins {
+            // Who joins again owns nothing, and is told all; one that was away for a while is back.
+            let away = member.epoch == LEAVES_FOR_A_WHILE;
+            if away {
+                (member.epoch, member.previous) = (0, 0);
+            }
+            return Ok(away);
+        }
+        // An answer that was lost: what the member knows is one epoch old, and it owns nothing else.
         let within =
             |owned: &Vec<Slot>| member.previous == beat.epoch && owned.iter().all(|s| member.assigned.contains(s));
-        let behind = joins || beat.owned.as_ref().is_some_and(within);
+        let behind = beat.owned.as_ref().is_some_and(within);
         if beat.epoch > member.epoch || (beat.epoch < member.epoch && !behind) {
             return Err(Code::FencedMemberEpoch);
         }

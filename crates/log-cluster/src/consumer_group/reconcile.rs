@@ -70,3 +70,66 @@ fn next(member: &mut Member, epoch: i32, target: &Target<'_>, owned: Option<&[Sl
     member.assigned.sort_unstable();
     member.revoking.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer_group::Who;
+
+    fn member(epoch: i32, standing: Standing, assigned: &[Slot], revoking: &[Slot]) -> Member {
+        let who = Who { id: "m".into(), instance: None };
+        let (assigned, revoking) = (assigned.to_vec(), revoking.to_vec());
+        Member { epoch, standing, assigned, revoking, ..Member::new(0, &who) }
+    }
+
+    /// A step from `member` towards a target, with what it said it owns and what others own.
+    fn stepped(mut member: Member, to: (i32, &[Slot]), owned: Option<&[Slot]>, others: &[Slot]) -> Member {
+        let own: Vec<Slot> = member.assigned.iter().chain(&member.revoking).copied().collect();
+        let target = Target { epoch: to.0, slots: to.1 };
+        step(&mut member, &target, owned, &|slot| others.contains(&slot) || own.contains(&slot));
+        member
+    }
+
+    fn told(member: &Member) -> (i32, Standing, &[Slot], &[Slot]) {
+        (member.epoch, member.standing, &member.assigned, &member.revoking)
+    }
+
+    #[test]
+    fn k_g8_a_stable_member_takes_what_is_free() {
+        let at = member(10, Standing::Stable, &[1, 2], &[]);
+        assert_eq!(told(&stepped(at.clone(), (10, &[1, 2]), None, &[])), (10, Standing::Stable, &[1, 2][..], &[][..]));
+        let more = stepped(at.clone(), (11, &[1, 2, 3, 4]), None, &[4]);
+        assert_eq!(told(&more), (11, Standing::UnreleasedPartitions, &[1, 2, 3][..], &[][..]));
+        assert_eq!(more.previous, 10);
+        let released = stepped(more, (11, &[1, 2, 3, 4]), None, &[]);
+        assert_eq!(told(&released), (11, Standing::Stable, &[1, 2, 3, 4][..], &[][..]));
+        let none = stepped(at, (11, &[1, 2, 4]), None, &[4]);
+        assert_eq!(told(&none), (11, Standing::UnreleasedPartitions, &[1, 2][..], &[][..]));
+    }
+
+    #[test]
+    fn k_g8_a_member_stays_in_its_epoch_until_it_has_given_up() {
+        let at = member(10, Standing::Stable, &[1, 2, 3], &[]);
+        let revoking = stepped(at.clone(), (11, &[3, 4]), None, &[]);
+        assert_eq!(told(&revoking), (10, Standing::UnrevokedPartitions, &[3][..], &[1, 2][..]));
+        // Signs of life that say nothing of what it owns, or too much, do not help.
+        for owned in [None, Some(&[2, 3][..])] {
+            assert_eq!(stepped(revoking.clone(), (11, &[3, 4]), owned, &[]), revoking);
+        }
+        let done = stepped(revoking.clone(), (11, &[3, 4]), Some(&[3]), &[]);
+        assert_eq!(told(&done), (11, Standing::Stable, &[3, 4][..], &[][..]));
+        // The target has moved on meanwhile: one epoch on, and once more.
+        let next = stepped(revoking, (13, &[4]), Some(&[3]), &[]);
+        assert_eq!(told(&next), (11, Standing::UnrevokedPartitions, &[][..], &[3][..]));
+        // What it says that it does not own need not be given up.
+        let free = stepped(at, (11, &[3]), Some(&[3]), &[]);
+        assert_eq!(told(&free), (11, Standing::Stable, &[3][..], &[][..]));
+    }
+
+    #[test]
+    fn k_g8_a_member_that_waits_may_have_to_give_up_as_well() {
+        let at = member(10, Standing::UnreleasedPartitions, &[1, 2], &[]);
+        let next = stepped(at, (11, &[2, 5]), Some(&[1, 2]), &[5]);
+        assert_eq!(told(&next), (10, Standing::UnrevokedPartitions, &[2][..], &[1][..]));
+    }
+}
