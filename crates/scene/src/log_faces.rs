@@ -80,6 +80,23 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View) {
     }
     say_waits(face, broker);
     say_transactions(face, node, view);
+    say_groups(face, node, view);
+}
+
+/// The groups that a broker coordinates, with those members that are not settled.
+fn say_groups(face: &mut Face<'_>, node: NodeId, view: &View) {
+    for group in view.groups.iter().filter(|group| group.coordinator == Some(node) && !group.members.is_empty()) {
+        let settled = group.members.iter().filter(|member| member.state == "Stable").count();
+        let counted = if group.protocol == "consumer" { "epoch" } else { "generation" };
+        face.say(format!(
+            "coordinates {}: {} protocol, {}, {counted} {}, {settled} of {} members stable",
+            group.name,
+            group.protocol,
+            group.state,
+            group.generation,
+            group.members.len()
+        ));
+    }
 }
 
 /// The transactions that a broker coordinates, as far as they are not over.
