@@ -223,7 +223,7 @@ impl<'a> Play<'a> {
         let id = MessageId { producer: u16::try_from(place).unwrap_or(u16::MAX), sequence };
         self.values.insert(id, step.value.clone().unwrap_or_default());
         let before = self.log().log_end;
-        self.cluster.order(&ClientOrder::PublishOne { producer: id.producer })?;
+        self.cluster.order(&ClientOrder::PublishOne { producer: id.producer, key: None, null: false })?;
         self.pass_to(until);
         Ok(match self.error_of(place) {
             Some(error) => error,

@@ -236,6 +236,7 @@ impl Broker {
             BrokerWake::Writeback => self.write_back(fx),
             BrokerWake::Flushed(slot, upto, epoch) => self.flushed(slot, upto, epoch),
             BrokerWake::FlushTick(slot) => self.flush_tick(slot, fx),
+            BrokerWake::Clean => self.clean(fx),
             BrokerWake::Retention => self.retain(fx),
             BrokerWake::Group(number) => self.group_woke(number, fx),
             BrokerWake::CommitExpires(number) => self.write_expired(number, fx),

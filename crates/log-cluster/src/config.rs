@@ -1,7 +1,7 @@
 //! What a cluster of logs is made of: its brokers, topics and clients, all under Kafka's names.
 
 pub use crate::group_settings::{OffsetReset, ServerAssignor, ServerAssignors, Strategies, Strategy};
-use crate::settings::{settings, words};
+use crate::settings::{Ratio, settings, words};
 use sim::{LinkProfile, MachineProfile, Nanos};
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -46,6 +46,34 @@ words! {
         Classic = "classic" | "CLASSIC",
         /// Signs of life only; the coordinator assigns (K-G7).
         Consumer = "consumer" | "CONSUMER",
+    }
+}
+
+words! {
+    /// What becomes of old records (K-D2, K-D5).
+    CleanupPolicy {
+        /// Segments are deleted by age and size.
+        Delete = "delete",
+        /// Of each key the newest record stays.
+        Compact = "compact",
+        /// Both.
+        Both = "compact,delete" | "delete,compact",
+        /// Nothing: they stay for ever (4.2: an empty list).
+        Keep = "",
+    }
+}
+
+impl CleanupPolicy {
+    /// Whether segments are deleted by age and size.
+    #[must_use]
+    pub fn deletes(self) -> bool {
+        matches!(self, CleanupPolicy::Delete | CleanupPolicy::Both)
+    }
+
+    /// Whether of each key the newest record stays.
+    #[must_use]
+    pub fn compacts(self) -> bool {
+        matches!(self, CleanupPolicy::Compact | CleanupPolicy::Both)
     }
 }
 
@@ -150,6 +178,18 @@ settings! {
         log_retention_bytes: i64 = -1, "log.retention.bytes", -1..MAX;
         /// How often logs are looked through for what may be deleted.
         log_retention_check_interval_ms: i64 = 300_000, "log.retention.check.interval.ms", 1..MAX;
+        /// What becomes of old records (K-D2, K-D5).
+        log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy";
+        /// How long the cleaner rests when it finds nothing to compact (K-D5).
+        log_cleaner_backoff_ms: i64 = 15_000, "log.cleaner.backoff.ms", 0..MAX;
+        /// The least share of a log that is not compacted yet, for it to be compacted (K-D5).
+        log_cleaner_min_cleanable_ratio: Ratio = Ratio::HALF, "log.cleaner.min.cleanable.ratio";
+        /// How long a record stays as it is at the least (K-D5).
+        log_cleaner_min_compaction_lag_ms: i64 = 0, "log.cleaner.min.compaction.lag.ms", 0..MAX;
+        /// How long a record waits for a compaction at the most (K-D5).
+        log_cleaner_max_compaction_lag_ms: i64 = MAX, "log.cleaner.max.compaction.lag.ms", 1..MAX;
+        /// How long tombstones stay once they were compacted (K-D6).
+        log_cleaner_delete_retention_ms: i64 = 86_400_000, "log.cleaner.delete.retention.ms", 0..MAX;
         /// Messages after which a log is flushed (K-F1).
         log_flush_interval_messages: i64 = MAX, "log.flush.interval.messages", 1..MAX;
         /// The longest that a message stays unflushed; unset for no limit (K-F1).
@@ -176,6 +216,16 @@ settings! {
         retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
         retention_bytes: Option<i64> = None, "retention.bytes", -1..MAX;
+        /// What becomes of old records; unset: as the brokers' `log.cleanup.policy` (K-D2, K-D5).
+        cleanup_policy: Option<CleanupPolicy> = None, "cleanup.policy";
+        /// The least share of the log that is not compacted yet, for it to be compacted (K-D5).
+        min_cleanable_dirty_ratio: Option<Ratio> = None, "min.cleanable.dirty.ratio";
+        /// How long a record stays as it is at the least (K-D5).
+        min_compaction_lag_ms: Option<i64> = None, "min.compaction.lag.ms", 0..MAX;
+        /// How long a record waits for a compaction at the most (K-D5).
+        max_compaction_lag_ms: Option<i64> = None, "max.compaction.lag.ms", 1..MAX;
+        /// How long tombstones stay once they were compacted (K-D6).
+        delete_retention_ms: Option<i64> = None, "delete.retention.ms", 0..MAX;
         /// Messages after which the log is flushed (K-F1).
         flush_messages: Option<i64> = None, "flush.messages", 1..MAX;
         /// The longest that a message stays unflushed (K-F1).
@@ -333,6 +383,8 @@ pub struct ProducerClient {
     pub config: ProducerConfig,
     /// How its application uses transactions, if it has a `transactional.id`.
     pub transactions: TransactionPlan,
+    /// Every how-many-th message of its application has no value: a tombstone (K-D6); 0 for none. The lab's notion.
+    pub tombstone_every: u32,
 }
 
 /// How an application uses transactions. These notions are the lab's, not Kafka's: there it is the application's code.

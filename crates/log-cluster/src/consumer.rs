@@ -297,15 +297,16 @@ impl Consumer {
                 let Some(entry) = assigned.buffered.front() else { break };
                 let skip = position.saturating_sub(entry.base) as usize;
                 let room = most - self.in_hand.len();
-                let before = self.in_hand.len();
-                let records = (position.max(entry.base)..).zip(entry.batch.messages(skip)).take(room);
+                let mut records = entry.batch.records(skip);
+                let taken = records.by_ref().take(room);
                 let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
-                self.in_hand.extend(records.map(|(offset, (id, key))| InHand { slot, offset, id, key, bytes }));
-                position = position.max(entry.base) + (self.in_hand.len() - before) as u64;
-                if !entry.batch.has_messages() {
-                    position = entry.end();
-                }
-                if position >= entry.end() {
+                let in_hand = |(delta, id, key)| InHand { slot, offset: entry.base + delta, id, key, bytes };
+                self.in_hand.extend(taken.map(in_hand));
+                // What compaction took, and what is not for applications, is passed over.
+                let end = entry.end();
+                position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
+                drop(records);
+                if position >= end {
                     assigned.buffered.pop_front();
                 }
             }

@@ -18,6 +18,7 @@ impl Broker {
         fx.wake_in(checkpoint, Wake::Broker(BrokerWake::Checkpoint));
         fx.wake_in(WRITEBACK, Wake::Broker(BrokerWake::Writeback));
         fx.wake_in(millis(broker.log_retention_check_interval_ms), Wake::Broker(BrokerWake::Retention));
+        self.start_cleaner(fx);
     }
 
     /// K-A7: high watermarks are written down every 5 s.

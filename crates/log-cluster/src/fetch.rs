@@ -7,7 +7,7 @@ use crate::layout::Slot;
 use crate::log::Entry;
 use crate::rpc::{BrokerWake, Fetch, FetchPart, Fetched, Response, Ticket, Wake};
 use sim::Nanos;
-use sim::story::{FlightKind, Look};
+use sim::story::{FlightKind, Life, Look, Note, Rule};
 
 /// What an answer to a fetch would be now.
 struct Reading {
@@ -99,6 +99,7 @@ impl Broker {
         let log = &replica.log;
         let mut fetched = Fetched {
             slot: part.slot,
+            asked: part.offset,
             error: None,
             high_watermark: replica.high_watermark,
             last_stable: replica.last_stable(),
@@ -245,6 +246,13 @@ impl Broker {
             let mark = replica.high_watermark;
             let start = replica.log.expired(now, topic.retention, topic.retention_bytes, mark);
             if start > replica.log.start() {
+                if replica.leads().is_some() && !topic.internal {
+                    for entry in replica.log.read(replica.log.start()).take_while(|entry| entry.end() <= start) {
+                        for (id, _) in entry.batch.messages(0) {
+                            fx.note(Note::Life(id, Life::Deleted, Rule("K-D2")));
+                        }
+                    }
+                }
                 replica.log.advance_start(start);
                 let values = vec![layout.label(*slot), layout.name(self.me), start.to_string()];
                 fx.mark(sim::story::MarkKind::Change, "retention", values, sim::story::Rule("K-D2"));

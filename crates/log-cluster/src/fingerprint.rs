@@ -200,6 +200,7 @@ impl Fingerprint for BrokerWake {
                 TransactionWake::Complete(place) => mix(&[22, u64::from(place)]),
                 TransactionWake::Verify(from) => mix(&[23, u64::from(from)]),
             },
+            BrokerWake::Clean => 24,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What never changes in a run: which nodes and topics there are, and the settings in force for each.
 
-use crate::config::{BrokerConfig, Config, Controllers, Costs, millis};
+use crate::config::{BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TopicConfig, millis};
 use sim::workload::{NodeInfo, Role};
 use sim::{Nanos, NodeId};
 use std::rc::Rc;
@@ -12,6 +12,17 @@ pub(crate) type Slot = u32;
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The brokers' own topic of the states of transactions.
 pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
+/// How a topic is compacted (K-D5, K-D6).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Compaction {
+    pub enabled: bool,
+    /// `min.cleanable.dirty.ratio`, in millionths.
+    pub min_dirty: u64,
+    pub min_lag: Nanos,
+    pub max_lag: Nanos,
+    pub delete_retention: Nanos,
+}
 
 /// A topic with the settings that are in force for it.
 #[derive(Clone, Debug)]
@@ -30,6 +41,7 @@ pub(crate) struct Topic {
     pub segment_age: Nanos,
     pub retention: Option<Nanos>,
     pub retention_bytes: Option<u64>,
+    pub compaction: Compaction,
     pub flush_messages: u64,
     pub flush_after: Option<Nanos>,
 }
@@ -69,6 +81,12 @@ impl Layout {
         for spec in &config.topics {
             let own = &spec.config;
             let positive = |n: i64| u64::try_from(n).ok();
+            let policy = own.cleanup_policy.unwrap_or(b.log_cleanup_policy);
+            let deletes = |_: &u64| policy.deletes();
+            let compaction = compaction(own, b, policy);
+            let age = millis(own.segment_ms.unwrap_or(b.log_roll_ms));
+            // K-D5: segments are closed in time for max.compaction.lag.ms.
+            let segment_age = if compaction.enabled { age.min(compaction.max_lag) } else { age };
             topics.push(Topic {
                 name: spec.name.as_str().into(),
                 first: slots.len() as Slot,
@@ -80,9 +98,10 @@ impl Layout {
                 unclean: own.unclean_leader_election_enable.unwrap_or(b.unclean_leader_election_enable),
                 max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
                 segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
-                segment_age: millis(own.segment_ms.unwrap_or(b.log_roll_ms)),
-                retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).map(Nanos::millis),
-                retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)),
+                segment_age,
+                retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
+                retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
+                compaction,
                 flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
                 flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
             });
@@ -165,6 +184,16 @@ impl Layout {
     }
 }
 
+fn compaction(own: &TopicConfig, b: &BrokerConfig, policy: CleanupPolicy) -> Compaction {
+    Compaction {
+        enabled: policy.compacts(),
+        min_dirty: own.min_cleanable_dirty_ratio.unwrap_or(b.log_cleaner_min_cleanable_ratio).millionths(),
+        min_lag: millis(own.min_compaction_lag_ms.unwrap_or(b.log_cleaner_min_compaction_lag_ms)),
+        max_lag: millis(own.max_compaction_lag_ms.unwrap_or(b.log_cleaner_max_compaction_lag_ms)),
+        delete_retention: millis(own.delete_retention_ms.unwrap_or(b.log_cleaner_delete_retention_ms)),
+    }
+}
+
 fn min_isr(setting: i64, factor: u16) -> usize {
     setting.clamp(1, i64::from(factor.max(1))) as usize
 }
@@ -186,6 +215,7 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         segment_age: millis(b.log_roll_ms),
         retention: None,
         retention_bytes: None,
+        compaction: Compaction::default(),
         flush_messages: b.log_flush_interval_messages.unsigned_abs(),
         flush_after: b.log_flush_interval_ms.map(millis),
     }

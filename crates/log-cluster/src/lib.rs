@@ -9,6 +9,7 @@ mod announce;
 pub mod assignor;
 mod broker;
 mod check;
+mod cleaner;
 mod client;
 mod cluster;
 mod cluster_changes;

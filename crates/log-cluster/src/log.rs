@@ -8,13 +8,53 @@ use sim::{Nanos, Pages, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+mod compaction;
+pub(crate) use compaction::{Dirt, Wanted};
+
 /// A message in a batch: its place in its producer's stream, and its key.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The how-many-th message of its producer.
     pub sequence: u32,
-    /// The key's index; `u32::MAX` without a key.
+    /// The key's index, with [`TOMBSTONE`] if the value is null; `u32::MAX` without a key.
     pub key: u32,
+}
+
+/// Marks the key of a record whose value is null (K-D6).
+pub(crate) const TOMBSTONE: u32 = 1 << 31;
+
+impl Row {
+    /// A record's row; `null` if it has no value.
+    #[must_use]
+    pub fn new(sequence: u32, key: Option<u32>, null: bool) -> Row {
+        let marked = |key: u32| if null { key | TOMBSTONE } else { key };
+        Row { sequence, key: key.map_or(u32::MAX, marked) }
+    }
+
+    /// The key's index.
+    #[must_use]
+    pub fn key(self) -> Option<u32> {
+        (self.key != u32::MAX).then_some(self.key & !TOMBSTONE)
+    }
+
+    /// Whether the value is null: the key is to be forgotten.
+    #[must_use]
+    pub fn is_tombstone(self) -> bool {
+        self.key != u32::MAX && self.key & TOMBSTONE != 0
+    }
+}
+
+/// A batch of messages of which compaction took some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Whose messages.
+    pub producer: u16,
+    /// How many offsets the batch has, taken or not.
+    pub span: u64,
+    /// What stayed, with its distance from the first offset.
+    pub rows: Box<[(u32, Row)]>,
+    /// When its tombstones may go.
+    pub horizon: Option<Time>,
 }
 
 /// The stamp of an idempotent producer (K-I1).
@@ -38,6 +78,8 @@ pub(crate) const NO_SEQUENCE: u32 = u32::MAX;
 pub enum Payload {
     /// Messages of one producer of the workload.
     Messages(u16, Box<[Row]>),
+    /// The same after a compaction.
+    Cleaned(Cleaned),
     /// A group's committed offsets (K-O1).
     Commit(Rc<str>, Vec<(Slot, u64)>),
     /// A group's generation and members.
@@ -73,6 +115,7 @@ impl Batch {
     pub fn count(&self) -> u64 {
         match &self.payload {
             Payload::Messages(_, rows) => rows.len() as u64,
+            Payload::Cleaned(cleaned) => cleaned.span,
             Payload::Commit(_, offsets) => offsets.len().max(1) as u64,
             Payload::Expired(_, slots) => slots.len().max(1) as u64,
             Payload::Group(..) | Payload::ConsumerGroup(..) | Payload::Marker(_) | Payload::Transaction(..) => 1,
@@ -83,16 +126,43 @@ impl Batch {
     /// Whether it carries messages of applications.
     #[must_use]
     pub fn has_messages(&self) -> bool {
-        matches!(self.payload, Payload::Messages(..))
+        matches!(self.payload, Payload::Messages(..) | Payload::Cleaned(_))
     }
 
-    /// The messages from the `skip`-th on.
+    /// The messages from the `skip`-th offset on, with their keys.
     pub fn messages(&self, skip: usize) -> impl Iterator<Item = (MessageId, u32)> {
-        let (producer, rows) = match &self.payload {
-            Payload::Messages(producer, rows) => (*producer, &rows[..]),
-            _ => (0, &[][..]),
+        self.records(skip).map(|(_, id, key)| (id, key))
+    }
+
+    /// The messages from the `skip`-th offset on: how far behind the first offset each is, and its key.
+    pub fn records(&self, skip: usize) -> impl Iterator<Item = (u64, MessageId, u32)> {
+        let producer = match &self.payload {
+            Payload::Messages(producer, _) => *producer,
+            Payload::Cleaned(cleaned) => cleaned.producer,
+            _ => 0,
         };
-        rows.iter().skip(skip).map(move |row| (MessageId { producer, sequence: row.sequence }, row.key))
+        let rows = self.rows_from(skip);
+        rows.map(move |(delta, row)| {
+            (delta, MessageId { producer, sequence: row.sequence }, row.key().unwrap_or(u32::MAX))
+        })
+    }
+
+    /// What stands for the messages, and how far behind the first offset each is.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, Row)> {
+        self.rows_from(0)
+    }
+
+    fn rows_from(&self, skip: usize) -> impl Iterator<Item = (u64, Row)> {
+        let (dense, sparse) = match &self.payload {
+            Payload::Messages(_, rows) => (&rows[skip.min(rows.len())..], &[][..]),
+            Payload::Cleaned(cleaned) => {
+                let first = cleaned.rows.partition_point(|(delta, _)| (*delta as usize) < skip);
+                (&[][..], &cleaned.rows[first..])
+            }
+            _ => (&[][..], &[][..]),
+        };
+        let dense = (skip as u64..).zip(dense.iter().copied());
+        dense.chain(sparse.iter().map(|(delta, row)| (u64::from(*delta), *row)))
     }
 }
 
@@ -152,6 +222,8 @@ pub(crate) struct Log {
     end: u64,
     flushed: u64,
     bytes: u64,
+    /// K-D5: everything before was compacted once.
+    compacted: u64,
     segments: VecDeque<Segment>,
     /// Leader epochs and the offsets that they began at (K-L1).
     epochs: Vec<(i32, u64)>,
@@ -203,6 +275,12 @@ impl Log {
             Some(floor) => Some((self.epochs[floor].0, end)),
             None => Some((epoch, end)),
         }
+    }
+
+    /// Appends a batch behind a gap: the leader's log was compacted (K-D5).
+    pub fn append_at(&mut self, entry: &Entry, now: Time, segment_bytes: u64, age: Nanos) -> (u64, bool) {
+        self.end = self.end.max(entry.base);
+        self.append(entry.epoch, &entry.batch, now, segment_bytes, age)
     }
 
     /// Appends a batch at the end. Answers its first offset, and whether a new segment was begun.
@@ -355,7 +433,8 @@ impl Log {
             let gone: u64 = segment.entries.iter_from(place).map(|entry| u64::from(entry.batch.bytes)).sum();
             segment.bytes -= gone;
             self.bytes -= gone;
-            self.end = keep.unwrap_or(self.end).min(self.end);
+            // Offsets that compaction left empty go as well.
+            self.end = keep.unwrap_or(self.end).min(offset).min(self.end);
             segment.entries.truncate(place);
             if place > 0 {
                 break;
@@ -367,6 +446,7 @@ impl Log {
             self.end = offset.max(self.start);
         }
         self.flushed = self.flushed.min(self.end);
+        self.compacted = self.compacted.min(self.end);
         while self.epochs.last().is_some_and(|(_, from)| *from >= self.end) {
             self.epochs.pop();
         }

@@ -120,6 +120,10 @@ impl Broker {
         if i64::from(batch.bytes) > topic.max_batch {
             return Err(Code::MessageTooLarge);
         }
+        // K-D5: a compacted topic takes no record without a key.
+        if topic.compaction.enabled && batch.rows().any(|(_, row)| row.key().is_none()) {
+            return Err(Code::InvalidRecord);
+        }
         if let Some(stamp) = batch.stamp {
             let expiry = millis(layout.broker.producer_id_expiration_ms);
             let verdict = match batch.payload {

@@ -55,6 +55,8 @@ pub struct Producer {
     pub(crate) closing: bool,
     born: bool,
     pub(crate) retry_told: Option<Code>,
+    /// Every how-many-th message has no value; 0 for none.
+    tombstone_every: u32,
     /// Its transactions, if it has a `transactional.id`.
     pub(crate) transactions: Option<Box<Transactional>>,
 }
@@ -77,6 +79,7 @@ impl Producer {
             client: Client::new(layout, waits),
             index,
             ids: Sequences::of(&config, partitions),
+            tombstone_every: client.tombstone_every,
             transactions,
             config,
             source,
@@ -153,8 +156,8 @@ impl Producer {
                 self.source.set_rate(fx.now(), *rate_milli);
                 self.arm_source(fx);
             }
-            ClientOrder::PublishOne { .. } => {
-                let fresh = self.source.make_one();
+            ClientOrder::PublishOne { key, null, .. } => {
+                let fresh = self.source.make_one(*key, *null);
                 self.produce(fresh, fx);
                 self.pump(fx);
             }
@@ -295,8 +298,10 @@ impl Producer {
             Some(key) => partition_for_key(format!("key-{key}").as_bytes(), self.partitions),
             None => self.sticky_partition(fx),
         };
-        let bytes = record_bytes(fresh.key, fresh.bytes);
-        let row = Row { sequence: fresh.id.sequence, key: fresh.key.unwrap_or(u32::MAX) };
+        let every = self.tombstone_every;
+        let null = fresh.null || (every > 0 && (fresh.id.sequence + 1).is_multiple_of(every));
+        let bytes = record_bytes(fresh.key, if null { 0 } else { fresh.bytes });
+        let row = Row::new(fresh.id.sequence, fresh.key, null);
         let batch_size = u32::try_from(self.config.batch_size).unwrap_or(0);
         let memory = self.config.buffer_memory.unsigned_abs();
         let (begun, full) = self.gathered.append(partition, row, bytes, batch_size, memory, fx.now())?;

@@ -139,12 +139,13 @@ impl Broker {
             replica.written.clear();
             return self.tell_truncated(slot, from, gone, "K-L4", fx);
         }
+        let mut asked = part.asked;
         for entry in &part.entries {
-            if entry.base != replica.log.end() {
+            if entry.base < replica.log.end() || asked > replica.log.end() {
                 continue; // Asked for before a truncation.
             }
-            let (base, rolled) =
-                replica.log.append(entry.epoch, &entry.batch, now, topic.segment_bytes, topic.segment_age);
+            asked = entry.end();
+            let (base, rolled) = replica.log.append_at(entry, now, topic.segment_bytes, topic.segment_age);
             fx.write(u64::from(entry.batch.bytes));
             if rolled {
                 let upto = base;

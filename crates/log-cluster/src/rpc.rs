@@ -134,6 +134,8 @@ pub struct Fetch {
 pub struct Fetched {
     /// The partition.
     pub slot: Slot,
+    /// The offset that was asked for.
+    pub asked: u64,
     /// What went wrong, if anything.
     pub error: Option<Code>,
     /// The high watermark.
@@ -156,6 +158,7 @@ impl Fetched {
     pub fn refused(slot: Slot, code: Code) -> Fetched {
         Fetched {
             slot,
+            asked: 0,
             error: Some(code),
             high_watermark: 0,
             last_stable: 0,
@@ -318,6 +321,8 @@ pub enum BrokerWake {
     CallExpires(Ticket),
     /// What a broker does about transactions.
     Transaction(crate::transactions::TransactionWake),
+    /// The log cleaner looks for something to do.
+    Clean,
 }
 
 /// A controller's timers.

@@ -45,6 +45,42 @@ impl SettingValue for bool {
     }
 }
 
+/// A share between 0 and 1, to six decimal places.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ratio(u32);
+
+impl Ratio {
+    /// 0.5
+    pub const HALF: Ratio = Ratio(500_000);
+
+    /// In millionths.
+    #[must_use]
+    pub fn millionths(self) -> u64 {
+        self.0.into()
+    }
+}
+
+impl SettingValue for Ratio {
+    fn read(text: &str) -> Result<Self, String> {
+        let refused = || format!("expected a number from 0 to 1, found \"{text}\"");
+        let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(part) || (whole.is_empty() && part.is_empty()) {
+            return Err(refused());
+        }
+        let whole: u32 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| refused())? };
+        let part: u32 = format!("{part:0<6}").parse().map_err(|_| refused())?;
+        let millionths = whole.saturating_mul(1_000_000).saturating_add(part);
+        if millionths > 1_000_000 { Err(refused()) } else { Ok(Ratio(millionths)) }
+    }
+
+    fn write(&self) -> String {
+        let text = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
+        let short = text.trim_end_matches('0');
+        if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+    }
+}
+
 impl SettingValue for String {
     fn read(text: &str) -> Result<Self, String> {
         Ok(text.trim().to_owned())

@@ -26,6 +26,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("admin-refused", "{0} refused: {1}"),
     ("truncated", "{0}: {1} drops {2} records from offset {3}"),
     ("min-isr", "{0}: {1} refuses {2}: not enough in-sync replicas"),
+    ("compacted", "{0}: {1} compacts up to offset {2}, {3} records go"),
     ("retention", "{0}: {1} deletes records up to offset {2}"),
     ("unflushed-lost", "{0}: {1} lost {2} unflushed records"),
     ("producer-retries", "{0}: {1}, tries again"),

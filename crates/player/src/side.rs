@@ -325,7 +325,7 @@ impl<C: Cluster> Side<C> {
             ClientOrder::SetPrefetch { consumer, count } => {
                 ("prefetch-set", Role::Consumer(*consumer), count.to_string())
             }
-            ClientOrder::PublishOne { producer } => ("published-one", Role::Producer(*producer), String::new()),
+            ClientOrder::PublishOne { producer, .. } => ("published-one", Role::Producer(*producer), String::new()),
             ClientOrder::EndTransaction { producer, commit } => {
                 let code = if *commit { "commit-ordered" } else { "abort-ordered" };
                 (code, Role::Producer(*producer), String::new())

@@ -188,7 +188,7 @@ impl QueueCluster {
     pub fn order(&mut self, order: &ClientOrder) -> Result<(), String> {
         let role = match order {
             ClientOrder::SetRate { producer, .. }
-            | ClientOrder::PublishOne { producer }
+            | ClientOrder::PublishOne { producer, .. }
             | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
             ClientOrder::SetProcessing { consumer, .. } | ClientOrder::SetPrefetch { consumer, .. } => {
                 Role::Consumer(*consumer)

@@ -108,8 +108,8 @@ impl Publisher {
                 self.source.set_rate(fx.now(), *rate_milli);
                 self.schedule(fx);
             }
-            Order::Client(ClientOrder::PublishOne { .. }) => {
-                let fresh = self.source.make_one();
+            Order::Client(ClientOrder::PublishOne { key, .. }) => {
+                let fresh = self.source.make_one(*key, false);
                 self.take(fresh, fx);
                 self.pump(fx);
             }

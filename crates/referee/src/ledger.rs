@@ -33,6 +33,7 @@ const DEAD_LETTERED: u8 = 4;
 const REORDERED: u8 = 8;
 const STORED: u8 = 16;
 const ABORTED: u8 = 32;
+const DELETED: u8 = 64;
 
 impl Record {
     /// Whether the broker refused it for good.
@@ -57,7 +58,7 @@ impl Record {
     /// transaction.
     #[must_use]
     pub fn is_set_aside(&self) -> bool {
-        self.flags & (DROPPED | DEAD_LETTERED | ABORTED) != 0
+        self.flags & (DROPPED | DEAD_LETTERED | ABORTED | DELETED) != 0
     }
 }
 
@@ -81,7 +82,7 @@ pub enum Fate {
     Refused,
     /// Moved to a dead-letter target.
     DeadLettered,
-    /// Dropped by a rule that was asked for: expired, over a limit.
+    /// Dropped by a rule that was asked for: expired, over a limit, superseded by a newer record of its key.
     Dropped,
     /// Taken back by its producer, with the transaction that it was sent in.
     Aborted,
@@ -247,6 +248,12 @@ impl Ledger {
                 record.flags |= ABORTED;
                 lines.count_done();
             }
+            // What was processed may go; and another replica may still serve what one has deleted.
+            Life::Deleted if record.processed.is_none() && record.flags & DELETED == 0 => {
+                counts.dropped += 1;
+                record.flags |= DELETED;
+            }
+            Life::Deleted => {}
             Life::Dropped => {
                 counts.dropped += u64::from(record.flags & DROPPED == 0);
                 record.flags |= DROPPED;
@@ -277,6 +284,7 @@ impl Ledger {
             return None;
         }
         record.processed = Some(now);
+        self.counts.dropped -= u64::from(record.flags & DELETED != 0);
         let latency = now.since(record.produced);
         lines.count_done();
         self.counts.processed += 1;
@@ -360,7 +368,7 @@ fn fate(record: &Record, held: bool) -> Fate {
     }
     match record.flags {
         flags if flags & DEAD_LETTERED != 0 => Fate::DeadLettered,
-        flags if flags & DROPPED != 0 => Fate::Dropped,
+        flags if flags & (DROPPED | DELETED) != 0 => Fate::Dropped,
         flags if flags & ABORTED != 0 => Fate::Aborted,
         _ if held => Fate::Outstanding,
         _ if record.acknowledged.is_some() => Fate::Lost,

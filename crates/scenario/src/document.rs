@@ -221,6 +221,10 @@ pub struct LogClientPart {
     /// How its application uses transactions, if it is a producer with a `transactional.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionsPart>,
+    /// Every how-many-th message of a producing application has no value: a tombstone, for compaction; 0 for none. The
+    /// lab's notion, not Kafka's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tombstone_every: u32,
     /// Where it writes what it has processed, if it is a consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardPart>,

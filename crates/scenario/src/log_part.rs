@@ -125,6 +125,7 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
                     let path = format!("log.clients.{name}.forward");
                     check.refuse(path, format!("`{name}` is a producer: only consumers forward"));
                 }
+                client.tombstone_every = own.tombstone_every;
                 let path = format!("log.clients.{name}.transactions");
                 if let Some(part) = &own.transactions {
                     client.transactions = transactions(&path, part, check);

@@ -221,7 +221,11 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             Deed::Client(ClientOrder::SetPrefetch { consumer, count: order.count? })
         }
         Verb::PublishOne => {
-            Deed::Client(ClientOrder::PublishOne { producer: client(names.producer(&node), "producer")? })
+            let producer = client(names.producer(&node), "producer")?;
+            if let Some(key) = order.key {
+                check.within(&format!("{path}.key"), "as a key's number", key.into(), 0, u64::from(u16::MAX));
+            }
+            Deed::Client(ClientOrder::PublishOne { producer, key: order.key, null: order.tombstone })
         }
         Verb::CommitTransaction | Verb::AbortTransaction => {
             let producer = client(names.producer(&node), "producer")?;

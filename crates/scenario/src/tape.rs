@@ -114,6 +114,12 @@ pub struct TapeOrder {
     /// The queue's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
+    /// The key's number of the message to be published; absent: as the stream would have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<u32>,
+    /// Whether the message to be published has no value (logs only).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tombstone: bool,
     /// The topic's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -143,6 +149,8 @@ impl TapeOrder {
             count: None,
             free: None,
             queue: None,
+            key: None,
+            tombstone: false,
             topic: None,
             partition: None,
             replicas: Vec::new(),

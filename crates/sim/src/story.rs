@@ -56,6 +56,8 @@ pub enum Life {
     Aborted,
     /// The broker dropped it by a rule: expired, over a length limit, over a delivery limit without a target.
     Dropped,
+    /// A log deleted it, for its age or size or for a newer record of its key: who has not read it by now will not.
+    Deleted,
 }
 
 /// What kind of thing a mark is.

@@ -95,6 +95,8 @@ pub struct Fresh {
     pub key: Option<u32>,
     /// Bytes of its value.
     pub bytes: u32,
+    /// Whether it has no value: a tombstone (logs only).
+    pub null: bool,
 }
 
 /// A producer's stream of messages.
@@ -161,7 +163,7 @@ impl Source {
         let id = MessageId { producer: self.producer, sequence: self.next };
         self.next += 1;
         let key = (self.spec.keys > 0).then(|| self.keys.below(u64::from(self.spec.keys)) as u32);
-        Fresh { id, key, bytes: self.spec.bytes }
+        Fresh { id, key, bytes: self.spec.bytes, null: false }
     }
 
     /// Yields the message that is due at or before `now`, if one is.
@@ -176,8 +178,9 @@ impl Source {
     }
 
     /// Yields one more message now, beside the stream.
-    pub fn make_one(&mut self) -> Fresh {
-        self.make()
+    pub fn make_one(&mut self, key: Option<u32>, null: bool) -> Fresh {
+        let fresh = self.make();
+        Fresh { key: key.or(fresh.key), null, ..fresh }
     }
 
     /// Changes the rate from `now` on.
@@ -215,6 +218,10 @@ pub enum ClientOrder {
     PublishOne {
         /// The producer's place in the workload.
         producer: u16,
+        /// The key's index; `None`: as the stream would have it.
+        key: Option<u32>,
+        /// Whether it has no value: a tombstone (logs only).
+        null: bool,
     },
     /// Ends a producer's open transaction by hand (logs only).
     EndTransaction {
@@ -233,7 +240,10 @@ impl Fingerprint for ClientOrder {
                 2 | u64::from(*consumer) << 8 | processing.mean().0 << 24
             }
             ClientOrder::SetPrefetch { consumer, count } => 3 | u64::from(*consumer) << 8 | u64::from(*count) << 24,
-            ClientOrder::PublishOne { producer } => 4 | u64::from(*producer) << 8,
+            ClientOrder::PublishOne { producer, key, null } => {
+                let key = key.map_or(0, |key| u64::from(key) + 1);
+                4 | u64::from(*producer) << 8 | u64::from(*null) << 24 | key << 25
+            }
             ClientOrder::EndTransaction { producer, commit } => {
                 5 | u64::from(*producer) << 8 | u64::from(*commit) << 24
             }

@@ -52,6 +52,7 @@ impl Broker {
             epoch: record.epoch,
             commit: record.state == TransactionState::PrepareCommit,
             coordinator_epoch,
+            horizon: None,
         };
         let mut wanted: BTreeMap<u16, Vec<Slot>> = BTreeMap::new();
         let mut leaderless = false;

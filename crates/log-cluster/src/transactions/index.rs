@@ -1,6 +1,7 @@
 //! What a log knows of transactions: which are open, where the last stable offset is, and which were aborted (K-X6).
 
 use crate::log::{Batch, Entry, Payload};
+use sim::Time;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -15,6 +16,8 @@ pub struct Marker {
     pub commit: bool,
     /// The leader epoch of the coordinator's partition, so that an outdated coordinator is told apart.
     pub coordinator_epoch: i32,
+    /// When compaction may take it (K-D6).
+    pub horizon: Option<Time>,
 }
 
 /// A transaction that was aborted, in one partition.

@@ -127,7 +127,7 @@ impl Story {
             }
             Life::Settled { .. } => fate.settled = true,
             Life::Aborted => fate.aborted = true,
-            Life::Delivered { .. } | Life::DeadLettered | Life::Dropped => {}
+            Life::Delivered { .. } | Life::DeadLettered | Life::Dropped | Life::Deleted => {}
         }
     }
 

@@ -103,7 +103,7 @@ impl Story {
                 Life::Dropped => {
                     ledger.dropped.insert(id);
                 }
-                Life::Stored | Life::Aborted | Life::Delivered { .. } | Life::Settled { .. } => {}
+                Life::Stored | Life::Aborted | Life::Deleted | Life::Delivered { .. } | Life::Settled { .. } => {}
             },
         }
     }
