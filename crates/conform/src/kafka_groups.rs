@@ -153,7 +153,7 @@ fn assignment(view: Option<&ConsumerView>) -> Value {
 fn cluster_of(case: &Case, seed: u64, names: &[&str]) -> Result<LogCluster, String> {
     let mut now = Time::ZERO;
     let mut config =
-        Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)], ..Config::default() };
+        Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)?], ..Config::default() };
     for (name, value) in case.settings.iter().filter(|(name, _)| name.starts_with("group.consumer.")) {
         config.broker.set(name, &value.to_string())?;
     }

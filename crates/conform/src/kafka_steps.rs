@@ -1,8 +1,8 @@
 //! Cases that were recorded on a Kafka cluster step by step. The life of a group is played in our engine, where a group
-//! begins, and transactions; the others are read only, as nothing plays them yet. The form is described in
+//! begins, transactions, and what becomes of records; the others are read only, as nothing plays them yet. The form is described in
 //! `docs/transcripts.md`.
 
-use crate::{Disagreement, Outcome, kafka_groups, kafka_transactions};
+use crate::{Disagreement, Outcome, kafka_groups, kafka_records, kafka_transactions};
 use log_cluster::LogCluster;
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub struct Case {
 #[derive(Clone, Debug, Deserialize)]
 struct Topic {
     assignment: Vec<Vec<u16>>,
+    #[serde(default)]
+    config: BTreeMap<String, String>,
 }
 
 /// A step of a case; fields of operations that nothing plays are left out.
@@ -47,6 +49,8 @@ pub struct Step {
     pub(crate) name: Option<String>,
     pub(crate) client: Option<String>,
     pub(crate) value: Option<Value>,
+    pub(crate) key: Option<String>,
+    pub(crate) broker: Option<u16>,
     pub(crate) ms: Option<u64>,
     #[serde(default)]
     pub(crate) config: BTreeMap<String, String>,
@@ -76,7 +80,8 @@ pub fn read(text: &str) -> Result<Case, String> {
     Ok(case)
 }
 
-/// Plays a case, if it is one of a group's life, of where a group begins, or of transactions; `None` if it is not.
+/// Plays a case, if it is one of a group's life, of where a group begins, of transactions, or of
+/// records; `None` if it is not.
 ///
 /// # Errors
 /// A sentence, if the value is not of the form, or the engine refuses a setting.
@@ -88,6 +93,8 @@ pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
         play_reading(&case)?
     } else if kafka_transactions::is_of(&case) {
         return kafka_transactions::replay(case).map(Some);
+    } else if kafka_records::is_of(&case) {
+        return kafka_records::replay(&case).map(Some);
     } else {
         return Ok(None);
     };
@@ -123,15 +130,16 @@ pub(crate) fn client_of(step: &Step) -> Result<ConsumerClient, String> {
 }
 
 /// A topic as the case has it, with three replicas.
-pub(crate) fn topic_of(case: &Case) -> TopicSpec {
+pub(crate) fn topic_of(case: &Case) -> Result<TopicSpec, String> {
     let mut topic = TopicSpec::new("t", u32::try_from(case.topic.assignment.len()).unwrap_or(u32::MAX), 3);
     topic.replica_assignment = case.topic.assignment.clone();
-    topic
+    case.topic.config.iter().try_for_each(|(name, value)| topic.config.set(name, value))?;
+    Ok(topic)
 }
 
-pub(crate) fn cluster_with(case: &Case, workload: &Workload, config: Config) -> Result<LogCluster, String> {
-    let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)], ..config };
-    seeded(1, case, workload, &config)
+pub(crate) fn cluster_with(case: &Case, workload: &Workload, config: Config, seed: u64) -> Result<LogCluster, String> {
+    let config = Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)?], ..config };
+    seeded(seed, case, workload, &config)
 }
 
 pub(crate) fn seeded(seed: u64, case: &Case, workload: &Workload, config: &Config) -> Result<LogCluster, String> {
@@ -170,7 +178,7 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
             _ => {}
         }
     }
-    let mut cluster = cluster_with(case, &workload, config)?;
+    let mut cluster = cluster_with(case, &workload, config, 1)?;
     let mut got = Vec::new();
     for (index, at) in looks {
         cluster.world_mut().run_until(at);

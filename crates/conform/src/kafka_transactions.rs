@@ -125,7 +125,7 @@ impl<'a> Play<'a> {
             }
             at += time_of(&step.op);
         }
-        let cluster = cluster_with(case, &workload, config)?;
+        let cluster = cluster_with(case, &workload, config, 1)?;
         let (values, sent, got) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Ok(Play { case, cluster, begin, names, values, sent, got, errors: BTreeMap::new(), waits: Vec::new() })
     }

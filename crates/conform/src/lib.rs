@@ -5,6 +5,7 @@ pub mod kafka;
 mod kafka_assignors;
 pub mod kafka_cluster;
 mod kafka_groups;
+mod kafka_records;
 pub mod kafka_steps;
 mod kafka_transactions;
 pub mod rabbitmq;

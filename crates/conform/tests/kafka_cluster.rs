@@ -76,10 +76,12 @@ fn what_was_recorded_step_by_step_is_of_its_form() {
 }
 
 /// The cases that are played. The test fails when one more is, so that it is held too.
-const PLAYED: [&str; 10] = [
+const PLAYED: [&str; 12] = [
+    "compaction",
     "group-consumer",
     "group-cooperative",
     "group-range",
+    "min-isr-steps",
     "reset-earliest",
     "reset-latest",
     "reset-none",
@@ -105,23 +107,39 @@ fn groups_share_out_and_begin_as_was_recorded() {
     assert_eq!(outcome.disagreement.map(|wrong| wrong.step), Some("step 4: b".to_owned()));
 }
 
+fn text_of(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../transcripts/kafka-cluster/{name}.json"));
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// Where a case does not agree.
+fn step_of(text: &str) -> String {
+    let outcome = kafka_steps::replay(&serde_json::from_str(text).unwrap()).unwrap().unwrap();
+    outcome.disagreement.map(|wrong| wrong.step).unwrap_or_default()
+}
+
+#[test]
+fn records_that_go_otherwise_are_noticed() {
+    let steps = text_of("min-isr-steps");
+    assert_eq!(
+        step_of(&steps.replace(r#""last_stable":2,"latest":2"#, r#""last_stable":4,"latest":4"#)),
+        "step 12: topic.offsets"
+    );
+    assert_eq!(step_of(&steps.replace(r#""isr":[1],"elr":[2]"#, r#""isr":[1],"elr":[]"#)), "step 9: isr.wait");
+    assert_eq!(step_of(&steps.replace("NotEnoughReplicasException", "TimeoutException")), "step 10: producer.send");
+    let kept = text_of("compaction").replace(r#"{"key":"k1","offset":2,"value":"c"},"#, "");
+    assert_eq!(step_of(&kept), "step 11: topic.read");
+}
+
 #[test]
 fn transactions_that_go_otherwise_are_noticed() {
-    let text = |name: &str| {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../transcripts/kafka-cluster/{name}.json"));
-        std::fs::read_to_string(file).unwrap()
-    };
-    let step_of = |text: String| {
-        let outcome = kafka_steps::replay(&serde_json::from_str(&text).unwrap()).unwrap().unwrap();
-        outcome.disagreement.map(|wrong| wrong.step).unwrap_or_default()
-    };
-    let transactions = text("transactions");
+    let transactions = text_of("transactions");
     let stable = transactions.replace(r#""last_stable":6,"latest":8"#, r#""last_stable":8,"latest":8"#);
-    assert_eq!(step_of(stable), "step 28: topic.offsets");
+    assert_eq!(step_of(&stable), "step 28: topic.offsets");
     let read = transactions.replacen(r#"{"offset":5,"value":"m2"}]"#, r#"{"offset":3,"value":"a1"}]"#, 1);
-    assert_eq!(step_of(read), "step 20: topic.read");
+    assert_eq!(step_of(&read), "step 20: topic.read");
     let late = transactions.replace("[7103,12512]", "[7103,14512]");
-    assert_eq!(step_of(late), "step 30: how long it took");
-    let fenced = text("transaction-fencing").replacen("InvalidProducerEpochException", "ProducerFencedException", 1);
-    assert_eq!(step_of(fenced), "step 7: producer.send");
+    assert_eq!(step_of(&late), "step 30: how long it took");
+    let fenced = text_of("transaction-fencing").replacen("InvalidProducerEpochException", "ProducerFencedException", 1);
+    assert_eq!(step_of(&fenced), "step 7: producer.send");
 }

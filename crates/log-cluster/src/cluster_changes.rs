@@ -140,10 +140,11 @@ impl Controller {
     pub(crate) fn scan_for_silence(&mut self, reign: u32, fx: &mut Fx<'_>) {
         let session = millis(self.layout.broker.broker_session_timeout_ms);
         let now = fx.now();
-        let silent = self.planned.brokers.iter().find(|(id, state)| {
-            let since = self.contact.get(id).map_or(Nanos(u64::MAX), |at| now.since(*at));
-            !state.fenced && since > session
-        });
+        let unfenced = self.planned.brokers.iter().filter(|(_, state)| !state.fenced);
+        let heard = |id: &u16| self.contact.get(id).copied();
+        let over = |id: &u16| heard(id).is_none_or(|at| now.since(at) > session);
+        // The one that was heard longest ago goes first.
+        let silent = unfenced.filter(|(id, _)| over(id)).min_by_key(|(id, _)| (heard(id), **id));
         let found = silent.map(|(id, state)| (*id, state.clone())).filter(|_| self.active);
         let wait = if found.is_some() { SCAN_AGAIN } else { Nanos(session.0 / 8) };
         fx.wake_in(wait, Wake::Controller(ControllerWake::FenceScan(reign)));

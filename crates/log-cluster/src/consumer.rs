@@ -511,11 +511,11 @@ impl Consumer {
         let committed_only = self.config.isolation_level == IsolationLevel::ReadCommitted;
         let limit = if committed_only { part.last_stable } else { part.high_watermark };
         assigned.high_watermark = assigned.high_watermark.max(limit);
+        if part.asked != assigned.fetch_from {
+            return; // Asked for before the position was changed.
+        }
         for entry in readable(part.entries, &part.aborted) {
-            if entry.end() <= assigned.fetch_from || entry.base > assigned.fetch_from {
-                continue; // Asked for before the position was changed.
-            }
-            let skip = (assigned.fetch_from - entry.base) as usize;
+            let skip = assigned.fetch_from.saturating_sub(entry.base) as usize;
             let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
             for (id, _) in entry.batch.messages(skip) {
                 fx.note(Note::Life(id, life, Rule("K-C1")));

@@ -37,8 +37,13 @@ impl Producer {
         let now = fx.now();
         let too_old = now.since(bundle.created) >= millis(self.config.delivery_timeout_ms);
         let tries_left = i64::from(bundle.attempts) <= self.config.retries;
-        let final_codes =
-            [Code::MessageTooLarge, Code::InvalidProducerEpoch, Code::InvalidTxnState, Code::InvalidProducerIdMapping];
+        let final_codes = [
+            Code::MessageTooLarge,
+            Code::InvalidRecord,
+            Code::InvalidProducerEpoch,
+            Code::InvalidTxnState,
+            Code::InvalidProducerIdMapping,
+        ];
         let hopeless = code == Code::OutOfOrderSequence
             && self.ids.is_hopeless(bundle.partition, bundle.stamp(), bundle.renumbered);
         let retriable = !(final_codes.contains(&code) || hopeless && self.transactions.is_some());

@@ -147,6 +147,10 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
                     let path = format!("log.clients.{name}.transactions");
                     check.refuse(path, format!("`{name}` is a consumer: only producers have transactions"));
                 }
+                if own.tombstone_every > 0 {
+                    let path = format!("log.clients.{name}.tombstone_every");
+                    check.refuse(path, format!("`{name}` is a consumer: only producers send tombstones"));
+                }
                 if !own.topics.is_empty() {
                     client.topics.clone_from(&own.topics);
                 }

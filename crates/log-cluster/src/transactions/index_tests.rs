@@ -14,7 +14,7 @@ fn records(log: &mut Log, producer: u64, epoch: u16, first: u32) -> u64 {
 }
 
 fn marker(producer: u64, epoch: u16, commit: bool) -> Marker {
-    Marker { producer, epoch, commit, coordinator_epoch: 3 }
+    Marker { producer, epoch, commit, coordinator_epoch: 3, horizon: None }
 }
 
 fn end(log: &mut Log, marker: Marker) -> u64 {

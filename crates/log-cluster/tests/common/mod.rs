@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What became of a message, as far as the notes tell.
 #[derive(Clone, Debug, Default)]
 pub struct Fate {
+    pub deleted: bool,
     pub acknowledged: bool,
     pub refused: bool,
     pub aborted: bool,
@@ -127,7 +128,8 @@ impl Story {
             }
             Life::Settled { .. } => fate.settled = true,
             Life::Aborted => fate.aborted = true,
-            Life::Delivered { .. } | Life::DeadLettered | Life::Dropped | Life::Deleted => {}
+            Life::Delivered { .. } | Life::DeadLettered | Life::Dropped => {}
+            Life::Deleted => fate.deleted = true,
         }
     }
 
@@ -246,8 +248,9 @@ impl Story {
     /// Messages that were acknowledged, are on no log that counts, and were not processed by the first group.
     pub fn lost(&self) -> Vec<MessageId> {
         let held = self.held();
-        let lost =
-            |(id, fate): &(&MessageId, &Fate)| fate.acknowledged && fate.processed.is_empty() && !held.contains(id);
+        let lost = |(id, fate): &(&MessageId, &Fate)| {
+            fate.acknowledged && !fate.deleted && fate.processed.is_empty() && !held.contains(id)
+        };
         self.fates.iter().filter(lost).map(|(id, _)| *id).collect()
     }
 
