@@ -38,6 +38,7 @@ pub mod partitioner;
 mod placement;
 mod produce;
 mod producer;
+mod producer_gather;
 mod producer_outcome;
 mod replica;
 mod replica_fetch;

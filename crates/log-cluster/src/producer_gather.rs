@@ -1,0 +1,131 @@
+//! A producer's application hands records over: they are gathered, or sending blocks (K-P1, K-T1, K-T3, K-T4).
+
+use crate::accumulator::record_bytes;
+use crate::client::Fx;
+use crate::config::{PartitionerClass, millis};
+use crate::log::Row;
+use crate::partitioner::{LoadStats, next_sticky, partition_for_key};
+use crate::producer::Producer;
+use crate::rpc::{ClientWake, Wake};
+use sim::story::{Life, MarkKind, Note, Rule};
+use sim::workload::Fresh;
+
+impl Producer {
+    /// The application hands over a record. True if something may be ready to go.
+    pub(crate) fn produce(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
+        let key = fresh.key.unwrap_or(u32::MAX);
+        fx.note(Note::Life(fresh.id, Life::Produced { key }, Rule("K-P1")));
+        self.hand_over(fresh, fx)
+    }
+
+    /// Takes a record to be sent, if a transaction is open or there are none. True if something may be ready to go.
+    pub(crate) fn hand_over(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
+        let Some(last) = self.take_part(&fresh, fx) else { return false };
+        let ready = if self.blocked.is_empty() {
+            self.gather(fresh, fx).unwrap_or_else(|| {
+                self.blocked.push_back(fresh);
+                self.block(fx);
+                true
+            })
+        } else {
+            self.blocked.push_back(fresh);
+            false
+        };
+        if last {
+            self.finish_transaction(fx);
+        }
+        ready || last
+    }
+
+    /// K-P1: `send()` blocks, for memory or for metadata, up to `max.block.ms`.
+    fn block(&mut self, fx: &mut Fx<'_>) {
+        self.blocked_since = fx.now();
+        fx.wake_in(millis(self.config.max_block_ms), Wake::Client(ClientWake::Blocked));
+        if !self.blocked_told && !self.client.image.partitions.is_empty() {
+            self.blocked_told = true;
+            let values = vec![self.client.layout.name(fx.me().0)];
+            fx.mark(MarkKind::Change, "producer-blocked", values, Rule("K-P1"));
+        }
+    }
+
+    pub(crate) fn unblock(&mut self, fx: &mut Fx<'_>) {
+        let limit = millis(self.config.max_block_ms);
+        let mut moved = false;
+        while let Some(fresh) = self.blocked.front().copied() {
+            if let Some(ready) = self.gather(fresh, fx) {
+                moved |= ready;
+                self.blocked.pop_front();
+                self.blocked_since = fx.now();
+            } else if fx.now().since(self.blocked_since) >= limit {
+                self.blocked.pop_front();
+                fx.note(Note::Life(fresh.id, Life::Refused, Rule("K-P1")));
+                if self.blocked.is_empty() {
+                    break;
+                }
+                self.block(fx);
+            } else {
+                break;
+            }
+        }
+        if self.blocked.is_empty() {
+            self.blocked_told = false;
+        }
+        if moved {
+            self.arm_pump(fx.now(), fx);
+        }
+    }
+
+    /// Appends a record to its partition's queue; `None` if that is not possible now.
+    fn gather(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> Option<bool> {
+        if self.partitions == 0 || self.client.image.partition(self.first).is_none() {
+            return None;
+        }
+        let key = fresh.key.filter(|_| !self.config.partitioner_ignore_keys);
+        let round_robin = self.config.partitioner_class == PartitionerClass::RoundRobin;
+        let partition = match key {
+            _ if round_robin => {
+                self.turn = (self.turn + 1) % self.partitions;
+                self.turn
+            }
+            // K-T1
+            Some(key) => partition_for_key(format!("key-{key}").as_bytes(), self.partitions),
+            None => self.sticky_partition(fx),
+        };
+        let every = self.tombstone_every;
+        let null = fresh.null || (every > 0 && (fresh.id.sequence + 1).is_multiple_of(every));
+        let bytes = record_bytes(fresh.key, if null { 0 } else { fresh.bytes });
+        let row = Row::new(fresh.id.sequence, fresh.key, null);
+        let batch_size = u32::try_from(self.config.batch_size).unwrap_or(0);
+        let memory = self.config.buffer_memory.unsigned_abs();
+        let (begun, full) = self.gathered.append(partition, row, bytes, batch_size, memory, fx.now())?;
+        if key.is_none() && !round_robin {
+            let all_full = self.gathered.all_full(partition);
+            self.sticky.produced(u64::from(bytes), u64::from(batch_size), all_full);
+        }
+        Some(begun || full)
+    }
+
+    /// K-T3, K-T4
+    fn sticky_partition(&mut self, fx: &mut Fx<'_>) -> u32 {
+        if let Some(partition) = self.sticky.partition {
+            return partition;
+        }
+        let led = |partition: &u32| self.client.leader(self.first + partition).is_some();
+        let available: Vec<u32> = (0..self.partitions).filter(led).collect();
+        let stats = self.stats.as_ref().filter(|_| self.config.partitioner_adaptive_partitioning_enable);
+        let next = next_sticky(stats, &available, self.partitions, fx.dice());
+        self.sticky.partition = Some(next);
+        next
+    }
+
+    /// K-T4: how busy the partitions with a leader are.
+    pub(crate) fn weigh(&mut self) {
+        if !self.config.partitioner_adaptive_partitioning_enable || self.partitions < 2 {
+            return;
+        }
+        let led: Vec<u32> =
+            (0..self.partitions).filter(|partition| self.client.leader(self.first + partition).is_some()).collect();
+        let queues: Vec<u32> = led.iter().map(|p| self.gathered.queues[*p as usize].len() as u32).collect();
+        self.stats = LoadStats::new(&queues, &led, self.partitions as usize);
+    }
+}
