@@ -1,4 +1,4 @@
-//! Raft as a pure state machine: elections with pre-vote, replication, durability, snapshots.
+//! Raft as a pure state machine: elections with pre-vote, replication by push or by pull, durability, snapshots.
 //!
 //! It must never know time, the network or what its entries mean. Its driver owns the timers, carries the messages,
 //! flushes the disk and applies what is committed. Both clusters use it: the log cluster's controllers (K-Q1 to K-Q3)
@@ -6,9 +6,10 @@
 
 mod log;
 mod message;
+mod pull;
 mod raft;
 mod replication;
 
 pub use log::Entry;
-pub use message::{Index, Message, Peer, Term};
+pub use message::{Index, Message, Peer, Pulled, Term};
 pub use raft::{Input, Options, Output, Raft, Role};

@@ -82,6 +82,50 @@ pub enum Message<E, S> {
         /// The members as of that entry.
         members: Rc<[Peer]>,
     },
+    /// By pull: the sender leads, fetch from it.
+    BeginEpoch {
+        /// The leader's term.
+        term: Term,
+    },
+    /// By pull: for what comes behind the asker's log, all of which it has on the disk.
+    Fetch {
+        /// The asker's term.
+        term: Term,
+        /// Place and term of its last entry.
+        last: (Index, Term),
+        /// What it knows to be committed.
+        commit: Index,
+        /// Tells this fetch from those before.
+        ticket: u64,
+    },
+    /// By pull: the answer to a fetch.
+    Fetched {
+        /// The asked's term.
+        term: Term,
+        /// The fetch's.
+        ticket: u64,
+        /// What came of it.
+        what: Pulled<E>,
+    },
+}
+
+/// What a fetch came to (K-Q1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pulled<E> {
+    /// The asked does not lead.
+    NotLeader,
+    /// The asker's log parts from the leader's here: the end of the leader's greatest epoch up to the asker's, and that
+    /// epoch.
+    Diverging(Index, Term),
+    /// Entries, perhaps none.
+    Entries {
+        /// Place and term of the entry before the first one carried: the asker's last one.
+        previous: (Index, Term),
+        /// The entries.
+        entries: Rc<[Entry<E>]>,
+        /// What the leader knows to be committed.
+        commit: Index,
+    },
 }
 
 impl<E, S> Message<E, S> {
@@ -95,7 +139,10 @@ impl<E, S> Message<E, S> {
             | Message::VoteReply { term, .. }
             | Message::Append { term, .. }
             | Message::AppendReply { term, .. }
-            | Message::Snapshot { term, .. } => *term,
+            | Message::Snapshot { term, .. }
+            | Message::BeginEpoch { term }
+            | Message::Fetch { term, .. }
+            | Message::Fetched { term, .. } => *term,
         }
     }
 
@@ -114,6 +161,13 @@ impl<E, S> Message<E, S> {
             Message::AppendReply { matched: Ok(index), .. } => about(6, index.0, 1),
             Message::AppendReply { matched: Err(index), .. } => about(6, index.0, 2),
             Message::Snapshot { last, .. } => about(7, last.0.0, last.1.0),
+            Message::BeginEpoch { .. } => about(8, 0, 0),
+            Message::Fetch { last, commit, ticket, .. } => about(9, last.0.0, commit.0) ^ ticket.rotate_left(40),
+            Message::Fetched { what: Pulled::NotLeader, .. } => about(10, 0, 0),
+            Message::Fetched { what: Pulled::Diverging(end, epoch), .. } => about(11, end.0, epoch.0),
+            Message::Fetched { what: Pulled::Entries { previous, entries, commit }, .. } => {
+                about(12, previous.0.0, commit.0) ^ (entries.len() as u64).rotate_left(40)
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::log::{Entry, Log};
 use crate::message::{Index, Message, Peer, Term};
+use crate::pull::Parked;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How a member stands in its group.
@@ -29,11 +30,13 @@ pub struct Options {
     pub batch: usize,
     /// How many messages with entries may be under way to a follower at a time.
     pub pipeline: u32,
+    /// Followers fetch, as KRaft's do (K-Q1), instead of being sent entries. Members do not change then.
+    pub pull: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { pre_vote_respects_leader: true, may_forget: false, batch: 1_024, pipeline: 8 }
+        Options { pre_vote_respects_leader: true, may_forget: false, batch: 1_024, pipeline: 8, pull: false }
     }
 }
 
@@ -57,6 +60,8 @@ pub enum Input<E, S> {
     ChangeMembers(Vec<Peer>),
     /// The connection to this member is new: what was under way on the old one is lost.
     Reconnected(Peer),
+    /// By pull: this member's fetch, by its ticket in [`Output::park`], has waited for as long as a fetch may.
+    FetchExpired(Peer, u64),
 }
 
 /// What a member wants done.
@@ -75,11 +80,21 @@ pub struct Output<E, S> {
     /// Committed entries were given up ([`Options::may_forget`]): the state machine starts from [`Raft::snapshot`] and
     /// is given the entries after it again.
     pub rebuild: bool,
+    /// Fetches that wait for news, and their tickets: answer with [`Input::FetchExpired`] once they have waited for long enough.
+    pub park: Vec<(Peer, u64)>,
 }
 
 impl<E, S> Default for Output<E, S> {
     fn default() -> Self {
-        Output { send: Vec::new(), flush: false, changed: false, restart_timer: false, restored: None, rebuild: false }
+        Output {
+            send: Vec::new(),
+            flush: false,
+            changed: false,
+            restart_timer: false,
+            restored: None,
+            rebuild: false,
+            park: Vec::new(),
+        }
     }
 }
 
@@ -91,6 +106,14 @@ pub(crate) struct Progress {
     pub under_way: u32,
     pub heard: bool,
     pub told_commit: Index,
+    /// By pull: whether it fetched since the last sign of life was due.
+    pub fetched: bool,
+}
+
+impl Progress {
+    fn from(next: Index) -> Progress {
+        Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0), fetched: false }
+    }
 }
 
 /// A member of a Raft group. `E` is a command, `S` the state machine's state.
@@ -115,6 +138,10 @@ pub struct Raft<E, S> {
     pub(crate) progress: BTreeMap<Peer, Progress>,
     /// Answers that wait for a flush.
     pub(crate) held: VecDeque<(u64, Peer, Message<E, S>)>,
+    /// By pull: fetches that wait for news.
+    pub(crate) parked: BTreeMap<Peer, Parked>,
+    /// By pull: the ticket of the last own fetch.
+    pub(crate) tickets: u64,
 }
 
 impl<E: Clone, S: Clone> Raft<E, S> {
@@ -139,6 +166,8 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             ballots: BTreeSet::new(),
             progress: BTreeMap::new(),
             held: VecDeque::new(),
+            parked: BTreeMap::new(),
+            tickets: 0,
         }
     }
 
@@ -265,6 +294,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.held.clear();
         self.ballots.clear();
         self.progress.clear();
+        self.parked.clear();
         self.role = Role::Follower;
         self.leader = None;
         self.led = Term(0);
@@ -303,6 +333,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             Input::CheckQuorum => self.on_check_quorum(out),
             Input::ChangeMembers(members) => self.on_change_members(&members, out),
             Input::Reconnected(peer) => self.on_reconnected(peer, out),
+            Input::FetchExpired(peer, ticket) => self.on_fetch_expired(peer, ticket, out),
         }
     }
 
@@ -322,6 +353,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.role = Role::Follower;
         self.leader = leader;
         self.progress.clear();
+        self.parked.clear();
         self.ballots.clear();
         out.changed |= changed;
     }
@@ -379,12 +411,14 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.led = self.term;
         self.suspects = false;
         let next = self.log.last().0.next();
-        let fresh = Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0) };
-        self.progress = self.others().into_iter().map(|peer| (peer, fresh.clone())).collect();
+        self.progress = self.others().into_iter().map(|peer| (peer, Progress::from(next))).collect();
         out.changed = true;
         // Only an entry of its own term lets a leader commit those of earlier terms.
         self.log.append(Entry { term: self.term, command: None, members: None });
         out.flush = true;
+        if self.options.pull {
+            self.tell_epoch(out);
+        }
         self.replicate(out);
     }
 
@@ -409,8 +443,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.progress.retain(|peer, _| members.contains(peer));
         let next = self.log.base().next();
         for peer in new {
-            let fresh = Progress { next, matched: Index(0), under_way: 0, heard: true, told_commit: Index(0) };
-            self.progress.insert(peer, fresh);
+            self.progress.insert(peer, Progress::from(next));
         }
         out.flush = true;
         self.replicate(out);
@@ -441,12 +474,16 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         }
         if self.role == Role::Leader {
             self.advance_commit(out);
+            self.answer_parked(out);
         }
     }
 
     fn on_heartbeat(&mut self, out: &mut Output<E, S>) {
         if self.role != Role::Leader {
             return;
+        }
+        if self.options.pull {
+            return self.tell_epoch(out);
         }
         for peer in self.others() {
             self.send_append(peer, true, &mut None, out);
@@ -467,6 +504,16 @@ impl<E: Clone, S: Clone> Raft<E, S> {
     }
 
     fn on_reconnected(&mut self, peer: Peer, out: &mut Output<E, S>) {
+        if self.options.pull && self.role == Role::Leader {
+            self.parked.remove(&peer);
+            return out.send.push((peer, Message::BeginEpoch { term: self.term }));
+        }
+        if self.options.pull && self.role == Role::Follower {
+            if self.leader == Some(peer) {
+                self.fetch(out);
+            }
+            return;
+        }
         if let Some(progress) = self.progress.get_mut(&peer) {
             progress.under_way = 0;
             progress.next = progress.matched.next().max(Index(1));
@@ -487,6 +534,9 @@ impl<E: Clone, S: Clone> Raft<E, S> {
                 self.on_append(from, term, previous, &entries, commit, out);
             }
             Message::AppendReply { term, matched } => self.on_append_reply(from, term, matched, out),
+            Message::BeginEpoch { term } => self.on_begin_epoch(from, term, out),
+            Message::Fetch { term, last, commit, ticket } => self.on_fetch((from, ticket), term, last, commit, out),
+            Message::Fetched { term, ticket, what } => self.on_fetched((from, ticket), term, what, out),
             Message::Snapshot { term, last, state, members } => {
                 self.on_snapshot(from, term, last, (state, members), out);
             }
@@ -499,6 +549,10 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         let granted = term > self.term && !loyal && up_to_date(last, self.log.last());
         let term = if granted { term } else { self.term };
         out.send.push((from, Message::PreVoteReply { term, granted }));
+        if self.options.pull && self.role == Role::Leader {
+            // KRaft's answer names the leader: who lost sight of it fetches again.
+            out.send.push((from, Message::BeginEpoch { term: self.term }));
+        }
     }
 
     fn on_pre_vote_reply(&mut self, from: Peer, term: Term, granted: bool, out: &mut Output<E, S>) {

@@ -12,6 +12,13 @@ type Shared<E> = Option<(Index, Rc<[Entry<E>]>)>;
 impl<E: Clone, S: Clone> Raft<E, S> {
     /// Sends each follower what it lacks, as far as the pipeline allows. Followers at one place share the entries.
     pub(crate) fn replicate(&mut self, out: &mut Output<E, S>) {
+        if self.options.pull {
+            // Fetches that wait are answered once the entry is on the leader's disk; with one member that is all.
+            if self.voters.len() == 1 {
+                self.advance_commit(out);
+            }
+            return;
+        }
         let mut shared = None;
         for place in 0..self.voters.len() {
             let peer = self.voters[place];
@@ -78,6 +85,9 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         if !self.voters.contains(&self.me) && self.log.configuration().0 <= agreed {
             // The others have agreed to go on without this one.
             return self.become_follower(self.term, None, out);
+        }
+        if self.options.pull {
+            return self.answer_parked(out);
         }
         // Followers with more to come learn of it then; the others are told now.
         let last = self.log.last().0;
@@ -238,6 +248,9 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             self.applied = last.0;
             out.restored = Some(state);
             out.flush = true;
+        }
+        if self.options.pull {
+            return self.fetch(out);
         }
         let matched = Ok(self.commit.max(last.0));
         self.send_when_flushed(from, Message::AppendReply { term, matched }, out);

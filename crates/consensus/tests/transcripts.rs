@@ -18,9 +18,10 @@ struct Group {
 }
 
 impl Group {
-    fn new(size: u16) -> Group {
+    fn new(size: u16, pull: bool) -> Group {
         let voters: Vec<Peer> = (1..=size).collect();
-        let member = |me: &Peer| (*me, Raft::new(*me, voters.clone(), Options::default()));
+        let options = Options { pull, ..Options::default() };
+        let member = |me: &Peer| (*me, Raft::new(*me, voters.clone(), options));
         Group {
             members: voters.iter().map(member).collect(),
             applied: voters.iter().map(|me| (*me, Vec::new())).collect(),
@@ -136,12 +137,14 @@ impl Group {
 }
 
 fn play(text: &str) -> String {
-    let mut group = Group::new(3);
+    let mut group = Group::new(3, false);
     let mut played = String::new();
     for line in text.lines().filter(|line| !line.starts_with("  ")) {
         writeln!(played, "{line}").unwrap();
-        if let Some(size) = line.strip_prefix("group ") {
-            group = Group::new(size.parse().unwrap());
+        if let Some(size) = line.strip_prefix("group by pull ") {
+            group = Group::new(size.parse().unwrap(), true);
+        } else if let Some(size) = line.strip_prefix("group ") {
+            group = Group::new(size.parse().unwrap(), false);
         } else if !line.is_empty() && !line.starts_with('#') {
             played.push_str(&group.run(line));
         }

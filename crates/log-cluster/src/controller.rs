@@ -16,10 +16,11 @@ use std::rc::Rc;
 type Fx<'a> = Effects<'a, Node>;
 type Metadata = Raft<Rc<[Record]>, Rc<Image>>;
 
-/// How long a broker's question for metadata waits for news (Kafka: the raft client's fetch.max.wait.ms, 500 ms).
+/// How long a fetch of metadata waits for news, a broker's or a controller's (Kafka: the raft client's, 500 ms).
 const METADATA_WAIT: Nanos = Nanos::millis(500);
-/// How often the active controller shows a sign of life: as often as idle followers would fetch.
-const BEAT: Nanos = Nanos::millis(500);
+/// How often the active controller tells controllers that do not fetch that its epoch has begun (Kafka: half of
+/// controller.quorum.fetch.timeout.ms).
+const BEAT: Nanos = Nanos::secs(1);
 /// How many entries the metadata log grows before it is replaced by its state. Assumed; Kafka counts 20 MB.
 const COMPACT_AFTER: u64 = 2_000;
 /// Assumed size of a record in the metadata log.
@@ -61,7 +62,7 @@ impl Controller {
         Controller {
             layout,
             me,
-            raft: Raft::new(me, voters, Options::default()),
+            raft: Raft::new(me, voters, Options { pull: true, ..Options::default() }),
             committed: Rc::default(),
             planned: Rc::default(),
             active: false,
@@ -160,6 +161,7 @@ impl Controller {
                 fx.wake_in(wait, Wake::Controller(wake));
                 self.drive(Input::CheckQuorum, fx);
             }
+            ControllerWake::FetchExpires(peer, ticket) => self.drive(Input::FetchExpired(peer, ticket), fx),
             ControllerWake::Flushed(written) => self.drive(Input::Flushed(written), fx),
             ControllerWake::FenceScan(reign) if reigning(reign) => self.scan_for_silence(reign, fx),
             ControllerWake::Preferred(reign) if reigning(reign) => self.elect_preferred(reign, fx),
@@ -187,9 +189,15 @@ impl Controller {
         let mut out = Output::default();
         self.raft.handle(input, &mut out);
         for (peer, message) in out.send {
-            let vote = !matches!(message, RaftMessage::Append { .. } | RaftMessage::AppendReply { .. });
-            let look = Look::plain(if vote { FlightKind::Vote } else { FlightKind::Control });
-            post(fx, self.me, peer, Message::Raft(Box::new(message)), 200, look);
+            let kind = match message {
+                RaftMessage::Fetch { .. } => FlightKind::Fetch,
+                RaftMessage::Fetched { .. } | RaftMessage::Snapshot { .. } => FlightKind::Control,
+                _ => FlightKind::Vote,
+            };
+            post(fx, self.me, peer, Message::Raft(Box::new(message)), 200, Look::plain(kind));
+        }
+        for (peer, ticket) in out.park {
+            fx.wake_in(METADATA_WAIT, Wake::Controller(ControllerWake::FetchExpires(peer, ticket)));
         }
         if out.flush {
             fx.write(RECORD_BYTES);

@@ -218,6 +218,7 @@ impl Fingerprint for ControllerWake {
             ControllerWake::Unclean(n) => mix(&[8, u64::from(n)]),
             ControllerWake::Create(n) => mix(&[9, u64::from(n)]),
             ControllerWake::Connect(n) => mix(&[10, u64::from(n)]),
+            ControllerWake::FetchExpires(from, n) => mix(&[11, u64::from(from), n]),
         }
     }
 }

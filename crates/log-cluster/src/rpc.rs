@@ -348,6 +348,8 @@ pub enum ControllerWake {
     Create(u32),
     /// Connect to another controller again.
     Connect(u16),
+    /// A controller's fetch, by its ticket, has waited long enough.
+    FetchExpires(u16, u64),
 }
 
 /// A client's timers.

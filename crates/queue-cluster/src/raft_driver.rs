@@ -117,7 +117,11 @@ impl Server {
             Message::PreVote { .. }
             | Message::PreVoteReply { .. }
             | Message::Vote { .. }
-            | Message::VoteReply { .. } => (0, Look::plain(FlightKind::Vote)),
+            | Message::VoteReply { .. }
+            // Only KRaft pulls.
+            | Message::BeginEpoch { .. }
+            | Message::Fetch { .. }
+            | Message::Fetched { .. } => (0, Look::plain(FlightKind::Vote)),
         };
         self.send(to, Frame::Raft(queue, Box::new(message)), bytes, look, fx);
     }
