@@ -40,6 +40,7 @@ mod produce;
 mod producer;
 mod producer_gather;
 mod producer_outcome;
+mod remarks;
 mod replica;
 mod replica_fetch;
 mod rpc;

@@ -115,8 +115,10 @@ pub fn compile(document: &Document) -> Result<Compiled, Refusal> {
     if !check.problems.is_empty() {
         return Err(Refusal(check.problems));
     }
-    let place = |remark: Problem| Problem { path: format!("queue.{}", remark.path), ..remark };
-    let remarks = queue.iter().flat_map(queue_cluster::Config::remarks).map(place).collect();
+    let place = |part: &str, remark: Problem| Problem { path: format!("{part}.{}", remark.path), ..remark };
+    let of_log = log.iter().flat_map(log_cluster::Config::remarks).map(|remark| place("log", remark));
+    let of_queue = queue.iter().flat_map(queue_cluster::Config::remarks).map(|remark| place("queue", remark));
+    let remarks = of_log.chain(of_queue).collect();
     Ok(Compiled { seed: document.seed, end: document.length.time(), workload, log, queue, client_link, tape, remarks })
 }
 

@@ -242,12 +242,13 @@ export class BlLab extends LitElement {
 
   private side(side: Side, session: Session) {
     const caption = session.run.picture(side)?.caption ?? '';
-    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${side === 1 ? this.remarks(session) : ''}</header>
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${this.remarks(side, session)}</header>
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
   }
 
-  private remarks(session: Session) {
-    const remarks = session.run.remarks();
+  private remarks(side: Side, session: Session) {
+    const part = side === 0 ? 'log.' : 'queue.';
+    const remarks = session.run.remarks().filter((remark) => remark.startsWith(part));
     if (remarks.length === 0) return '';
     return html`<details class="remarks"><summary>${remarks.length} ${words.remarks}</summary>
       <ul>${remarks.map((remark) => html`<li>${remark}</li>`)}</ul></details>`;

@@ -1,0 +1,97 @@
+//! What Kafka would refuse is refused here with its reason; what it accepts and does less of than one may think is
+//! accepted, and said.
+
+use scenario::{compile, read};
+use serde_json::{Value, json};
+
+fn document(change: impl FnOnce(&mut Value)) -> Value {
+    let mut value = json!({
+        "brokerlab": 1,
+        "length": "10s",
+        "workload": {
+            "producers": [{ "name": "orders", "rate": "10/s" }],
+            "consumers": [{ "name": "fulfil", "processing": "10ms" }],
+        },
+        "log": {
+            "topics": [{ "name": "orders", "partitions": 3, "replication.factor": 3, "config": { "min.insync.replicas": 2 } }],
+            "consumer": { "auto.offset.reset": "earliest" },
+        },
+    });
+    change(&mut value["log"]);
+    value
+}
+
+fn refused(change: impl FnOnce(&mut Value)) -> String {
+    let text = document(change).to_string();
+    match read(&text) {
+        Err(refusal) => refusal.to_string(),
+        Ok(document) => compile(&document).expect_err(&text).to_string(),
+    }
+}
+
+fn remarks(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let compiled = compile(&read(&document(change).to_string()).unwrap()).unwrap();
+    compiled.remarks.iter().map(|remark| format!("{}: {}", remark.path, remark.message)).collect()
+}
+
+#[test]
+fn what_kafka_refuses_is_refused_with_its_reason() {
+    let producer = |settings: Value| refused(|log| log["producer"] = settings);
+    assert!(
+        producer(json!({ "enable.idempotence": true, "acks": "1" })).to_lowercase().contains("must set acks to all")
+    );
+    let cases: [(&str, &str); 6] = [
+        ("max.in.flight.requests.per.connection", "6"),
+        ("retries", "0"),
+        ("delivery.timeout.ms", "1000"),
+        ("linger.ms", "-1"),
+        ("acks", "2"),
+        ("compresion.type", "lz4"),
+    ];
+    for (name, value) in cases {
+        let why = producer(json!({ "enable.idempotence": true, name: value }));
+        assert!(why.contains("log.producer") || why.contains("producers[0]"), "{name}={value}: {why}");
+    }
+    let factor = refused(|log| log["topics"][0]["replication.factor"] = json!(4));
+    assert!(
+        factor.contains("INVALID_REPLICATION_FACTOR") && factor.contains("only 3 broker(s) are registered"),
+        "{factor}"
+    );
+    let session = refused(|log| log["consumer"]["session.timeout.ms"] = json!(3_000));
+    assert!(session.contains("INVALID_SESSION_TIMEOUT") && session.contains("6000"), "{session}");
+    let moved = refused(|log| log["topics"][0]["replicas"] = json!([[1, 2, 3], [1, 2, 2], [1, 2, 3]]));
+    assert!(moved.contains("INVALID_REPLICA_ASSIGNMENT"), "{moved}");
+    let ratio = refused(|log| log["topics"][0]["config"]["min.cleanable.dirty.ratio"] = json!("1.5"));
+    assert!(ratio.contains("from 0 to 1"), "{ratio}");
+}
+
+#[test]
+fn an_unknown_setting_names_its_place_and_the_nearest_name() {
+    let why = refused(|log| log["topics"][0]["config"] = json!({ "min.insync.replica": 2 }));
+    assert!(why.contains("log.topics[0].config.min.insync.replica"), "{why}");
+    assert!(why.contains("did you mean min.insync.replicas?"), "{why}");
+    let why = refused(|log| log["consumer"]["max.pol.records"] = json!(2));
+    assert!(why.contains("log.consumer.max.pol.records") && why.contains("max.poll.records?"), "{why}");
+}
+
+#[test]
+fn min_isr_above_the_factor_is_accepted_and_explained() {
+    assert_eq!(remarks(|_| {}), [""; 0], "nothing to say of safe settings");
+    let said = remarks(|log| log["topics"][0]["config"]["min.insync.replicas"] = json!(5));
+    assert!(said.len() == 1 && said[0].starts_with("log.topics[0].min.insync.replicas: 5 is more than"), "{said:?}");
+    let said = remarks(|log| log["topics"][0]["config"]["min.insync.replicas"] = json!(1));
+    assert!(said.iter().any(|text| text.contains("the leader alone")), "{said:?}");
+}
+
+#[test]
+fn settings_that_promise_less_than_they_seem_to_are_explained() {
+    let said = remarks(|log| log["producer"] = json!({ "acks": "1" }));
+    assert!(said.iter().any(|text| text.contains("idempotence is off")), "{said:?}");
+    assert!(said.iter().any(|text| text.contains("binds acks=all only")), "{said:?}");
+    let said = remarks(|log| log["topics"][0]["config"]["unclean.leader.election.enable"] = json!(true));
+    assert!(said.iter().any(|text| text.contains("what it lacks is lost")), "{said:?}");
+    let said = remarks(|log| log["consumer"]["auto.offset.reset"] = json!("latest"));
+    assert!(said.iter().any(|text| text.contains("skips what was written before")), "{said:?}");
+    let said = remarks(|log| log["consumer"]["heartbeat.interval.ms"] = json!(20_000));
+    assert!(said.iter().any(|text| text.contains("two lost heartbeats")), "{said:?}");
+}
