@@ -199,6 +199,7 @@ impl<'a> Play<'a> {
             in_sync: false,
             leader_epoch: -1,
             log_start: 0,
+            local_start: 0,
             log_end: 0,
             high_watermark: 0,
             last_stable: 0,

@@ -27,6 +27,8 @@ pub(crate) struct FetchWait {
     pub ticket: Ticket,
     pub fetch: Box<Fetch>,
     pub alarm: Alarm,
+    /// Whether it waits for remote storage (K-Z1).
+    pub remote: bool,
 }
 
 /// A broker.
@@ -237,6 +239,8 @@ impl Broker {
             BrokerWake::Flushed(slot, upto, epoch) => self.flushed(slot, upto, epoch),
             BrokerWake::FlushTick(slot) => self.flush_tick(slot, fx),
             BrokerWake::Clean => self.clean(fx),
+            BrokerWake::TierTask => self.tier_task(fx),
+            BrokerWake::Copied(slot, end, epoch) => self.copied(slot, end, epoch, fx),
             BrokerWake::Retention => self.retain(fx),
             BrokerWake::Group(number) => self.group_woke(number, fx),
             BrokerWake::CommitExpires(number) => self.write_expired(number, fx),

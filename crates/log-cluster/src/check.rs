@@ -179,7 +179,32 @@ impl Config {
             );
             found.add(&format!("{path}.replication_factor"), message);
         }
+        self.check_tier(path, topic, found);
         self.check_assignment(path, topic, found);
+    }
+
+    /// K-Z1
+    fn check_tier(&self, path: &str, topic: &TopicSpec, found: &mut Problems) {
+        let (own, b) = (&topic.config, &self.broker);
+        if !own.remote_storage_enable.unwrap_or(false) {
+            return;
+        }
+        let mut refuse = |name: &str, message: &str| found.add(&format!("{path}.{name}"), message.to_owned());
+        if !b.remote_log_storage_system_enable {
+            let message = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote \
+                           log storage. (remote.log.storage.system.enable)";
+            refuse("remote.storage.enable", message);
+        }
+        if own.cleanup_policy.unwrap_or(b.log_cleanup_policy).compacts() {
+            refuse("remote.storage.enable", "Remote log storage is unsupported for the compacted topics.");
+        }
+        let above = |local: Option<i64>, all: i64| all != -1 && local.is_some_and(|local| local == -1 || local > all);
+        if above(own.local_retention_ms, own.retention_ms.unwrap_or(b.log_retention_ms)) {
+            refuse("local.retention.ms", "Value must not be more than property retention.ms value.");
+        }
+        if above(own.local_retention_bytes, own.retention_bytes.unwrap_or(b.log_retention_bytes)) {
+            refuse("local.retention.bytes", "Value must not be more than property retention.bytes value.");
+        }
     }
 
     fn check_assignment(&self, path: &str, topic: &TopicSpec, found: &mut Problems) {

@@ -178,6 +178,14 @@ settings! {
         log_retention_bytes: i64 = -1, "log.retention.bytes", -1..MAX;
         /// How often logs are looked through for what may be deleted.
         log_retention_check_interval_ms: i64 = 300_000, "log.retention.check.interval.ms", 1..MAX;
+        /// Whether topics may use remote storage (K-Z1).
+        remote_log_storage_system_enable: bool = false, "remote.log.storage.system.enable";
+        /// How often leaders look what there is to copy to remote storage (K-Z1).
+        remote_log_manager_task_interval_ms: i64 = 30_000, "remote.log.manager.task.interval.ms", 1..MAX;
+        /// How long the brokers' own disks keep messages of such topics; -2: as long as they are kept at all (K-Z1).
+        log_local_retention_ms: i64 = -2, "log.local.retention.ms", -2..MAX;
+        /// How many bytes of a partition they keep; -2: as many as are kept at all (K-Z1).
+        log_local_retention_bytes: i64 = -2, "log.local.retention.bytes", -2..MAX;
         /// What becomes of old records (K-D2, K-D5).
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy";
         /// How long the cleaner rests when it finds nothing to compact (K-D5).
@@ -216,6 +224,12 @@ settings! {
         retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
         retention_bytes: Option<i64> = None, "retention.bytes", -1..MAX;
+        /// Whether closed segments are copied to remote storage (K-Z1).
+        remote_storage_enable: Option<bool> = None, "remote.storage.enable";
+        /// How long the brokers' own disks keep messages; -2: as long as they are kept at all (K-Z1).
+        local_retention_ms: Option<i64> = None, "local.retention.ms", -2..MAX;
+        /// How many bytes the brokers' own disks keep; -2: as many as are kept at all (K-Z1).
+        local_retention_bytes: Option<i64> = None, "local.retention.bytes", -2..MAX;
         /// What becomes of old records; unset: as the brokers' `log.cleanup.policy` (K-D2, K-D5).
         cleanup_policy: Option<CleanupPolicy> = None, "cleanup.policy";
         /// The least share of the log that is not compacted yet, for it to be compacted (K-D5).
@@ -438,11 +452,20 @@ pub struct Costs {
     pub request: Nanos,
     /// Of a thousand bytes in a request or an answer.
     pub kilobyte: Nanos,
+    /// How long remote storage takes to answer.
+    pub remote_latency: Nanos,
+    /// How long a thousand bytes take to remote storage.
+    pub remote_kilobyte: Nanos,
 }
 
 impl Default for Costs {
     fn default() -> Self {
-        Costs { request: Nanos::micros(20), kilobyte: Nanos(500) }
+        Costs {
+            request: Nanos::micros(20),
+            kilobyte: Nanos(500),
+            remote_latency: Nanos::millis(50),
+            remote_kilobyte: Nanos::micros(10),
+        }
     }
 }
 

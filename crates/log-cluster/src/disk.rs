@@ -19,6 +19,7 @@ impl Broker {
         fx.wake_in(WRITEBACK, Wake::Broker(BrokerWake::Writeback));
         fx.wake_in(millis(broker.log_retention_check_interval_ms), Wake::Broker(BrokerWake::Retention));
         self.start_cleaner(fx);
+        self.start_tiers(fx);
     }
 
     /// K-A7: high watermarks are written down every 5 s.

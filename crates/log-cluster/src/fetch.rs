@@ -25,12 +25,17 @@ impl Broker {
         if let Some(old) = self.fetches.remove(&from) {
             fx.cancel(old.alarm);
         }
+        if let Some(wait) = self.remote_wait(&fetch) {
+            let alarm = fx.wake_in(wait, Wake::Broker(BrokerWake::FetchExpires(from, ticket)));
+            self.fetches.insert(from, FetchWait { ticket, fetch, alarm, remote: true });
+            return;
+        }
         let reading = self.read_for(from, ticket, &fetch, false);
         if reading.urgent || reading.bytes >= fetch.min_bytes.max(1) || fetch.max_wait == Nanos::ZERO {
             return self.answer_fetch(from, ticket, &fetch, reading, fx);
         }
         let alarm = fx.wake_in(fetch.max_wait, Wake::Broker(BrokerWake::FetchExpires(from, ticket)));
-        self.fetches.insert(from, FetchWait { ticket, fetch, alarm });
+        self.fetches.insert(from, FetchWait { ticket, fetch, alarm, remote: false });
     }
 
     /// K-R1, K-R4: what a follower's fetch tells of it: it may join the in-sync set, and let the high watermark move.
@@ -106,6 +111,7 @@ impl Broker {
             aborted: Vec::new(),
             span: (log.start(), log.end()),
             diverging: None,
+            remote: log.remote().filter(|_| follower),
             entries: Vec::new(),
         };
         let limit = fetch_limit(fetch, replica);
@@ -115,6 +121,10 @@ impl Broker {
             fetched.error = Some(if older { Code::FencedLeaderEpoch } else { Code::UnknownLeaderEpoch });
         } else if part.offset < log.start() {
             fetched.error = Some(Code::OffsetOutOfRange);
+        } else if follower && part.offset < log.local_start() {
+            // K-Z1: a new follower begins where the leader's disk begins.
+            fetched.error = Some(Code::OffsetMovedToTieredStorage);
+            fetched.span.0 = log.local_start();
         } else if follower && diverges(replica, part) {
             fetched.diverging = part.last_epoch.and_then(|epoch| log.epoch_end(epoch));
             if fetched.diverging.is_none() {
@@ -138,7 +148,7 @@ impl Broker {
         if self.fetches.is_empty() {
             return;
         }
-        let waits = |wait: &FetchWait| wait.fetch.parts.iter().any(|part| part.slot == slot);
+        let waits = |wait: &FetchWait| !wait.remote && wait.fetch.parts.iter().any(|part| part.slot == slot);
         let touched: Vec<u16> = self.fetches.iter().filter(|(_, wait)| waits(wait)).map(|(from, _)| *from).collect();
         for from in touched {
             let Some(wait) = self.fetches.get(&from) else { continue };
@@ -258,6 +268,7 @@ impl Broker {
                 fx.mark(sim::story::MarkKind::Change, "retention", values, sim::story::Rule("K-D2"));
             }
         }
+        self.expire_local(fx);
     }
 }
 

@@ -201,6 +201,8 @@ impl Fingerprint for BrokerWake {
                 TransactionWake::Verify(from) => mix(&[23, u64::from(from)]),
             },
             BrokerWake::Clean => 24,
+            BrokerWake::TierTask => 25,
+            BrokerWake::Copied(slot, end, epoch) => mix(&[26, u64::from(slot), end, epoch as u64]),
         }
     }
 }

@@ -13,6 +13,13 @@ pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The brokers' own topic of the states of transactions.
 pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
+/// What of a topic in tiered storage the brokers' own disks keep (K-Z1).
+#[derive(Clone, Debug)]
+pub(crate) struct Tier {
+    pub local_retention: Option<Nanos>,
+    pub local_bytes: Option<u64>,
+}
+
 /// How a topic is compacted (K-D5, K-D6).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compaction {
@@ -42,6 +49,7 @@ pub(crate) struct Topic {
     pub retention: Option<Nanos>,
     pub retention_bytes: Option<u64>,
     pub compaction: Compaction,
+    pub tier: Option<Tier>,
     pub flush_messages: u64,
     pub flush_after: Option<Nanos>,
 }
@@ -102,6 +110,7 @@ impl Layout {
                 retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
                 retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
                 compaction,
+                tier: tier(own, b),
                 flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
                 flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
             });
@@ -184,6 +193,17 @@ impl Layout {
     }
 }
 
+/// -2 stands for what is kept at all.
+fn tier(own: &TopicConfig, b: &BrokerConfig) -> Option<Tier> {
+    let or = |local: i64, all: i64| u64::try_from(if local == -2 { all } else { local }).ok();
+    let local_ms = own.local_retention_ms.unwrap_or(b.log_local_retention_ms);
+    let local_bytes = own.local_retention_bytes.unwrap_or(b.log_local_retention_bytes);
+    own.remote_storage_enable.unwrap_or(false).then(|| Tier {
+        local_retention: or(local_ms, own.retention_ms.unwrap_or(b.log_retention_ms)).map(Nanos::millis),
+        local_bytes: or(local_bytes, own.retention_bytes.unwrap_or(b.log_retention_bytes)),
+    })
+}
+
 fn compaction(own: &TopicConfig, b: &BrokerConfig, policy: CleanupPolicy) -> Compaction {
     Compaction {
         enabled: policy.compacts(),
@@ -216,6 +236,7 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         retention: None,
         retention_bytes: None,
         compaction: Compaction::default(),
+        tier: None,
         flush_messages: b.log_flush_interval_messages.unsigned_abs(),
         flush_after: b.log_flush_interval_ms.map(millis),
     }

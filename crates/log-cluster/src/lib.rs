@@ -48,6 +48,7 @@ mod sequences;
 mod server;
 pub mod settings;
 mod shared_queue;
+mod tiers;
 mod transactions;
 pub mod view;
 mod words;

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 mod compaction;
+mod tiers;
 pub(crate) use compaction::{Dirt, Wanted};
+pub use tiers::RemoteSegments;
 
 /// A message in a batch: its place in its producer's stream, and its key.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -225,6 +227,8 @@ pub(crate) struct Log {
     /// K-D5: everything before was compacted once.
     compacted: u64,
     segments: VecDeque<Segment>,
+    /// K-Z1: what was copied to remote storage.
+    remote: Rc<RemoteSegments>,
     /// Leader epochs and the offsets that they began at (K-L1).
     epochs: Vec<(i32, u64)>,
     producers: BTreeMap<u64, Known>,
@@ -379,7 +383,8 @@ impl Log {
         let place = self.segments.partition_point(|segment| segment_end(segment) <= offset);
         let skip = self.segments.get(place).map_or(0, |segment| find(&segment.entries, offset));
         let first = self.segments.get(place).into_iter().flat_map(move |segment| segment.entries.iter_from(skip));
-        first.chain(self.segments.iter().skip(place + 1).flat_map(|segment| segment.entries.iter()))
+        let local = first.chain(self.segments.iter().skip(place + 1).flat_map(|segment| segment.entries.iter()));
+        self.read_remote(offset).chain(local)
     }
 
     /// Entries from `offset` on that end at or before `limit`, up to about `bytes`, at least one if there is one
@@ -496,6 +501,7 @@ impl Log {
                 self.bytes -= gone.bytes;
             }
         }
+        self.forget_remote(self.start);
         let start = self.start;
         self.transactions.forget_before(start);
         let first = self.epochs.partition_point(|(_, from)| *from <= start);
@@ -510,8 +516,8 @@ impl Log {
     /// K-D2: how far retention may move the start: whole segments, oldest first, never beyond the high watermark.
     pub fn expired(&self, now: Time, retention: Option<Nanos>, bytes: Option<u64>, high_watermark: u64) -> u64 {
         let mut start = self.start;
-        let mut left = self.bytes;
-        for segment in &self.segments {
+        let mut left = self.bytes + self.remote_only().map(|segment| segment.bytes).sum::<u64>();
+        for segment in self.remote_only().chain(&self.segments) {
             let end = segment_end(segment);
             let old = retention.is_some_and(|keep| now.since(segment.last_time) > keep);
             let large = bytes.is_some_and(|keep| left.saturating_sub(segment.bytes) >= keep);

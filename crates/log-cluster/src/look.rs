@@ -248,6 +248,7 @@ impl LogCluster {
                 in_sync: image.partition(*slot).is_some_and(|state| state.isr.contains(&broker.me)),
                 leader_epoch: replica.leader_epoch,
                 log_start: replica.log.start(),
+                local_start: replica.log.local_start(),
                 log_end: replica.log.end(),
                 high_watermark: replica.high_watermark,
                 last_stable: replica.last_stable(),

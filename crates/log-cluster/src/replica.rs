@@ -73,6 +73,8 @@ pub(crate) struct Replica {
     /// When the log reached where, for the operating system's writing back.
     pub written: VecDeque<(Time, u64)>,
     pub flush_armed: bool,
+    /// K-Z1: the leader epoch under which a segment is being copied to remote storage.
+    pub copying: Option<i32>,
 }
 
 impl Replica {
@@ -86,6 +88,7 @@ impl Replica {
             part: Part::Idle,
             written: VecDeque::new(),
             flush_armed: false,
+            copying: None,
         }
     }
 
@@ -97,6 +100,7 @@ impl Replica {
         self.part = Part::Idle;
         self.written.clear();
         self.flush_armed = false;
+        self.copying = None;
     }
 
     /// K-X6: what a reader of committed records may read up to.

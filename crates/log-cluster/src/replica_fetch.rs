@@ -121,7 +121,12 @@ impl Broker {
         let slot = part.slot;
         let now = fx.now();
         if let Some(code) = part.error {
-            if code == Code::OffsetOutOfRange {
+            if let (Code::OffsetMovedToTieredStorage, Some(remote)) = (code, part.remote) {
+                if let Some(replica) = self.replicas.get_mut(&slot) {
+                    replica.log.restart_behind(part.span.0, remote);
+                    replica.high_watermark = part.span.0;
+                }
+            } else if code == Code::OffsetOutOfRange {
                 self.out_of_range(slot, part.span, fx);
             } else if let Some(until) = self.fetchers.get_mut(&leader).and_then(|fetcher| fetcher.slots.get_mut(&slot))
             {
@@ -153,6 +158,9 @@ impl Broker {
                 let bytes = replica.log.unflushed_bytes(upto);
                 fx.flush(bytes, Wake::Broker(BrokerWake::Flushed(slot, upto, epoch)));
             }
+        }
+        if let Some(remote) = &part.remote {
+            replica.log.learn_remote(remote);
         }
         // K-R1: the follower's high watermark is the leader's, as far as it has the records.
         replica.high_watermark = part.high_watermark.min(replica.log.end());

@@ -148,6 +148,8 @@ pub struct Fetched {
     pub span: (u64, u64),
     /// K-L3: where the asker's log parts from the leader's.
     pub diverging: Option<(i32, u64)>,
+    /// What lies in remote storage; followers only.
+    pub remote: Option<Rc<crate::log::RemoteSegments>>,
     /// Batches; the first may begin before the offset asked for.
     pub entries: Vec<Entry>,
 }
@@ -165,6 +167,7 @@ impl Fetched {
             aborted: Vec::new(),
             span: (0, 0),
             diverging: None,
+            remote: None,
             entries: Vec::new(),
         }
     }
@@ -323,6 +326,10 @@ pub enum BrokerWake {
     Transaction(crate::transactions::TransactionWake),
     /// The log cleaner looks for something to do.
     Clean,
+    /// Look what there is to copy to remote storage.
+    TierTask,
+    /// A segment is in remote storage: it ends there, and was begun under this leader epoch.
+    Copied(Slot, u64, i32),
 }
 
 /// A controller's timers.

@@ -78,6 +78,8 @@ pub struct ReplicaView {
     pub leader_epoch: i32,
     /// The first offset it still has.
     pub log_start: u64,
+    /// The first offset on the broker's own disk; more than the log's start if older records are in remote storage only.
+    pub local_start: u64,
     /// The offset after its last record.
     pub log_end: u64,
     /// What consumers may read up to, by its own belief.

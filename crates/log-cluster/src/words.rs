@@ -27,6 +27,8 @@ pub const WORDS: &[(&str, &str)] = &[
     ("truncated", "{0}: {1} drops {2} records from offset {3}"),
     ("min-isr", "{0}: {1} refuses {2}: not enough in-sync replicas"),
     ("compacted", "{0}: {1} compacts up to offset {2}, {3} records go"),
+    ("tier-copied", "{0}: {1} has copied it to remote storage up to offset {2}"),
+    ("tier-only", "{0}: {1} keeps it on its own disk from offset {2} on"),
     ("retention", "{0}: {1} deletes records up to offset {2}"),
     ("unflushed-lost", "{0}: {1} lost {2} unflushed records"),
     ("producer-retries", "{0}: {1}, tries again"),
