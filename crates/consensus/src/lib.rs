@@ -9,6 +9,7 @@ mod message;
 mod pull;
 mod raft;
 mod replication;
+mod votes;
 
 pub use log::Entry;
 pub use message::{Index, Message, Peer, Pulled, Term};

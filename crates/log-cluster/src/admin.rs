@@ -6,6 +6,7 @@ use crate::election::{Change, Election, PartitionState, change};
 use crate::error::Code;
 use crate::image::Record;
 use crate::layout::Slot;
+use crate::placement::place;
 use crate::rpc::{ControlRequest, ControlResponse, Ticket};
 use sim::story::{MarkKind, Rule};
 use sim::workload::ClientOrder;
@@ -39,6 +40,13 @@ pub enum AdminOrder {
         /// `Preferred` or `Unclean`.
         kind: Election,
     },
+    /// `kafka-topics --alter --partitions`: a topic gets more partitions (K-T2).
+    CreatePartitions {
+        /// The topic.
+        topic: String,
+        /// How many it is to have.
+        count: u32,
+    },
 }
 
 impl AdminOrder {
@@ -47,6 +55,7 @@ impl AdminOrder {
         match self {
             AdminOrder::Reassign { topic, partition, .. } => format!("reassignment of {topic}-{partition}"),
             AdminOrder::ElectLeaders { .. } => "election of leaders".to_owned(),
+            AdminOrder::CreatePartitions { topic, count } => format!("{count} partitions of {topic}"),
         }
     }
 }
@@ -88,6 +97,7 @@ impl Controller {
         let records = match order {
             AdminOrder::Reassign { topic, partition, replicas } => self.reassign(topic, *partition, replicas),
             AdminOrder::ElectLeaders { topic, kind } => self.elect_for(topic.as_deref(), *kind),
+            AdminOrder::CreatePartitions { topic, count } => self.add_partitions(topic, *count, fx),
         };
         match records {
             Err(code) => self.answer(from, ticket, ControlResponse::Admin(Err(code)), fx),
@@ -100,7 +110,7 @@ impl Controller {
     }
 
     fn slot_of(&self, topic: &str, partition: u32) -> Result<Slot, Code> {
-        let topic = self.layout.topic_named(topic).filter(|topic| partition < topic.partitions);
+        let topic = self.layout.topic_named(topic).filter(|topic| partition < topic.room);
         let slot = topic.map(|topic| topic.first + partition);
         slot.filter(|slot| self.planned.partition(*slot).is_some()).ok_or(Code::UnknownTopicOrPartition)
     }
@@ -126,6 +136,30 @@ impl Controller {
         Ok(next.map(|next| Record::Partition(slot, next)).into_iter().collect())
     }
 
+    /// K-T2: new partitions are placed like a new topic's; those that are there stay as they are.
+    fn add_partitions(&mut self, name: &str, count: u32, fx: &mut Fx<'_>) -> Result<Vec<Record>, Code> {
+        let layout = self.layout.clone();
+        let topic = layout.topic_named(name).ok_or(Code::UnknownTopicOrPartition)?;
+        let known = self.planned.count(topic);
+        if known == 0 {
+            return Err(Code::UnknownTopicOrPartition);
+        }
+        if count <= known || count > topic.room {
+            return Err(Code::InvalidPartitions);
+        }
+        let placed = place(&self.usable(), count - known, topic.factor, fx.dice());
+        if placed.is_empty() {
+            return Err(Code::InvalidReplicationFactor);
+        }
+        let active = self.planned.active();
+        let state = |replicas: Vec<u16>| {
+            let isr = replicas.iter().copied().filter(|replica| active.contains(replica)).collect();
+            PartitionState::new(replicas, isr)
+        };
+        let slots = topic.first + known..;
+        Ok(slots.zip(placed).map(|(slot, replicas)| Record::Partition(slot, state(replicas))).collect())
+    }
+
     fn may_cancel(&self, slot: Slot, state: &PartitionState) -> Result<(), Code> {
         if state.adding.is_empty() && state.removing.is_empty() {
             return Err(Code::NoReassignmentInProgress);
@@ -143,7 +177,7 @@ impl Controller {
         let (mut records, mut refused) = (Vec::new(), Code::ElectionNotNeeded);
         for name in topics {
             let topic = self.layout.topic_named(name).ok_or(Code::UnknownTopicOrPartition)?;
-            for slot in topic.first..topic.first + topic.partitions {
+            for slot in topic.first..topic.first + topic.room {
                 let Some(state) = self.planned.partition(slot) else { continue };
                 let needed = match kind {
                     Election::Preferred => state.leader != state.replicas.first().copied(),

@@ -59,6 +59,11 @@ impl Controller {
                     cause = Some(if now.leaving { Rule("K-Q6") } else { Rule("K-E7") });
                 }
                 Record::Partition(slot, now) => {
+                    let topic = self.layout.topic(*slot);
+                    if before.partition(*slot).is_none() && before.partition(topic.first).is_some() {
+                        let values = vec![self.layout.label(*slot), names(&self.layout, &now.replicas)];
+                        fx.mark(MarkKind::Change, "partition-created", values, Rule("K-T2"));
+                    }
                     if let Some(was) = before.partition(*slot).filter(|_| is_in_use(&self.layout, *slot)) {
                         let slot = *slot;
                         self.announce_reassignment(slot, was, now, fx);

@@ -252,7 +252,7 @@ impl Controller {
     }
 
     /// Who may be given replicas: registered, and not on the way out.
-    fn usable(&self) -> Vec<Usable> {
+    pub(crate) fn usable(&self) -> Vec<Usable> {
         let registered = self.planned.brokers.iter().filter(|(_, state)| !state.leaving);
         let usable =
             |(id, state): (&u16, &Registered)| Usable { id: *id, rack: self.layout.rack(*id), fenced: state.fenced };

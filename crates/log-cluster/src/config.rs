@@ -363,8 +363,10 @@ pub enum Controllers {
 pub struct TopicSpec {
     /// Its name.
     pub name: String,
-    /// How many partitions.
+    /// How many partitions it has from the start.
     pub partitions: u32,
+    /// How many it may grow to while it runs; 0 for no more than it has (K-T2).
+    pub room: u32,
     /// How many replicas of each.
     pub replication_factor: u16,
     /// The replicas of each partition, by the brokers' numbers (`broker-1` is 1); empty: the controller places them
@@ -381,6 +383,7 @@ impl TopicSpec {
         TopicSpec {
             name: name.to_owned(),
             partitions,
+            room: 0,
             replication_factor,
             replica_assignment: Vec::new(),
             config: TopicConfig::default(),

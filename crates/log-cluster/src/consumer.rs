@@ -428,7 +428,11 @@ impl Consumer {
 
     fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
         match response {
-            Response::Metadata(image) => drop(self.client.learn(ticket, image, fx)),
+            Response::Metadata(image) => {
+                if self.client.learn(ticket, image, fx) {
+                    self.metadata_came();
+                }
+            }
             Response::Fetched(parts) => {
                 if let Some(Asked::Fetch) = self.client.answered(ticket, fx) {
                     for part in parts {

@@ -254,6 +254,9 @@ impl Fingerprint for Order {
                 let head = mix(&[1, java_hash(topic) as u64, u64::from(*partition)]);
                 replicas.iter().fold(head, |sum, replica| mix(&[sum, u64::from(*replica)]))
             }
+            Order::Admin(AdminOrder::CreatePartitions { topic, count }) => {
+                mix(&[3, java_hash(topic) as u64, u64::from(*count)])
+            }
             Order::Admin(AdminOrder::ElectLeaders { topic, kind }) => {
                 mix(&[2, topic.as_deref().map_or(0, java_hash) as u64, *kind as u64])
             }

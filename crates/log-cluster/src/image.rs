@@ -1,7 +1,7 @@
 //! The cluster's metadata: what the controllers agree on, and every broker and client follows.
 
 use crate::election::PartitionState;
-use crate::layout::Slot;
+use crate::layout::{Slot, Topic};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -65,6 +65,11 @@ impl Image {
     #[must_use]
     pub fn partition(&self, slot: Slot) -> Option<&PartitionState> {
         self.partitions.get(slot as usize)?.as_deref()
+    }
+
+    /// How many partitions a topic has.
+    pub(crate) fn count(&self, topic: &Topic) -> u32 {
+        (topic.first..topic.first + topic.room).take_while(|slot| self.partition(*slot).is_some()).count() as u32
     }
 
     /// K-E1: brokers that are registered, unfenced and not shutting down.

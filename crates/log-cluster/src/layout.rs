@@ -36,7 +36,10 @@ pub(crate) struct Compaction {
 pub(crate) struct Topic {
     pub name: Rc<str>,
     pub first: Slot,
+    /// How many partitions it has from the start.
     pub partitions: u32,
+    /// How many it may grow to (K-T2).
+    pub room: u32,
     pub factor: u16,
     pub assignment: Vec<Vec<u16>>,
     pub internal: bool,
@@ -99,6 +102,7 @@ impl Layout {
                 name: spec.name.as_str().into(),
                 first: slots.len() as Slot,
                 partitions: spec.partitions,
+                room: spec.room.max(spec.partitions),
                 factor: spec.replication_factor,
                 assignment: spec.replica_assignment.clone(),
                 internal: false,
@@ -114,7 +118,7 @@ impl Layout {
                 flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
                 flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
             });
-            slots.extend((0..spec.partitions).map(|_| topics.len() as u32 - 1));
+            slots.extend((0..spec.room.max(spec.partitions)).map(|_| topics.len() as u32 - 1));
         }
         if !readers.is_empty() {
             topics.push(offsets_topic(config, slots.len() as Slot));
@@ -225,6 +229,7 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         name: OFFSETS_TOPIC.into(),
         first,
         partitions: b.offsets_topic_num_partitions.clamp(1, 1_000) as u32,
+        room: b.offsets_topic_num_partitions.clamp(1, 1_000) as u32,
         factor,
         assignment: Vec::new(),
         internal: true,
@@ -266,6 +271,7 @@ fn transactions_topic(config: &Config, first: Slot) -> Topic {
     Topic {
         name: TRANSACTIONS_TOPIC.into(),
         partitions: b.transaction_state_log_num_partitions.clamp(1, 1_000) as u32,
+        room: b.transaction_state_log_num_partitions.clamp(1, 1_000) as u32,
         factor,
         min_isr: min_isr(b.transaction_state_log_min_isr, factor),
         unclean: false,

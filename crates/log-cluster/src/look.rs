@@ -229,7 +229,7 @@ impl LogCluster {
             name: topic.name.to_string(),
             internal: topic.internal,
             min_isr: topic.min_isr as u32,
-            partitions: (0..topic.partitions).filter_map(|number| partition(number, topic.first + number)).collect(),
+            partitions: (0..topic.room).filter_map(|number| partition(number, topic.first + number)).collect(),
         };
         self.layout.topics.iter().map(topic).collect()
     }

@@ -27,6 +27,8 @@ pub(crate) struct Membership {
     pub life: u32,
     /// It has to join, or to join again.
     pub rejoin: bool,
+    /// How many partitions of each topic it shared out as the leader.
+    pub counted: Option<Vec<u32>>,
     /// The commit before joining was sent, or there was none to send.
     pub prepared: bool,
     /// Committed offsets are to be asked for.
@@ -50,6 +52,7 @@ impl Default for Membership {
             lives: 0,
             life: 0,
             rejoin: true,
+            counted: None,
             prepared: false,
             offsets_wanted: false,
             last_share: Vec::new(),
@@ -270,9 +273,22 @@ impl Consumer {
         self.membership.last_beat = fx.now();
         self.membership.state = MemberState::Syncing;
         let shares = if joined.leads { self.share_out(&joined) } else { Vec::new() };
+        self.membership.counted = joined.leads.then(|| self.counts());
         let request = GroupRequest::Sync(self.who(), joined.generation, shares);
         if !self.ask_group(request, Asked::Sync, fx) {
             self.membership.state = MemberState::Unjoined;
+        }
+    }
+
+    /// How many partitions the client knows of, of each topic.
+    fn counts(&self) -> Vec<u32> {
+        self.client.layout.topics.iter().map(|topic| self.client.image.count(topic)).collect()
+    }
+
+    /// K-T2: a leader that learns of more partitions than it shared out joins again.
+    pub(crate) fn metadata_came(&mut self) {
+        if self.membership.counted.as_ref().is_some_and(|counted| *counted != self.counts()) {
+            self.membership.rejoin = true;
         }
     }
 
@@ -284,7 +300,8 @@ impl Consumer {
         order.sort_by(|a, b| layout.topics[*a as usize].name.cmp(&layout.topics[*b as usize].name));
         let place = |topic: u32| order.iter().position(|known| *known == topic).unwrap_or(0) as u32;
         let wanted = |topic: u32| joined.members.iter().any(|(_, subscription)| subscription.topics.contains(&topic));
-        let count = |topic: &u32| if wanted(*topic) { layout.topics[*topic as usize].partitions } else { 0 };
+        let image = &self.client.image;
+        let count = |topic: &u32| if wanted(*topic) { image.count(&layout.topics[*topic as usize]) } else { 0 };
         let counts: Vec<u32> = order.iter().map(count).collect();
         let part = |slot: &Slot| -> Part {
             let topic = layout.slots[*slot as usize];

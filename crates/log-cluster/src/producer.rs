@@ -36,7 +36,9 @@ pub struct Producer {
     pub(crate) config: ProducerConfig,
     pub(crate) source: Source,
     pub(crate) first: Slot,
+    /// How many partitions of its topic the client knows of (K-T2), and how many there may come to be.
     pub(crate) partitions: u32,
+    room: u32,
     pub(crate) gathered: Accumulator,
     pub(crate) sticky: Sticky,
     pub(crate) stats: Option<LoadStats>,
@@ -62,8 +64,7 @@ pub struct Producer {
 
 impl Producer {
     pub(crate) fn new(layout: Rc<Layout>, index: u16, client: ProducerClient, source: Source) -> Producer {
-        let (first, partitions) =
-            layout.topic_named(&client.topic).map_or((0, 0), |topic| (topic.first, topic.partitions));
+        let (first, room) = layout.topic_named(&client.topic).map_or((0, 0), |topic| (topic.first, topic.room));
         let transactions = Transactional::new(&client);
         let config = client.config;
         let waits = Waits {
@@ -77,14 +78,15 @@ impl Producer {
         Producer {
             client: Client::new(layout, waits),
             index,
-            ids: Sequences::of(&config, partitions),
+            ids: Sequences::of(&config, room),
             tombstone_every: client.tombstone_every,
             transactions,
             config,
             source,
             first,
-            partitions,
-            gathered: Accumulator::new(partitions),
+            partitions: 0,
+            room,
+            gathered: Accumulator::new(room),
             sticky: Sticky::default(),
             stats: None,
             turn: 0,
@@ -103,8 +105,9 @@ impl Producer {
 
     pub(crate) fn crash(&mut self) {
         self.client.renew();
-        self.gathered = Accumulator::new(self.partitions);
-        self.ids = Sequences::of(&self.config, self.partitions);
+        self.partitions = 0;
+        self.gathered = Accumulator::new(self.room);
+        self.ids = Sequences::of(&self.config, self.room);
         if let Some(transactions) = &mut self.transactions {
             transactions.renew();
         }
@@ -412,6 +415,7 @@ impl Producer {
         match response {
             Response::Metadata(image) => {
                 if self.client.learn(ticket, image, fx) {
+                    self.count_partitions();
                     self.unblock(fx);
                 }
             }

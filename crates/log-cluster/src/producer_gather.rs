@@ -75,6 +75,13 @@ impl Producer {
         }
     }
 
+    /// K-T2: keys go by all partitions that the client knows of: more of them move keys from then on.
+    pub(crate) fn count_partitions(&mut self) {
+        let layout = &self.client.layout;
+        let topic = layout.topics.iter().find(|topic| topic.first == self.first);
+        self.partitions = topic.map_or(0, |topic| self.client.image.count(topic));
+    }
+
     /// Appends a record to its partition's queue; `None` if that is not possible now.
     fn gather(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> Option<bool> {
         if self.partitions == 0 || self.client.image.partition(self.first).is_none() {

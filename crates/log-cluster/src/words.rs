@@ -19,6 +19,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("isr-expanded", "{0}: in sync now {1}"),
     ("isrs-shrunk", "{0} partitions: {1} not in sync any more"),
     ("isrs-expanded", "{0} partitions: {1} in sync again"),
+    ("partition-created", "{0} is created on {1}"),
     ("reassignment-begun", "{0} moves to {1}"),
     ("reassignment-done", "{0} is on {1} now"),
     ("reassignment-given-up", "{0} stays on {1}"),

@@ -300,6 +300,9 @@ impl<C: Cluster> Side<C> {
                         let numbers: Vec<String> = replicas.iter().map(u16::to_string).collect();
                         ("reassigned", format!("{topic}-{partition} to {}", numbers.join(", ")))
                     }
+                    AdminOrder::CreatePartitions { topic, count } => {
+                        ("partitions-added", format!("{topic} {count} partitions"))
+                    }
                     AdminOrder::ElectLeaders { topic, kind } => {
                         let code = if *kind == Election::Unclean { "elect-unclean" } else { "elect-preferred" };
                         (code, topic.clone().unwrap_or_else(|| "all topics".to_owned()))

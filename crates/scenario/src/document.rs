@@ -276,6 +276,9 @@ pub struct TopicPart {
     /// How many partitions.
     #[serde(default = "one")]
     pub partitions: u32,
+    /// How many partitions it may come to have while it runs, by the order `add-partitions`; absent: no more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub room: u32,
     /// How many replicas of each.
     #[serde(rename = "replication.factor", default = "three")]
     pub replication_factor: u16,

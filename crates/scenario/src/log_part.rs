@@ -41,6 +41,8 @@ fn topic(index: usize, part: &TopicPart, brokers: u16, check: &mut Checker) -> T
         check.refuse(format!("{path}.name"), "a topic's name has 1 to 249 characters");
     }
     let mut spec = TopicSpec::new(&part.name, part.partitions, part.replication_factor);
+    check.within(&format!("{path}.room"), "partitions", part.room.into(), 0, bounds::PARTITIONS.into());
+    spec.room = part.room;
     for (partition, replicas) in part.replicas.iter().enumerate() {
         for broker in replicas {
             let path = format!("{path}.replicas[{partition}]");
@@ -96,7 +98,7 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
         0 => Controllers::Combined(if part.brokers >= 3 { 3 } else { 1 }),
         count => Controllers::Dedicated(count),
     };
-    let partitions: u64 = part.topics.iter().map(|topic| u64::from(topic.partitions)).sum();
+    let partitions: u64 = part.topics.iter().map(|topic| u64::from(topic.partitions.max(topic.room))).sum();
     check.within("log.topics", "partitions in all topics", partitions, 0, bounds::PARTITIONS.into());
     if partitions <= u64::from(bounds::PARTITIONS) {
         config.topics = part.topics.iter().enumerate().map(|(i, t)| topic(i, t, part.brokers, check)).collect();

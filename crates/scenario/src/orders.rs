@@ -83,7 +83,7 @@ struct Names<'a> {
     queue: Vec<String>,
     /// The queues that the document declares.
     queues: Vec<String>,
-    /// The topics that the document declares, and how many partitions each has.
+    /// The topics that the document declares, and how many partitions each may come to have.
     topics: Vec<(String, u32)>,
     /// The producers that have a `transactional.id`.
     transactional: Vec<String>,
@@ -106,7 +106,7 @@ impl<'a> Names<'a> {
             document.queue.iter().flat_map(|queue| numbered("rabbit", queue.nodes.min(bounds::NODES)).chain(clients()));
         let queues = document.queue.iter().flat_map(|queue| queue.queues.iter().map(|queue| queue.name.clone()));
         let topics = document.log.iter().flat_map(|log| &log.topics);
-        let topics = topics.map(|topic| (topic.name.clone(), topic.partitions.max(1))).collect();
+        let topics = topics.map(|topic| (topic.name.clone(), topic.partitions.max(topic.room).max(1))).collect();
         let transactional = document.log.iter().flat_map(|log| {
             let all = log.producer.contains_key(TRANSACTIONAL);
             let own =
@@ -235,7 +235,9 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             }
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
-        Verb::Reassign | Verb::ElectPreferred | Verb::ElectUnclean => return log_server(path, order, names, check),
+        Verb::Reassign | Verb::AddPartitions | Verb::ElectPreferred | Verb::ElectUnclean => {
+            return log_server(path, order, names, check);
+        }
         verb => return queue_server(path, verb, order, names, check),
     })
 }
@@ -277,6 +279,16 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
     let admin = match order.order {
         Verb::Reassign => {
             AdminOrder::Reassign { topic: topic?, partition: order.partition?, replicas: order.replicas.clone() }
+        }
+        Verb::AddPartitions => {
+            let (topic, count) = (topic?, order.count?);
+            let room = names.topics.iter().find(|(name, _)| *name == topic).map_or(0, |(_, partitions)| *partitions);
+            if u32::from(count) > room {
+                let message = format!("there is room for {room} partitions of {topic}: give it more with its `room`");
+                check.refuse(format!("{path}.count"), message);
+                return None;
+            }
+            AdminOrder::CreatePartitions { topic, count: count.into() }
         }
         Verb::ElectUnclean => AdminOrder::ElectLeaders { topic, kind: Election::Unclean },
         _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },

@@ -67,6 +67,9 @@ pub enum Verb {
     /// `kafka-reassign-partitions`, by way of the broker `node`: `partition` of `topic` moves to the brokers `replicas`;
     /// without `replicas` the move under way is given up.
     Reassign,
+    /// `kafka-topics --alter --partitions`, by way of the broker `node`: `topic` gets `count` partitions in all, as far as
+    /// its `room` goes.
+    AddPartitions,
     /// `kafka-leader-election`, by way of the broker `node`: the preferred replicas lead `topic`, or all topics.
     ElectPreferred,
     /// `kafka-leader-election`: partitions of `topic`, or of all topics, without a leader get any that is at work.
@@ -172,6 +175,7 @@ impl TapeOrder {
             Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
+            Verb::AddPartitions => &["node", "topic", "count"],
             Verb::Reassign => &["node", "topic", "partition"],
             Verb::ElectPreferred | Verb::ElectUnclean => &["node"],
         }

@@ -24,6 +24,14 @@ function brokerForm(node: string): [string, string, (value: string) => Order][] 
         };
       },
     ],
+    [
+      'kafka-topics --alter --partitions',
+      'orders 6',
+      (value) => {
+        const [topic = '', count = ''] = value.trim().split(/\s+/, 2);
+        return { order: 'add-partitions', node, topic, count: Number(count) };
+      },
+    ],
     ['preferred leaders of topic', 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
     ['any leaders (unclean) of topic', 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
   ];

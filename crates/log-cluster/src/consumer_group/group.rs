@@ -108,8 +108,7 @@ impl Scene<'_> {
     fn counts(&self, members: &BTreeMap<Rc<str>, Member>) -> Counts {
         let wanted = |topic: u32| members.values().any(|member| member.topics.contains(&topic));
         let count = |(place, topic): (u32, &crate::layout::Topic)| {
-            let known = |number: &u32| self.image.partition(topic.first + number).is_some();
-            if wanted(place) { (0..topic.partitions).take_while(known).count() as u32 } else { 0 }
+            if wanted(place) { self.image.count(topic) } else { 0 }
         };
         (0u32..).zip(&self.layout.topics).map(count).collect()
     }

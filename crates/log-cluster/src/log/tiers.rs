@@ -18,6 +18,9 @@ impl RemoteSegments {
 impl Log {
     /// The first offset on the broker's own disk.
     pub fn local_start(&self) -> u64 {
+        if self.remote.0.is_empty() {
+            return self.start; // Offsets may be missing at the front of a compacted log.
+        }
         let first = self.segments.iter().flat_map(|segment| segment.entries.iter()).next();
         first.map_or(self.end, |entry| entry.base.max(self.start))
     }
