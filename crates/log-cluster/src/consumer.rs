@@ -429,9 +429,8 @@ impl Consumer {
     fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
         match response {
             Response::Metadata(image) => {
-                if self.client.learn(ticket, image, fx) {
-                    self.metadata_came();
-                }
+                self.client.learn(ticket, image, fx);
+                self.metadata_came(fx);
             }
             Response::Fetched(parts) => {
                 if let Some(Asked::Fetch) = self.client.answered(ticket, fx) {

@@ -285,8 +285,13 @@ impl Consumer {
         self.client.layout.topics.iter().map(|topic| self.client.image.count(topic)).collect()
     }
 
-    /// K-T2: a leader that learns of more partitions than it shared out joins again.
-    pub(crate) fn metadata_came(&mut self) {
+    /// K-T2: a leader that learns of more partitions than it shared out joins again. Topics that the metadata does not
+    /// have yet are asked for again.
+    pub(crate) fn metadata_came(&mut self, fx: &mut Fx<'_>) {
+        let layout = self.client.layout.clone();
+        if self.topics.iter().any(|topic| self.client.image.count(&layout.topics[*topic as usize]) == 0) {
+            self.client.refresh(fx);
+        }
         if self.membership.counted.as_ref().is_some_and(|counted| *counted != self.counts()) {
             self.membership.rejoin = true;
         }
