@@ -99,7 +99,8 @@ pub fn open(load: Load, messages: u32) -> Ready {
     };
     config.client_machine = config.machine.clone();
     let reads = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
-    config.consumers = vec![ConsumerClient { topics: vec!["orders".into()], config: reads, forward: None }];
+    config.consumers =
+        vec![ConsumerClient { topics: vec!["orders".into()], config: reads, ..ConsumerClient::default() }];
     config.topics[0].config.min_insync_replicas = Some(2);
     config.topics[0].config.retention_ms = Some(retention);
     config.topics[0].config.segment_bytes = Some(16 << 20);

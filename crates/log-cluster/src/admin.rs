@@ -18,6 +18,8 @@ pub enum Order {
     Client(ClientOrder),
     /// A broker, by an administrator's tool; it passes it on to the active controller.
     Admin(AdminOrder),
+    /// To a share consumer whose application does nothing by itself.
+    Share(crate::share::ShareOrder),
 }
 
 /// An administrator's order.

@@ -13,6 +13,7 @@ use crate::replica::{FollowerState, Part, Replica};
 use crate::replica_fetch::Fetcher;
 use crate::rpc::{BrokerWake, Fetch, FetchPart, Fetched, Message, Produce, Request, Response, Ticket, Wake};
 use crate::server::post;
+use crate::share::{ShareRequest, ShareResponse, Shares};
 use crate::transactions::Transactions;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Effects, Nanos, NodeId};
@@ -54,6 +55,7 @@ pub(crate) struct Broker {
     pub fetches: BTreeMap<u16, FetchWait>,
     pub coordinator: Coordinator,
     pub transactions: Transactions,
+    pub shares: Shares,
     pub dialer: Dialer,
     pub tickets: Ticket,
     /// Whether clients are let in: the broker was unfenced once in this life.
@@ -81,6 +83,7 @@ impl Broker {
             fetches: BTreeMap::new(),
             coordinator: Coordinator::default(),
             transactions: Transactions::default(),
+            shares: Shares::default(),
             dialer: Dialer::new(Nanos::millis(50), Nanos::secs(1), wake),
             tickets: 0,
             serving: false,
@@ -158,6 +161,7 @@ impl Broker {
             self.dialer.forget(peer, fx);
         }
         self.calls_disconnected(peer, fx);
+        self.share_disconnected(peer, fx);
     }
 
     pub fn on_ask(&mut self, from: u16, ticket: Ticket, request: Request, fx: &mut Fx<'_>) {
@@ -172,7 +176,7 @@ impl Broker {
                 }
                 produce.batches.iter().map(|(_, batch)| u64::from(batch.bytes)).sum()
             }
-            Request::Fetch(_) => 0,
+            Request::Fetch(_) | Request::Share(_, ShareRequest::Fetch(_)) => 0,
             _ => return self.serve(from, ticket, request, fx),
         };
         let cost = costs.request + Nanos(costs.kilobyte.0.saturating_mul(bytes) / 1_000);
@@ -189,6 +193,10 @@ impl Broker {
                 self.answer(from, ticket, answer, 100, Look::plain(FlightKind::Refuse), fx);
             }
             Request::Transaction(_, request) => self.turn_transaction_away(from, ticket, &request, fx),
+            Request::Share(_, ShareRequest::Read(..) | ShareRequest::Write(..)) => {
+                let answer = Response::Share(ShareResponse::State(Err(Code::CoordinatorNotAvailable)));
+                self.answer(from, ticket, answer, 60, Look::plain(FlightKind::Refuse), fx);
+            }
             _ => fx.disconnect(NodeId(from)),
         }
     }
@@ -207,6 +215,7 @@ impl Broker {
             Request::Fetch(fetch) => self.on_fetch(from, ticket, fetch, fx),
             Request::ListOffset(slot, which, level) => self.list_offset((from, ticket), slot, which, level, fx),
             Request::Transaction(id, request) => self.on_transaction((from, ticket), &id, request, fx),
+            Request::Share(group, request) => self.on_share((from, ticket), &group, request, fx),
             Request::FindCoordinator(group) => self.find_coordinator(from, ticket, &group, fx),
             Request::Group(group, request) => self.on_group(from, ticket, &group, request, fx),
         }
@@ -249,6 +258,7 @@ impl Broker {
             BrokerWake::CallExpires(ticket) => self.call_failed(ticket, fx),
             BrokerWake::Transaction(wake) => self.on_transaction_wake(wake, fx),
             BrokerWake::Connect(peer) => self.redial(peer, fx),
+            BrokerWake::Share(wake) => self.on_share_wake(wake, fx),
         }
     }
 
@@ -325,8 +335,12 @@ impl Broker {
     fn leads_now(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         if self.layout.holds_transactions(slot) {
             self.load_transactions(slot, fx);
+        } else if self.layout.holds_shares(slot) {
+            self.load_share_states(slot);
         } else if self.layout.topic(slot).internal {
             self.load_groups(slot, fx);
+        } else {
+            self.unload_shares(slot, fx);
         }
     }
 
@@ -337,8 +351,12 @@ impl Broker {
         self.markers_replicated(fx);
         if self.layout.holds_transactions(slot) {
             self.unload_transactions(slot, fx);
+        } else if self.layout.holds_shares(slot) {
+            self.unload_share_states(slot, fx);
         } else if self.layout.topic(slot).internal {
             self.unload_groups(slot, fx);
+        } else {
+            self.unload_shares(slot, fx);
         }
     }
 
@@ -363,6 +381,8 @@ impl Broker {
             self.complete_fetches(slot, fx);
             self.complete_writes(slot, fx);
             self.settle_transactions(slot, fx);
+            self.complete_share_writes(slot, fx);
+            self.share_changed(slot, fx);
         }
     }
 

@@ -1,7 +1,9 @@
 //! What Kafka refuses, with its reasons.
 
-use crate::config::{Acks, Config, ConsumerConfig, Controllers, GroupProtocol, ProducerConfig, TopicSpec};
-use crate::layout::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::config::{
+    Acks, Config, ConsumerClient, ConsumerConfig, Controllers, GroupProtocol, ProducerConfig, TopicSpec,
+};
+use crate::layout::{OFFSETS_TOPIC, SHARE_TOPIC, TRANSACTIONS_TOPIC};
 use sim::workload::Problem;
 
 /// Where problems are gathered.
@@ -37,6 +39,13 @@ impl Config {
                 self.check_subscription(&format!("{path}.topics"), topic, &mut found);
             }
             self.check_consumer(&format!("{path}.config"), &consumer.config, &mut found);
+            found.0.extend(crate::share::consumer_problems(&path, consumer));
+            let other = |it: &ConsumerClient| it.share.is_some() != consumer.share.is_some();
+            let same = |it: &ConsumerClient| it.config.group_id == consumer.config.group_id;
+            if self.consumers[..index].iter().any(|it| same(it) && other(it)) {
+                let message = format!("group {} is of the other kind already", consumer.config.group_id);
+                found.add(&format!("{path}.config.group.id"), message);
+            }
             if let Some(forward) = &consumer.forward {
                 self.check_subscription(&format!("{path}.forward.topic"), &forward.topic, &mut found);
                 let config = ProducerConfig {
@@ -83,6 +92,7 @@ impl Config {
             found.add("broker.group.min.session.timeout.ms", message.to_owned());
         }
         self.check_consumer_groups(found);
+        found.0.extend(self.share_problems());
         let factor = broker.offsets_topic_replication_factor;
         if !self.consumers.is_empty() && factor > i64::from(self.brokers) {
             let message = format!(
@@ -159,7 +169,7 @@ impl Config {
             let message = format!("\"{name}\" is no topic name: 1 to 249 ASCII letters, digits, '.', '_' and '-'");
             found.add(&format!("{path}.name"), message);
         }
-        if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&name.as_str()) {
+        if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC, SHARE_TOPIC].contains(&name.as_str()) {
             found.add(&format!("{path}.name"), format!("{name} is the brokers' own"));
         }
         if self.topics.iter().filter(|other| other.name == *name).count() > 1 {

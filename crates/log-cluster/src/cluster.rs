@@ -7,6 +7,7 @@ use crate::layout::Layout;
 use crate::producer::Producer;
 use crate::rpc::{Message, Wake};
 use crate::server::Server;
+use crate::share::ShareOrder;
 use sim::workload::{ClientOrder, NodeInfo, Role, Source, Workload};
 use sim::{Crash, Effects, Event, NodeId, Process, World};
 use std::rc::Rc;
@@ -122,6 +123,18 @@ impl LogCluster {
             return Err(format!("there is no such client: {role:?}"));
         };
         self.world.order(node.id, Order::Client(order.clone()));
+        Ok(())
+    }
+
+    /// Has a share consumer's application do something that does nothing by itself.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such consumer.
+    pub fn order_share(&mut self, consumer: u16, order: ShareOrder) -> Result<(), String> {
+        let role = Role::Consumer(consumer);
+        let node = self.nodes.iter().find(|node| node.role == role).map(|node| node.id);
+        let node = node.ok_or_else(|| format!("there is no such client: {role:?}"))?;
+        self.world.order(node, Order::Share(order));
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 pub use crate::group_settings::{OffsetReset, ServerAssignor, ServerAssignors, Strategies, Strategy};
 use crate::settings::{Ratio, settings, words};
+pub use crate::share::{AcknowledgementMode, AcquireMode, GroupConfig, ShareConfig, SharePlan, ShareReset};
 use sim::{LinkProfile, MachineProfile, Nanos};
+use std::collections::BTreeMap;
 
 const INT_MAX: i64 = i32::MAX as i64;
 const MAX: i64 = i64::MAX;
@@ -312,6 +314,10 @@ settings! {
         group_instance_id: Option<String> = None, "group.instance.id";
         /// What it gets of transactions (K-X6).
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level";
+        /// Who acknowledges, in a share group (K-H5).
+        share_acknowledgement_mode: AcknowledgementMode = AcknowledgementMode::Implicit, "share.acknowledgement.mode";
+        /// How many records one fetch acquires, in a share group.
+        share_acquire_mode: AcquireMode = AcquireMode::BatchOptimized, "share.acquire.mode";
         /// How many bytes a fetch waits for (K-C1).
         fetch_min_bytes: i64 = 1, "fetch.min.bytes", 0..INT_MAX;
         /// How long a fetch waits (K-C1).
@@ -434,6 +440,8 @@ pub struct ConsumerClient {
     pub config: ConsumerConfig,
     /// Where it writes what it has processed, if it does.
     pub forward: Option<Forwarding>,
+    /// What its application does with records, if it is a share consumer: its group is a share group then.
+    pub share: Option<SharePlan>,
 }
 
 /// An application that writes each record that it has processed to another topic, together with its progress in a
@@ -485,6 +493,10 @@ pub struct Config {
     pub controllers: Controllers,
     /// Settings of brokers and controllers.
     pub broker: BrokerConfig,
+    /// Brokers' settings of share groups.
+    pub share: ShareConfig,
+    /// Settings of single groups, by their ids.
+    pub groups: BTreeMap<String, GroupConfig>,
     /// Topics that exist from the start.
     pub topics: Vec<TopicSpec>,
     /// Producing clients, in the order of the workload's; one that is missing here is like the last, or writes to the
@@ -511,6 +523,8 @@ impl Default for Config {
             racks: Vec::new(),
             controllers: Controllers::Dedicated(3),
             broker: BrokerConfig::default(),
+            share: ShareConfig::default(),
+            groups: BTreeMap::new(),
             topics: vec![TopicSpec::new("orders", 3, 3)],
             producers: Vec::new(),
             consumers: Vec::new(),

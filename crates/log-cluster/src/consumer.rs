@@ -8,6 +8,7 @@ use crate::layout::{Layout, Slot};
 use crate::log::Entry;
 use crate::membership::Membership;
 use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, Message, Request, Response, Ticket, Wake};
+use crate::share::{ShareAsk, ShareMember};
 use crate::shared_queue::SharedQueue;
 use crate::transactions::{Forward, ForwardAsk, readable};
 use crate::view::MemberState;
@@ -33,6 +34,7 @@ pub(crate) enum Asked {
     Commit(bool),
     Fetch,
     Forward(ForwardAsk),
+    Share(ShareAsk),
 }
 
 /// A partition that a consumer was given.
@@ -95,6 +97,8 @@ pub struct Consumer {
     pub(crate) begun: bool,
     /// Where it writes what it has processed, if it does (K-X7).
     pub(crate) forward: Option<Box<Forward>>,
+    /// What it knows as a member of a share group, if it is one.
+    pub(crate) share: Option<Box<ShareMember>>,
     /// The error that ended the application.
     pub(crate) failed: Option<&'static str>,
 }
@@ -118,6 +122,7 @@ impl Consumer {
             reconnect_most: millis(config.reconnect_backoff_max_ms),
             metadata_age: millis(config.metadata_max_age_ms),
         };
+        let share = client.share.map(|plan| Box::new(ShareMember::new(plan, &config)));
         let named = |name: &String| (0..).zip(&layout.topics).find(|(_, topic)| *topic.name == **name).map(|(i, _)| i);
         let mut topics: Vec<u32> = client.topics.iter().filter_map(named).collect();
         topics.sort_unstable();
@@ -146,6 +151,7 @@ impl Consumer {
             stopping: false,
             begun: false,
             forward,
+            share,
             failed: None,
         }
     }
@@ -163,6 +169,7 @@ impl Consumer {
         self.failed = None;
         self.wakes_at = Time::ZERO;
         self.forward.iter_mut().for_each(|own| own.renew());
+        self.share.iter_mut().for_each(|share| share.renew());
     }
 
     pub(crate) fn on_event(&mut self, event: Event<crate::cluster::Node>, fx: &mut Fx<'_>) {
@@ -190,6 +197,7 @@ impl Consumer {
             Event::Ordered(Order::Client(ClientOrder::SetPrefetch { count, .. })) => {
                 self.poll_records = if count == 0 { 500 } else { u32::from(count) };
             }
+            Event::Ordered(Order::Share(order)) => self.on_share_order(order, fx),
             Event::Ordered(_) | Event::Received(..) | Event::Woke(_) => {}
         }
     }
@@ -255,14 +263,19 @@ impl Consumer {
             return;
         }
         if self.stopping {
-            return self.close(fx);
+            return if self.close_sessions(fx) {
+                self.close(fx)
+            };
         }
-        if !self.config.enable_auto_commit && std::mem::take(&mut self.polled_something) && self.commit(true, fx) {
+        if self.commits_by_hand() && std::mem::take(&mut self.polled_something) && self.commit(true, fx) {
             self.waits_for_commit = true;
             return;
         }
         if !self.keep_membership(fx) {
             return;
+        }
+        if self.share.is_some() {
+            return self.poll_share(fx);
         }
         if self.config.enable_auto_commit && fx.now() >= self.next_auto_commit {
             // K-O2: what earlier polls returned is committed now, and nobody waits for it.
@@ -277,9 +290,18 @@ impl Consumer {
                 fx.wake_at(self.wakes_at, Wake::Client(ClientWake::Poll));
             }
         } else {
-            self.polled_something = true;
-            self.work(fx);
+            self.start_work(fx);
         }
+    }
+
+    fn commits_by_hand(&self) -> bool {
+        !self.config.enable_auto_commit && self.share.is_none()
+    }
+
+    /// The application works on what it polled.
+    pub(crate) fn start_work(&mut self, fx: &mut Fx<'_>) {
+        self.polled_something = true;
+        self.work(fx);
     }
 
     /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
@@ -349,6 +371,9 @@ impl Consumer {
 
     fn done(&mut self, fx: &mut Fx<'_>) {
         let Some(record) = self.in_hand.pop_front() else { return };
+        if self.share.is_some() {
+            return self.share_worked(record, fx);
+        }
         let life = Life::Processed { reader: self.reader, consumer: self.index };
         fx.note(Note::Life(record.id, life, Rule("K-O2")));
         self.forward.iter_mut().for_each(|own| own.take(record));
@@ -456,6 +481,7 @@ impl Consumer {
                 }
             }
             response @ (Response::Produced(_) | Response::Transaction(_)) => self.on_forward(ticket, response, fx),
+            Response::Share(response) => self.on_share_answer(ticket, response, fx),
             Response::Producer(_) => {}
         }
         self.go_on(fx);
@@ -535,6 +561,7 @@ impl Consumer {
         if self.membership.coordinator == Some(broker) {
             self.membership.coordinator = None;
         }
+        self.share_disconnected(broker);
         self.go_on(fx);
     }
 
@@ -548,12 +575,14 @@ impl Consumer {
         let ahead = self.assigned.values().map(|assigned| {
             assigned.fetch_from - assigned.position.unwrap_or(assigned.fetch_from).min(assigned.fetch_from)
         });
-        ahead.sum::<u64>() as u32 + self.in_hand.len() as u32
+        let shared = self.share.as_ref().map_or(0, |share| share.buffered());
+        ahead.sum::<u64>() as u32 + self.in_hand.len() as u32 + shared
     }
 
     /// Visits the messages in its hands that it has not worked on.
     pub(crate) fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
         self.in_hand.iter().for_each(|record| visit(self.reader, record.id));
+        self.share.iter().flat_map(|share| share.holds()).for_each(|got| visit(self.reader, got.id()));
         for assigned in self.assigned.values() {
             for entry in &assigned.buffered {
                 let skip = assigned.position.unwrap_or(entry.base).saturating_sub(entry.base) as usize;

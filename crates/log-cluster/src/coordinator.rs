@@ -8,6 +8,7 @@ use crate::group::{Group, Kind, Outcome};
 use crate::layout::Slot;
 use crate::log::{Batch, Payload};
 use crate::rpc::{BrokerWake, GroupRequest, GroupResponse, Join, Response, Ticket, Wake};
+use crate::share::ShareGroup;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Time};
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ impl Broker {
             GroupRequest::ConsumerHeartbeat(beat) => {
                 return self.consumer_heartbeat(slot, id, (from, ticket), beat, fx);
             }
+            GroupRequest::ShareHeartbeat(beat) => return self.share_heartbeat(slot, id, (from, ticket), beat, fx),
             GroupRequest::Join(join) => self.may_not_join(id, join),
             _ => None,
         };
@@ -101,7 +103,7 @@ impl Broker {
                 let result = group.heartbeat(&member, generation, now);
                 out.answers.push((from, ticket, GroupResponse::Beat(result)));
             }
-            GroupRequest::ConsumerHeartbeat(_) => {}
+            GroupRequest::ConsumerHeartbeat(_) | GroupRequest::ShareHeartbeat(_) => {}
             GroupRequest::Leave(member) => {
                 group.leave(&member.id, now, &mut out);
                 out.answers.push((from, ticket, GroupResponse::Left));
@@ -129,6 +131,9 @@ impl Broker {
         }
         let most = broker.group_max_size;
         let group = self.coordinator.groups.get_mut(id)?;
+        if let Kind::Share(_) = &group.kind {
+            return Some(Code::InconsistentGroupProtocol);
+        }
         if let Kind::Consumer(modern) = &group.kind {
             if !modern.state.members.is_empty() {
                 return Some(Code::InconsistentGroupProtocol);
@@ -146,7 +151,9 @@ impl Broker {
             GroupRequest::Sync(..) => GroupResponse::Synced(Err(code)),
             GroupRequest::Heartbeat(..) => GroupResponse::Beat(Err(code)),
             GroupRequest::Leave(_) => GroupResponse::Left,
-            GroupRequest::ConsumerHeartbeat(_) => GroupResponse::ConsumerHeartbeat(Err(code)),
+            GroupRequest::ConsumerHeartbeat(_) | GroupRequest::ShareHeartbeat(_) => {
+                GroupResponse::ConsumerHeartbeat(Err(code))
+            }
             GroupRequest::OffsetFetch(_) => GroupResponse::Offsets(Err(code)),
             GroupRequest::OffsetCommit(_, _, offsets) => GroupResponse::Committed(Err(code), offsets.clone()),
         };
@@ -330,6 +337,7 @@ impl Broker {
         let initial = millis(self.layout.broker.group_initial_rebalance_delay_ms);
         let mut out = Outcome::default();
         match self.coordinator.groups.get_mut(&id) {
+            Some(Group { kind: Kind::Share(_), .. }) => self.share_group_woke(slot, &id, fx),
             Some(Group { kind: Kind::Consumer(_), .. }) => self.consumer_group_woke(slot, &id, fx),
             Some(group) => {
                 group.tick(initial, fx.now(), &mut out);
@@ -356,6 +364,11 @@ impl Broker {
                     let known = loaded.entry(id.clone()).or_default();
                     known.members.clear();
                     known.kind = Kind::Consumer(Box::new(group));
+                }
+                Payload::ShareGroup(id, written) => {
+                    let session = millis(self.layout.share.session_timeout_ms);
+                    let group = ShareGroup::load(written, session, fx.now());
+                    loaded.entry(id.clone()).or_default().kind = Kind::Share(Box::new(group));
                 }
                 _ => {}
             }

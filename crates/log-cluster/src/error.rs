@@ -52,6 +52,10 @@ pub enum Code {
     GroupMaxSizeReached,
     InvalidSessionTimeout,
     UnsupportedAssignor,
+    InvalidRecordState,
+    ShareSessionNotFound,
+    InvalidShareSessionEpoch,
+    GroupIdNotFound,
 }
 
 impl Code {
@@ -83,6 +87,10 @@ impl Code {
             Code::GroupMaxSizeReached => "GROUP_MAX_SIZE_REACHED",
             Code::InvalidSessionTimeout => "INVALID_SESSION_TIMEOUT",
             Code::UnsupportedAssignor => "UNSUPPORTED_ASSIGNOR",
+            Code::InvalidRecordState => "INVALID_RECORD_STATE",
+            Code::ShareSessionNotFound => "SHARE_SESSION_NOT_FOUND",
+            Code::InvalidShareSessionEpoch => "INVALID_SHARE_SESSION_EPOCH",
+            Code::GroupIdNotFound => "GROUP_ID_NOT_FOUND",
             Code::NotController => "NOT_CONTROLLER",
             Code::StaleBrokerEpoch => "STALE_BROKER_EPOCH",
             Code::DuplicateBrokerRegistration => "DUPLICATE_BROKER_REGISTRATION",

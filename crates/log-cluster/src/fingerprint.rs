@@ -7,6 +7,7 @@ use crate::rpc::{
     BrokerWake, ClientWake, ControlRequest, ControlResponse, ControllerWake, GroupRequest, GroupResponse, Message,
     Request, Response, Wake,
 };
+use crate::share::{ShareOrder, ShareRequest, ShareResponse, ShareWake};
 use crate::transactions::{TransactionRequest, TransactionResponse, TransactionWake};
 use sim::Fingerprint;
 
@@ -40,6 +41,15 @@ impl Fingerprint for Request {
             }
             Request::ListOffset(slot, ..) => mix(&[5, u64::from(*slot)]),
             Request::FindCoordinator(_) => 6,
+            Request::Share(_, request) => match request {
+                ShareRequest::Fetch(fetch) => {
+                    let head = mix(&[21, fetch.epoch as u64, fetch.parts.len() as u64]);
+                    let acks = fetch.acks.iter().flat_map(|(_, acks)| acks);
+                    acks.fold(head, |sum, (first, last, ack)| mix(&[sum, *first, *last, *ack as u64]))
+                }
+                ShareRequest::Read(slot, epoch) => mix(&[22, u64::from(*slot), *epoch as u64]),
+                ShareRequest::Write(slot, state) => mix(&[23, u64::from(*slot), state.start, state.runs.len() as u64]),
+            },
             Request::Transaction(_, request) => match request {
                 TransactionRequest::FindCoordinator => 13,
                 TransactionRequest::Init(timeout) => mix(&[14, timeout.0]),
@@ -63,6 +73,7 @@ impl Fingerprint for Request {
                 GroupRequest::Heartbeat(_, generation) => mix(&[9, *generation as u64]),
                 GroupRequest::Leave(_) => 10,
                 GroupRequest::OffsetFetch(slots) => mix(&[11, slots.len() as u64]),
+                GroupRequest::ShareHeartbeat(beat) => mix(&[24, beat.epoch as u64, u64::from(beat.about.is_some())]),
                 GroupRequest::ConsumerHeartbeat(beat) => {
                     let owned = beat.owned.as_ref().map_or(u64::MAX, |owned| owned.len() as u64);
                     mix(&[20, beat.epoch as u64, u64::from(beat.about.is_some()), owned])
@@ -94,6 +105,14 @@ impl Fingerprint for Response {
                 ])
             }),
             Response::Offset(slot, offset) => mix(&[5, u64::from(*slot), offset.unwrap_or(u64::MAX)]),
+            Response::Share(response) => match response {
+                ShareResponse::Fetched { session, acks, parts } => {
+                    let head = mix(&[22, u64::from(session.is_ok()), acks.len() as u64]);
+                    let runs = parts.iter().flat_map(|part| &part.acquired);
+                    runs.fold(head, |sum, run| mix(&[sum, run.first, run.last, u64::from(run.count)]))
+                }
+                ShareResponse::State(state) => mix(&[23, u64::from(state.is_ok())]),
+            },
             Response::Coordinator(broker) => mix(&[6, broker.map_or(u64::MAX, u64::from)]),
             Response::Transaction(response) => match response {
                 TransactionResponse::Coordinator(broker) => mix(&[13, broker.map_or(u64::MAX, u64::from)]),
@@ -203,6 +222,12 @@ impl Fingerprint for BrokerWake {
             BrokerWake::Clean => 24,
             BrokerWake::TierTask => 25,
             BrokerWake::Copied(slot, end, epoch) => mix(&[26, u64::from(slot), end, epoch as u64]),
+            BrokerWake::Share(wake) => match wake {
+                ShareWake::Expires(n) => mix(&[35, u64::from(n)]),
+                ShareWake::Locks(n) => mix(&[36, u64::from(n)]),
+                ShareWake::Again(n) => mix(&[37, u64::from(n)]),
+                ShareWake::WriteExpires(n) => mix(&[38, u64::from(n)]),
+            },
         }
     }
 }
@@ -250,6 +275,10 @@ impl Fingerprint for Order {
     fn fingerprint(&self) -> u64 {
         match self {
             Order::Client(order) => order.fingerprint(),
+            Order::Share(ShareOrder::Poll) => 3,
+            Order::Share(ShareOrder::Acknowledge(records)) => records
+                .iter()
+                .fold(4, |sum, (partition, offset, ack)| mix(&[sum, u64::from(*partition), *offset, *ack as u64])),
             Order::Admin(AdminOrder::Reassign { topic, partition, replicas }) => {
                 let head = mix(&[1, java_hash(topic) as u64, u64::from(*partition)]);
                 replicas.iter().fold(head, |sum, replica| mix(&[sum, u64::from(*replica)]))

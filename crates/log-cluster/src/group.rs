@@ -8,6 +8,7 @@ use crate::consumer_group::{ConsumerGroup, Who};
 use crate::error::Code;
 use crate::layout::{Layout, Slot, java_hash};
 use crate::rpc::{GroupResponse, Join, Joined, Ticket};
+use crate::share::ShareGroup;
 use crate::view::GroupMemberView;
 use sim::{Nanos, NodeId, Time};
 use std::collections::BTreeMap;
@@ -92,6 +93,8 @@ pub(crate) enum Kind {
     Classic,
     /// By the consumer protocol (K-G7).
     Consumer(Box<ConsumerGroup>),
+    /// A share group (K-H1).
+    Share(Box<ShareGroup>),
 }
 
 /// What a group wants done.
@@ -132,8 +135,10 @@ pub(crate) struct Group {
 
 impl Group {
     pub fn state_name(&self) -> &'static str {
-        if let Kind::Consumer(group) = &self.kind {
-            return group.state_name();
+        match &self.kind {
+            Kind::Classic => {}
+            Kind::Consumer(group) => return group.state_name(),
+            Kind::Share(group) => return group.state_name(),
         }
         match self.state {
             State::Empty => "Empty",
@@ -150,6 +155,7 @@ impl Group {
         let modern = match &self.kind {
             Kind::Classic => None,
             Kind::Consumer(group) => group.next_time(),
+            Kind::Share(group) => group.next_time(),
         };
         sessions.chain(waits).chain(modern).chain(self.expiry_check).min()
     }
@@ -485,11 +491,12 @@ impl Group {
         back || self.members.contains_key(&join.member) || (self.members.len() as i64) < most
     }
 
-    /// classic or consumer.
+    /// classic, consumer or share.
     pub fn protocol_name(&self) -> &'static str {
         match self.kind {
             Kind::Classic => "classic",
             Kind::Consumer(_) => "consumer",
+            Kind::Share(_) => "share",
         }
     }
 
@@ -498,6 +505,7 @@ impl Group {
         match &self.kind {
             Kind::Classic => self.generation,
             Kind::Consumer(group) => group.state.epoch,
+            Kind::Share(group) => group.state.epoch,
         }
     }
 
@@ -506,6 +514,7 @@ impl Group {
         let topics: Vec<&[u32]> = match &self.kind {
             Kind::Classic => self.members.values().map(|member| &member.subscription.topics[..]).collect(),
             Kind::Consumer(group) => group.state.members.values().map(|member| &member.topics[..]).collect(),
+            Kind::Share(group) => group.state.members.values().map(|member| &member.topics[..]).collect(),
         };
         if topics.is_empty() { None } else { Some(topics.concat()) }
     }
@@ -527,6 +536,17 @@ impl Group {
                 state: member.standing.name(),
                 assigned: parts(&member.assigned),
                 revoking: parts(&member.revoking),
+            };
+            return group.state.members.values().map(view).collect();
+        }
+        if let Kind::Share(group) = &self.kind {
+            let view = |member: &crate::share::ShareGroupMember| GroupMemberView {
+                node: NodeId(member.node),
+                instance: None,
+                epoch: member.epoch,
+                state: "Stable",
+                assigned: parts(&member.assigned),
+                revoking: Vec::new(),
             };
             return group.state.members.values().map(view).collect();
         }

@@ -1,8 +1,10 @@
 //! What never changes in a run: which nodes and topics there are, and the settings in force for each.
 
 use crate::config::{BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TopicConfig, millis};
+use crate::share::{GroupConfig, ShareConfig};
 use sim::workload::{NodeInfo, Role};
 use sim::{Nanos, NodeId};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A partition's place among all partitions of all topics.
@@ -12,6 +14,8 @@ pub(crate) type Slot = u32;
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The brokers' own topic of the states of transactions.
 pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+/// The brokers' own topic of the states of share groups.
+pub(crate) const SHARE_TOPIC: &str = "__share_group_state";
 
 /// What of a topic in tiered storage the brokers' own disks keep (K-Z1).
 #[derive(Clone, Debug)]
@@ -76,6 +80,9 @@ pub(crate) struct Layout {
     pub readers: Vec<String>,
     /// The `transactional.id`s of all producers, each once.
     pub transactional_ids: Vec<Rc<str>>,
+    /// Settings of share groups, and those of single groups.
+    pub share: ShareConfig,
+    pub groups: BTreeMap<String, GroupConfig>,
 }
 
 impl Layout {
@@ -129,7 +136,13 @@ impl Layout {
             topics.push(transactions_topic(config, slots.len() as Slot));
             slots.extend((0..b.transaction_state_log_num_partitions.clamp(1, 1_000)).map(|_| topics.len() as u32 - 1));
         }
+        if shares(config, nodes) {
+            topics.push(share_topic(config, slots.len() as Slot));
+            slots.extend((0..config.share.state_topic_num_partitions.clamp(1, 1_000)).map(|_| topics.len() as u32 - 1));
+        }
         Layout {
+            share: config.share.clone(),
+            groups: config.groups.clone(),
             names: nodes.iter().map(|node| node.name.clone()).collect(),
             brokers: config.brokers,
             spare: config.spare.min(config.brokers.saturating_sub(1)),
@@ -185,6 +198,25 @@ impl Layout {
     pub fn transaction_slot(&self, id: &str) -> Option<Slot> {
         let topic = self.topic_named(TRANSACTIONS_TOPIC)?;
         Some(topic.first + java_hash(id).unsigned_abs() % topic.partitions)
+    }
+
+    /// K-H4: the partition of the states of share groups that keeps how a partition stands with a group; its leader is
+    /// their share coordinator.
+    pub fn share_slot(&self, group: &str, slot: Slot) -> Option<Slot> {
+        let topic = self.topic_named(SHARE_TOPIC)?;
+        let of = self.topic(slot);
+        let key = format!("{group}:{}:{}", of.name, slot - of.first);
+        Some(topic.first + java_hash(&key).unsigned_abs() % topic.partitions)
+    }
+
+    /// Whether a partition holds states of share groups.
+    pub fn holds_shares(&self, slot: Slot) -> bool {
+        &*self.topic(slot).name == SHARE_TOPIC
+    }
+
+    /// Settings of a group.
+    pub fn group_config(&self, group: &str) -> GroupConfig {
+        self.groups.get(group).cloned().unwrap_or_default()
     }
 
     /// Whether a partition holds states of transactions.
@@ -263,6 +295,27 @@ fn transactional_ids(config: &Config, nodes: &[NodeInfo]) -> Vec<Rc<str>> {
         }
     }
     ids
+}
+
+/// Whether any consumer is a member of a share group.
+fn shares(config: &Config, nodes: &[NodeInfo]) -> bool {
+    let share = |node: &NodeInfo| match node.role {
+        Role::Consumer(index) => config.consumer(usize::from(index)).share.is_some(),
+        Role::Producer(_) | Role::Server | Role::Controller => false,
+    };
+    nodes.iter().any(share)
+}
+
+fn share_topic(config: &Config, first: Slot) -> Topic {
+    let share = &config.share;
+    let factor = share.state_topic_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
+    Topic {
+        name: SHARE_TOPIC.into(),
+        partitions: share.state_topic_num_partitions.clamp(1, 1_000) as u32,
+        factor,
+        min_isr: min_isr(share.state_topic_min_isr, factor),
+        ..offsets_topic(config, first)
+    }
 }
 
 fn transactions_topic(config: &Config, first: Slot) -> Topic {

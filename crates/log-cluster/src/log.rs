@@ -88,6 +88,10 @@ pub enum Payload {
     Group(Rc<str>, Rc<crate::group::Roster>),
     /// A consumer group's epochs, members and target (K-G7).
     ConsumerGroup(Rc<str>, Rc<crate::consumer_group::Written>),
+    /// A share group's epochs, members and target.
+    ShareGroup(Rc<str>, Rc<crate::share::ShareWritten>),
+    /// How a partition stands with a share group (K-H4).
+    ShareState(Rc<str>, Slot, Rc<crate::share::ShareState>),
     /// Committed offsets that have expired (K-O3).
     Expired(Rc<str>, Vec<Slot>),
     /// The end of a transaction in this partition (K-X5).
@@ -121,6 +125,7 @@ impl Batch {
             Payload::Commit(_, offsets) => offsets.len().max(1) as u64,
             Payload::Expired(_, slots) => slots.len().max(1) as u64,
             Payload::Group(..) | Payload::ConsumerGroup(..) | Payload::Marker(_) | Payload::Transaction(..) => 1,
+            Payload::ShareGroup(..) | Payload::ShareState(..) => 1,
             Payload::Passed(count) => *count,
         }
     }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl LogCluster {
-    fn brokers(&self) -> impl Iterator<Item = &Broker> {
+    pub(crate) fn brokers(&self) -> impl Iterator<Item = &Broker> {
         self.world().processes().iter().filter_map(|node| match node {
             Node::Server(server) => server.broker.as_ref(),
             Node::Producer(_) | Node::Consumer(_) => None,
@@ -56,7 +56,7 @@ impl LogCluster {
 
     /// Whose logs a partition's records can still be read from: its leader's; or, while that one is away or does not
     /// know yet that it leads, those of all that may come to lead (K-E1, K-E2).
-    fn sources(&self, image: &Image, slot: Slot) -> Vec<&Replica> {
+    pub(crate) fn sources(&self, image: &Image, slot: Slot) -> Vec<&Replica> {
         let Some(state) = image.partition(slot) else { return Vec::new() };
         let alive = |broker: u16| self.world().health(NodeId(broker)).is_alive();
         if let Some(leader) = state.leader.filter(|leader| alive(*leader))
@@ -158,7 +158,12 @@ impl LogCluster {
             let topics: Vec<u32> = members.iter().flat_map(|consumer| consumer.topics.iter().copied()).collect();
             let reset = members.first().map_or(OffsetReset::Latest, |consumer| consumer.config.auto_offset_reset);
             incoming.iter().filter(|(topic, _)| topics.contains(topic)).for_each(|(_, id)| visit(reader, *id));
-            for (slot, _) in image.all().filter(|(slot, _)| topics.contains(&self.layout.slots[*slot as usize])) {
+            let shared = members.iter().any(|member| member.share.is_some());
+            if shared {
+                self.held_by_share_group(&image, group, &topics, &mut |id| visit(reader, id));
+            }
+            let read = |slot: &Slot| !shared && topics.contains(&self.layout.slots[*slot as usize]);
+            for (slot, _) in image.all().filter(|(slot, _)| read(slot)) {
                 let position =
                     || members.iter().filter_map(|member| member.assigned.get(&slot).and_then(|a| a.position)).min();
                 let from = self.committed(&image, group, slot).or_else(position);
@@ -206,6 +211,7 @@ impl LogCluster {
             }
         }
         view.groups = self.layout.readers.iter().map(|group| self.group_view(group)).collect();
+        view.shares = self.share_views();
         view.transactions = self.layout.transactional_ids.iter().map(|id| self.transaction_view(id)).collect();
         view
     }
@@ -293,6 +299,7 @@ impl LogCluster {
             working: consumer.working,
             coordinator: consumer.membership.coordinator.map(NodeId),
             failed: consumer.failed,
+            share: consumer.share.as_ref().map(|share| share.view(&self.layout)),
         }
     }
 

@@ -84,7 +84,9 @@ impl Consumer {
     pub(crate) fn ask_group(&mut self, request: GroupRequest, asked: Asked, fx: &mut Fx<'_>) -> bool {
         let Some(coordinator) = self.membership.coordinator else { return false };
         let kind = match request {
-            GroupRequest::Heartbeat(..) | GroupRequest::ConsumerHeartbeat(_) => FlightKind::Heartbeat,
+            GroupRequest::Heartbeat(..) | GroupRequest::ConsumerHeartbeat(_) | GroupRequest::ShareHeartbeat(_) => {
+                FlightKind::Heartbeat
+            }
             _ => FlightKind::Control,
         };
         let request = Request::Group(self.group.clone(), request);
@@ -238,6 +240,7 @@ impl Consumer {
             | Code::InconsistentGroupProtocol
             | Code::GroupMaxSizeReached
             | Code::InvalidSessionTimeout
+            | Code::GroupIdNotFound
             | Code::UnsupportedAssignor => {
                 // There is no membership that could be given up in good order.
                 self.membership.left = true;
@@ -427,7 +430,7 @@ impl Consumer {
             Asked::Offsets => self.membership.offsets_wanted = true,
             Asked::Forward(ask) => self.forward_in_vain(ask, fx),
             Asked::Leave if self.stopping => fx.exit(),
-            Asked::Coordinator | Asked::Beat | Asked::Leave | Asked::Offset(_) | Asked::Fetch => {}
+            Asked::Share(_) | Asked::Coordinator | Asked::Beat | Asked::Leave | Asked::Offset(_) | Asked::Fetch => {}
         }
     }
 

@@ -148,7 +148,7 @@ impl Producer {
             Event::Received(_, Message::Answer(ticket, response)) => self.on_answer(ticket, response, fx),
             Event::Woke(Wake::Client(wake)) => self.on_wake(wake, fx),
             Event::Ordered(Order::Client(order)) => self.on_order(&order, fx),
-            Event::Received(..) | Event::Woke(_) | Event::Ordered(Order::Admin(_)) => {}
+            Event::Received(..) | Event::Woke(_) | Event::Ordered(Order::Admin(_) | Order::Share(_)) => {}
         }
     }
 
@@ -436,6 +436,7 @@ impl Producer {
             }
             Response::Transaction(response) => self.on_transaction(ticket, response, fx),
             Response::Fetched(_) | Response::Offset(..) | Response::Coordinator(_) | Response::Group(_) => return,
+            Response::Share(_) => return,
         }
         self.pump(fx);
     }

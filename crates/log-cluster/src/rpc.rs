@@ -48,6 +48,8 @@ pub enum Request {
     Group(Rc<str>, GroupRequest),
     /// About the transactions of a `transactional.id`.
     Transaction(Rc<str>, crate::transactions::TransactionRequest),
+    /// About a share group's records.
+    Share(Rc<str>, crate::share::ShareRequest),
 }
 
 /// What a group's coordinator is asked. Members are named by their ids.
@@ -67,6 +69,8 @@ pub enum GroupRequest {
     OffsetCommit(Who, i32, Vec<(Slot, u64)>),
     /// A sign of life of a member of a consumer group (K-G7).
     ConsumerHeartbeat(Box<crate::consumer_group::Heartbeat>),
+    /// A sign of life of a member of a share group (K-H1).
+    ShareHeartbeat(Box<crate::consumer_group::Heartbeat>),
 }
 
 /// A member's wish to join.
@@ -192,6 +196,8 @@ pub enum Response {
     Group(GroupResponse),
     /// About transactions.
     Transaction(crate::transactions::TransactionResponse),
+    /// About a share group's records.
+    Share(crate::share::ShareResponse),
 }
 
 /// What a group's coordinator answers.
@@ -209,7 +215,7 @@ pub enum GroupResponse {
     Offsets(Result<Vec<(Slot, Option<u64>)>, Code>),
     /// Progress is recorded.
     Committed(Result<(), Code>, Vec<(Slot, u64)>),
-    /// To a member of a consumer group.
+    /// To a member of a consumer group or of a share group.
     ConsumerHeartbeat(Result<Box<crate::consumer_group::HeartbeatAnswer>, Code>),
 }
 
@@ -330,6 +336,8 @@ pub enum BrokerWake {
     TierTask,
     /// A segment is in remote storage: it ends there, and was begun under this leader epoch.
     Copied(Slot, u64, i32),
+    /// What a broker does about share groups.
+    Share(crate::share::ShareWake),
 }
 
 /// A controller's timers.

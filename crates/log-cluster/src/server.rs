@@ -88,7 +88,7 @@ impl Server {
                     broker.on_admin(order, fx);
                 }
             }
-            Event::Woke(Wake::Client(_)) | Event::Ordered(Order::Client(_)) => {}
+            Event::Woke(Wake::Client(_)) | Event::Ordered(Order::Client(_) | Order::Share(_)) => {}
         }
     }
 

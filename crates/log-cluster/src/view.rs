@@ -17,6 +17,8 @@ pub struct View {
     pub consumers: Vec<ConsumerView>,
     /// Groups, in the order of their readers' numbers.
     pub groups: Vec<GroupView>,
+    /// Windows of share groups, by group and partition.
+    pub shares: Vec<ShareView>,
     /// Transactional producers' ids, in the order of the producers.
     pub transactions: Vec<TransactionView>,
 }
@@ -212,6 +214,38 @@ pub struct ConsumerView {
     pub coordinator: Option<NodeId>,
     /// The error that ended its application, if one did.
     pub failed: Option<&'static str>,
+    /// What it knows as a member of a share group, if it is one.
+    pub share: Option<ShareMemberView>,
+}
+
+/// A member of a share group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareMemberView {
+    /// Records that it was given and has not finished: partition, offset, and the how-many-th delivery.
+    pub records: Vec<(u32, u64, u16)>,
+    /// What became of what its application was told to say last: nothing yet, done, or refused with an error's name.
+    pub answered: Option<Result<(), &'static str>>,
+}
+
+/// A partition's window for a share group, as the partition's leader keeps it (K-H1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareView {
+    /// The group.
+    pub group: String,
+    /// The topic's place in [`View::topics`].
+    pub topic: u32,
+    /// The partition.
+    pub partition: u32,
+    /// The leader that keeps it.
+    pub leader: NodeId,
+    /// SPSO: everything before is finished.
+    pub start: u64,
+    /// The offset after SPEO: nothing from here on was given to anybody.
+    pub end: u64,
+    /// Records that members have.
+    pub acquired: u32,
+    /// Records that were given before and are available again.
+    pub available: u32,
 }
 
 /// A partition that a consumer was given.
@@ -236,9 +270,9 @@ pub struct GroupView {
     pub name: String,
     /// The broker that keeps it, if one does.
     pub coordinator: Option<NodeId>,
-    /// classic or consumer; empty if nobody keeps the group.
+    /// classic, consumer or share; empty if nobody keeps the group.
     pub protocol: &'static str,
-    /// Empty, PreparingRebalance, CompletingRebalance or Stable; by the consumer protocol Empty, Assigning, Reconciling
+    /// Of a share group Empty or Stable; Empty, PreparingRebalance, CompletingRebalance or Stable; by the consumer protocol Empty, Assigning, Reconciling
     /// or Stable.
     pub state: &'static str,
     /// Counts rebalances; by the consumer protocol the group's epoch.

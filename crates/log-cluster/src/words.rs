@@ -62,5 +62,10 @@ pub const WORDS: &[(&str, &str)] = &[
     ("producer-fenced", "{0} is fenced ({1}) and ends"),
     ("forwarding-aborted", "{0} aborts, and begins again at the committed offsets"),
     ("application-hangs", "{0} hangs, its transaction stays open"),
+    ("share-session-ended", "{0}: {1} records of {2} are released, their member's session is over"),
+    ("share-locks-ended", "{0}: {1} records of {2} are released, their lock is over"),
+    ("share-given-up", "{0}: {1} records of {2} are archived, they were delivered too often"),
+    ("share-rejected", "{0}: {1} records of {2} are archived, they were rejected"),
+    ("share-acknowledgement-refused", "{0}: its acknowledgement is refused, {1}"),
     ("offset-reset", "{0}: {1} starts at offset {2}"),
 ];

@@ -199,6 +199,12 @@ pub struct LogPart {
     /// Settings of all consumers, such as `group.id`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consumer: Settings,
+    /// Makes all consumers share consumers, so that their groups are share groups, and says what their applications do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<SharePart>,
+    /// Settings of single groups, by their ids, such as `share.auto.offset.reset`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, Settings>,
     /// What single clients do differently, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clients: BTreeMap<String, LogClientPart>,
@@ -228,6 +234,25 @@ pub struct LogClientPart {
     /// Where it writes what it has processed, if it is a consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardPart>,
+    /// Makes a consumer a share consumer, and says what its application does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<SharePart>,
+}
+
+/// What the application of a share consumer does with records: the lab's notion, not Kafka's. Which messages are meant
+/// is counted by each producer, so that a message fails with whoever gets it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SharePart {
+    /// It fails on every how-many-th message, and releases it; 0 for none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub release_every: u32,
+    /// It rejects every how-many-th message; 0 for none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reject_every: u32,
+    /// It processes every how-many-th message and never acknowledges it; 0 for none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forget_every: u32,
 }
 
 /// A consumer that writes each record that it has processed to another topic, with its progress, in a transaction for

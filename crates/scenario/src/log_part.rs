@@ -1,11 +1,12 @@
 //! The log cluster's part of a document.
 
 use crate::compile::{Checker, bounds};
-use crate::document::{ForwardPart, LogPart, Settings, TopicPart, TransactionsPart};
+use crate::document::{ForwardPart, LogPart, Settings, SharePart, TopicPart, TransactionsPart};
 use crate::read::suggest;
 use log_cluster::Config;
 use log_cluster::config::{
-    ConsumerClient, ConsumerConfig, Controllers, Forwarding, ProducerClient, ProducerConfig, TopicSpec, TransactionPlan,
+    ConsumerClient, ConsumerConfig, Controllers, Forwarding, ProducerClient, ProducerConfig, ShareConfig, SharePlan,
+    TopicSpec, TransactionPlan,
 };
 use serde_json::Value;
 use sim::Nanos;
@@ -70,6 +71,11 @@ fn transactions(path: &str, part: &TransactionsPart, check: &mut Checker) -> Tra
     plan
 }
 
+fn share_plan(part: &SharePart) -> SharePlan {
+    let (release_every, reject_every, forget_every) = (part.release_every, part.reject_every, part.forget_every);
+    SharePlan { release_every, reject_every, forget_every, by_hand: false }
+}
+
 fn forwarding(part: &ForwardPart) -> Forwarding {
     let timeout = part.timeout.map_or(60_000, |span| span.0.0 / 1_000_000);
     Forwarding {
@@ -103,7 +109,14 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
     if partitions <= u64::from(bounds::PARTITIONS) {
         config.topics = part.topics.iter().enumerate().map(|(i, t)| topic(i, t, part.brokers, check)).collect();
     }
-    apply("log.broker", &part.broker, check, |name, value| config.broker.set(name, value));
+    apply("log.broker", &part.broker, check, |name, value| {
+        let share = ShareConfig::NAMES.contains(&name);
+        if share { config.share.set(name, value) } else { config.broker.set(name, value) }
+    });
+    for (group, settings) in &part.groups {
+        let own = config.groups.entry(group.clone()).or_default();
+        apply(&format!("log.groups.{group}"), settings, check, |name, value| own.set(name, value));
+    }
     let mut producer = ProducerConfig::default();
     apply("log.producer", &part.producer, check, |name, value| producer.set(name, value));
     let mut consumer = ConsumerConfig::default();
@@ -127,6 +140,10 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
                     let path = format!("log.clients.{name}.forward");
                     check.refuse(path, format!("`{name}` is a producer: only consumers forward"));
                 }
+                if own.share.is_some() {
+                    let path = format!("log.clients.{name}.share");
+                    check.refuse(path, format!("`{name}` is a producer: only consumers are members of share groups"));
+                }
                 client.tombstone_every = own.tombstone_every;
                 let path = format!("log.clients.{name}.transactions");
                 if let Some(part) = &own.transactions {
@@ -142,8 +159,11 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
     config.consumers = consumers
         .iter()
         .map(|name| {
-            let mut client = ConsumerClient { topics: topics.clone(), config: consumer.clone(), forward: None };
+            let share = part.share.as_ref().map(share_plan);
+            let config = consumer.clone();
+            let mut client = ConsumerClient { topics: topics.clone(), config, forward: None, share };
             if let Some(own) = part.clients.get(*name) {
+                client.share = own.share.as_ref().map(share_plan).or(client.share);
                 client.forward = own.forward.as_ref().map(forwarding);
                 if own.transactions.is_some() {
                     let path = format!("log.clients.{name}.transactions");

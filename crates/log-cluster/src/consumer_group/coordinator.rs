@@ -67,7 +67,7 @@ impl Broker {
         }
         match &mut group.kind {
             Kind::Consumer(group) => Ok(group),
-            Kind::Classic => Err(Code::InconsistentGroupProtocol),
+            Kind::Classic | Kind::Share(_) => Err(Code::InconsistentGroupProtocol),
         }
     }
 

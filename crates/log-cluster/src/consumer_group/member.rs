@@ -40,7 +40,15 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 impl Consumer {
     pub(crate) fn is_modern(&self) -> bool {
-        self.config.group_protocol == GroupProtocol::Consumer
+        self.config.group_protocol == GroupProtocol::Consumer || self.share.is_some()
+    }
+
+    /// A sign of life, as members of this kind of group show it.
+    fn beat_request(&self, beat: Heartbeat) -> GroupRequest {
+        if self.share.is_some() {
+            return GroupRequest::ShareHeartbeat(Box::new(beat));
+        }
+        GroupRequest::ConsumerHeartbeat(Box::new(beat))
     }
 
     /// An id for as long as the process lives, drawn by lot as Kafka's are: what an assignor does hangs on its hash.
@@ -91,7 +99,7 @@ impl Consumer {
             assignor: self.config.group_remote_assignor,
         });
         let beat = Heartbeat { who: self.who(), epoch: m.epoch, about, owned: news.then(|| owned.clone()) };
-        if self.ask_group(GroupRequest::ConsumerHeartbeat(Box::new(beat)), Asked::Beat, fx) {
+        if self.ask_group(self.beat_request(beat), Asked::Beat, fx) {
             let m = &mut self.membership;
             if m.modern.epoch == 0 {
                 m.state = MemberState::Joining;
@@ -152,7 +160,11 @@ impl Consumer {
             return;
         }
         let gives_up: Vec<Slot> = self.assigned.keys().copied().filter(|slot| !target.contains(slot)).collect();
-        if !gives_up.is_empty() && !self.membership.modern.committed && self.config.enable_auto_commit {
+        if !gives_up.is_empty()
+            && !self.membership.modern.committed
+            && self.config.enable_auto_commit
+            && self.share.is_none()
+        {
             self.membership.modern.revoking = gives_up;
             self.membership.modern.committing = self.commit_as(Asked::Revocation, true, fx);
             if self.membership.modern.committing {
@@ -171,7 +183,7 @@ impl Consumer {
         m.state = MemberState::Stable;
         // The coordinator is told at once: others may wait for what was given up.
         m.modern.urgent |= !before.iter().eq(self.assigned.keys());
-        m.offsets_wanted = true;
+        m.offsets_wanted = self.share.is_none();
     }
 
     /// The commit before a revocation is done, one way or the other.
@@ -194,7 +206,7 @@ impl Consumer {
         let epoch = if self.config.group_instance_id.is_some() { LEAVES_FOR_A_WHILE } else { LEAVES };
         let beat = Heartbeat { who: self.who(), epoch, about: None, owned: None };
         let known = self.membership.modern.epoch > 0;
-        known && self.ask_group(GroupRequest::ConsumerHeartbeat(Box::new(beat)), Asked::Leave, fx)
+        known && self.ask_group(self.beat_request(beat), Asked::Leave, fx)
     }
 
     pub(crate) fn who(&self) -> super::Who {

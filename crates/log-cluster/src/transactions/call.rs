@@ -5,6 +5,7 @@ use crate::error::Code;
 use crate::layout::Slot;
 use crate::rpc::{BrokerWake, Message, Request, Response, Ticket, Wake};
 use crate::server::post;
+use crate::share::StateAsk;
 use crate::transactions::completion::Marking;
 use crate::transactions::coordinator::Write;
 use crate::transactions::offsets::PendingOffsets;
@@ -29,6 +30,8 @@ pub(crate) enum Ask {
     Offsets(u16, Ticket, Rc<Offsets>),
     /// To write the end of a transaction into these partitions.
     Written(Rc<str>, Rc<[Slot]>),
+    /// Of a share coordinator (K-H4).
+    Share(StateAsk),
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +74,10 @@ impl Transactions {
 impl Broker {
     /// Asks a broker, over a connection that is opened if there is none.
     pub(crate) fn call(&mut self, to: u16, id: &Rc<str>, request: TransactionRequest, ask: Ask, fx: &mut Fx<'_>) {
-        let request = Request::Transaction(id.clone(), request);
+        self.call_with(to, Request::Transaction(id.clone(), request), ask, fx);
+    }
+
+    pub(crate) fn call_with(&mut self, to: u16, request: Request, ask: Ask, fx: &mut Fx<'_>) {
         let ticket = self.next_ticket();
         let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::CallExpires(ticket)));
         let mut call = Call { to, ask, unsent: None, alarm };
@@ -123,6 +129,7 @@ impl Broker {
                 let failed = slots.iter().map(|slot| (*slot, Err(Code::NetworkException))).collect();
                 self.markers_written(&id, failed, fx);
             }
+            Ask::Share(ask) => self.share_state_failed(&ask, Code::NetworkException, fx),
         }
     }
 
@@ -142,6 +149,7 @@ impl Broker {
             (Ask::Written(id, _), Response::Transaction(TransactionResponse::Written(results))) => {
                 self.markers_written(&id, results, fx);
             }
+            (Ask::Share(ask), response) => self.share_state_answered(&ask, response, fx),
             _ => {}
         }
     }

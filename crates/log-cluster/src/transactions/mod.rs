@@ -11,7 +11,7 @@ mod state;
 mod verify;
 mod wire;
 
-pub(crate) use call::Transactions;
+pub(crate) use call::{Ask, Transactions};
 pub use client::Stage;
 pub(crate) use client::{TransactionAsk, Transactional};
 pub(crate) use forward::{Forward, ForwardAsk};

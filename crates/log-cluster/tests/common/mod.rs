@@ -48,7 +48,7 @@ pub fn producer(acks: Acks) -> ProducerClient {
 
 pub fn consumer() -> ConsumerClient {
     let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..ConsumerConfig::default() };
-    ConsumerClient { topics: vec!["orders".into()], config, forward: None }
+    ConsumerClient { topics: vec!["orders".into()], config, ..ConsumerClient::default() }
 }
 
 pub fn workload(rate: u64, producers: usize, consumers: usize) -> Workload {
