@@ -4,7 +4,7 @@
 use queue_cluster::{Config, ConsumerSettings, PublisherSettings, QueueCluster, QueueSpec, Table, Value};
 use sim::story::{Life, Note};
 use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
-use sim::{Nanos, Time};
+use sim::{Nanos, Process, Time, World};
 
 /// What is played. All publishers are Poisson, want confirms and have at most 200 messages unconfirmed; all consumers
 /// have a prefetch of 100 and acknowledge every tenth message, with multiple set.
@@ -27,12 +27,33 @@ pub struct Passed {
     pub confirmed: u64,
     /// Deliveries.
     pub delivered: u64,
-    /// Acknowledged by their consumers.
+    /// Processed by applications.
+    pub processed: u64,
+    /// Acknowledged by their consumers, or passed by committed progress.
     pub settled: u64,
     /// Events played.
     pub events: u64,
     /// The digest of the run.
     pub digest: u64,
+}
+
+impl Passed {
+    /// Plays a little, and counts what the processes tell.
+    pub(crate) fn pass<P: Process>(&mut self, world: &mut World<P>) {
+        world.run_until(world.now() + SLICE);
+        for (_, _, note) in world.take_notes() {
+            let Note::Life(_, life, _) = note else { continue };
+            match life {
+                Life::Produced { .. } => self.produced += 1,
+                Life::Acknowledged => self.confirmed += 1,
+                Life::Delivered { .. } => self.delivered += 1,
+                Life::Processed { .. } => self.processed += 1,
+                Life::Settled { .. } => self.settled += 1,
+                _ => {}
+            }
+        }
+        (self.events, self.digest) = (world.events(), world.digest());
+    }
 }
 
 impl Load {
@@ -116,19 +137,8 @@ pub fn play(ready: &mut Ready) -> Passed {
     let enough = messages - 9 * cluster.config().consumers.len() as u64;
     let world = cluster.world_mut();
     while passed.settled < enough || passed.confirmed < messages {
-        world.run_until(world.now() + SLICE);
-        for (_, _, note) in world.take_notes() {
-            let Note::Life(_, life, _) = note else { continue };
-            match life {
-                Life::Produced { .. } => passed.produced += 1,
-                Life::Acknowledged => passed.confirmed += 1,
-                Life::Delivered { .. } => passed.delivered += 1,
-                Life::Settled { .. } => passed.settled += 1,
-                _ => {}
-            }
-        }
+        passed.pass(world);
     }
-    (passed.events, passed.digest) = (world.events(), world.digest());
     passed
 }
 
