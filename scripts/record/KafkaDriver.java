@@ -58,7 +58,11 @@ public class KafkaDriver {
 
     public static void main(String[] args) throws Exception {
         servers = args[0];
-        admin = Admin.create(properties(null));
+        Properties impatient = properties(null);
+        // A broker that was cut off must not hold up what another could answer.
+        impatient.put("request.timeout.ms", "5000");
+        impatient.put("socket.connection.setup.timeout.ms", "2000");
+        admin = Admin.create(impatient);
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         ExecutorService pool = Executors.newCachedThreadPool();
         for (String line = input.readLine(); line != null; line = input.readLine()) {
@@ -89,6 +93,7 @@ public class KafkaDriver {
             case "topic.offsets": return offsets(text(it, "topic"), it.path("partition").asInt(0));
             case "topic.producers": return producers(it);
             case "cluster.brokers": return brokers();
+            case "cluster.lag": return lag();
             // Each partition is led by its preferred replica again.
             case "leaders.elect": return wait(admin.electLeaders(ElectionType.PREFERRED, null).all());
             case "group.coordinator": return coordinator(text(it, "group"));
@@ -210,6 +215,15 @@ public class KafkaDriver {
 
     static Object brokers() throws Exception {
         return new TreeSet<>(ids(wait(admin.describeCluster().nodes())));
+    }
+
+    /** How far the brokers are behind the controller's metadata, each by its number. */
+    static Object lag() throws Exception {
+        var quorum = wait(admin.describeMetadataQuorum().quorumInfo());
+        long end = quorum.voters().stream().mapToLong(voter -> voter.logEndOffset()).max().orElse(0);
+        Map<Integer, Long> behind = new HashMap<>();
+        quorum.observers().forEach(one -> behind.put(one.replicaId(), end - one.logEndOffset()));
+        return behind;
     }
 
     /** The broker that would coordinate a group, whether there is one of the name or not. */

@@ -1,22 +1,40 @@
-// A real Kafka cluster on this machine: brokers and a controller of its own on loopback ports, in a folder of its own,
-// and nothing left behind.
+// A real Kafka cluster on this machine: brokers and a controller of its own on loopback ports, or each on a host of its
+// own (`kafka-network.mjs`), in a folder of its own, and nothing left behind.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ask, root, run, stop } from '../tools.mjs';
 import { freePort, sleep, until } from './broker.mjs';
+import { Network } from './kafka-network.mjs';
 
 export const VERSION = '4.2.1';
 const CACHE = join(root, 'target', `kafka-${VERSION}`);
 const JARS = join(CACHE, 'jars');
 const CLASSES = join(CACHE, 'classes');
 const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+/** What a broker says of its life: when it starts, what becomes of its registration, when it is let in. */
+const LIFE = '-Dorg.slf4j.simpleLogger.log.kafka.server.BrokerLifecycleManager=info';
+const STARTING = 'is now STARTING';
+const UNFENCED = 'has been unfenced';
+const REFUSED = 'Unable to register broker';
 /** Small, and quick to start: four of them share the machine. */
-const SERVER = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...LOGGING];
-const CONTROLLER = 100;
+const SERVER = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...LOGGING, LIFE];
+export const CONTROLLER = 100;
+/** The host of clients, where the cluster has a network of its own. */
+export const CLIENTS = 200;
 
 const dependency = (group, artifact, version) =>
   `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
@@ -57,10 +75,11 @@ export class Driver {
   #waiting = new Map();
   #next = 0;
 
-  constructor(servers, log) {
+  constructor(servers, log, network) {
     const heap = ['-Xmx256m', '-XX:+UseSerialGC', ...LOGGING];
     const args = [...heap, '-cp', `${CLASSES}:${JARS}/*`, 'KafkaDriver', servers];
-    this.process = spawn('java', args, { stdio: ['pipe', 'pipe', log] });
+    const command = network ? network.on(CLIENTS, 'java', args) : ['java', args];
+    this.process = spawn(...command, { stdio: ['pipe', 'pipe', log] });
     this.ended = new Promise((done) => this.process.once('exit', done));
     this.process.stdin.on('error', () => {});
     createInterface({ input: this.process.stdout }).on('line', (line) => this.#answered(JSON.parse(line)));
@@ -70,9 +89,9 @@ export class Driver {
   }
 
   #answered({ id, error, message, ok }) {
-    const { done, refuse } = this.#waiting.get(id);
+    const { op, done, refuse } = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (error) refuse(Object.assign(new Error(`${error}: ${message}`), { kafka: error }));
+    if (error) refuse(Object.assign(new Error(`${op}: ${error}: ${message}`), { kafka: error }));
     else done(ok);
   }
 
@@ -81,7 +100,7 @@ export class Driver {
     this.#next += 1;
     const id = this.#next;
     return new Promise((done, refuse) => {
-      this.#waiting.set(id, { done, refuse });
+      this.#waiting.set(id, { op, done, refuse });
       this.process.stdin.write(`${JSON.stringify({ id, op, ...fields })}\n`);
     });
   }
@@ -98,18 +117,25 @@ export class Cluster {
   drivers = [];
   all = [];
 
-  /** Starts it with these further settings of all servers. */
-  async start(settings = {}) {
+  /** Starts it with these further settings of all servers; with links that can be cut, or on loopback ports. */
+  async start(settings = {}, { links = false } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'brokerlab-kafka-'));
     this.log = openSync(join(this.folder, 'clients.log'), 'a');
     const id = randomBytes(16).toString('base64url');
-    for (const number of [CONTROLLER, 1, 2, 3]) {
-      const node = { number, port: await freePort(), folder: join(this.folder, `n${number}`) };
-      node.log = openSync(join(this.folder, `n${number}.log`), 'a');
+    const numbers = [CONTROLLER, 1, 2, 3];
+    if (links) {
+      this.network = new Network([...numbers, CLIENTS]);
+      this.network.start();
+    }
+    for (const number of numbers) {
+      const address = links ? `${this.network.address(number)}:9092` : `127.0.0.1:${await freePort()}`;
+      const node = { number, address, folder: join(this.folder, `n${number}`) };
+      node.journal = join(this.folder, `n${number}.log`);
+      node.log = openSync(node.journal, 'a');
       this.all.push(node);
     }
     const brokers = this.all.slice(1);
-    this.servers = brokers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    this.servers = brokers.map(({ address }) => address).join(',');
     for (const node of this.all) this.#configure(node, settings);
     for (const node of this.all) await this.#format(node, id);
     for (const node of this.all) this.#spawn(node);
@@ -119,7 +145,7 @@ export class Cluster {
 
   /** Another process of clients. */
   client() {
-    const driver = new Driver(this.servers, this.log);
+    const driver = new Driver(this.servers, this.log, this.network);
     this.drivers.push(driver);
     return driver;
   }
@@ -129,10 +155,10 @@ export class Cluster {
     const lines = Object.entries({
       'process.roles': node.number === CONTROLLER ? 'controller' : 'broker',
       'node.id': node.number,
-      'controller.quorum.voters': `${CONTROLLER}@127.0.0.1:${this.all[0].port}`,
+      'controller.quorum.voters': `${CONTROLLER}@${this.all[0].address}`,
       'controller.listener.names': 'CONTROLLER',
       'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-      listeners: `${listens}://127.0.0.1:${node.port}`,
+      listeners: `${listens}://${node.address}`,
       'log.dirs': node.folder,
       ...settings,
     }).map(([name, value]) => `${name}=${value}`);
@@ -142,7 +168,8 @@ export class Cluster {
 
   #java(node, main, args) {
     const all = [...SERVER, '-cp', `${JARS}/*`, main, ...args];
-    const process = spawn('java', all, { stdio: ['ignore', node.log, node.log], cwd: this.folder });
+    const command = this.network ? this.network.on(node.number, 'java', all) : ['java', all];
+    const process = spawn(...command, { stdio: ['ignore', node.log, node.log], cwd: this.folder });
     node.process = process;
     node.ended = new Promise((done) => process.once('exit', done));
     process.once('exit', () => {
@@ -168,6 +195,12 @@ export class Cluster {
     return this.driver.ask('cluster.brokers').catch(() => []);
   }
 
+  /** Whether all brokers know what the controller knows: one that was cut off may say what holds no more. */
+  async #informed() {
+    const lag = await this.driver.ask('cluster.lag').catch(() => ({}));
+    return this.all.every(({ number }) => number === CONTROLLER || lag[number] < 10);
+  }
+
   /** Whether all brokers are registered and none is fenced. */
   async whole() {
     const dead = this.all.find((node) => !node.process);
@@ -175,23 +208,42 @@ export class Cluster {
     return (await this.brokers()).length === this.all.length - 1;
   }
 
-  /** Starts a broker and waits until it is in the cluster; answers how many milliseconds that took. */
+  /** What a server's journal says since there were `from` bytes of it. */
+  #journal(node, from) {
+    return readFileSync(node.journal).subarray(from).toString();
+  }
+
+  /**
+   * Starts a broker and waits until it is in the cluster. Answers how many milliseconds that took, how many until it
+   * was at the point of registering, and how often it was refused.
+   */
   async up(number) {
+    const node = this.node(number);
+    const from = readFileSync(node.journal).length;
     const began = performance.now();
-    this.#spawn(this.node(number));
-    await until(
-      `broker ${number} starts`,
-      async () => !this.node(number).process || (await this.brokers()).includes(number),
-      120_000,
-    );
-    if (!this.node(number).process) throw new Error(`broker ${number} did not start`);
-    return performance.now() - began;
+    this.#spawn(node);
+    const said = (what) => {
+      if (!node.process) throw new Error(`broker ${number} did not start: see ${node.journal}`);
+      return this.#journal(node, from).includes(what);
+    };
+    const says = (what) => until(`broker ${number} starts`, () => said(what), 120_000, 10);
+    await says(STARTING);
+    const boot = performance.now() - began;
+    await says(UNFENCED);
+    const up = performance.now() - began;
+    return { up, boot, refused: this.#journal(node, from).split(REFUSED).length - 1 };
+  }
+
+  /** Cuts links, or heals them: `pairs` of hosts, each one way. */
+  links(what, pairs) {
+    for (const [from, to] of pairs) this.network[what](from, to);
   }
 
   /** Starts what is down, waits until the cluster is whole, and gives leaderships back. */
   async heal() {
+    this.network?.healAll();
     for (const node of this.all) if (!node.process) this.#spawn(node);
-    await until('a whole cluster', () => this.whole(), 120_000, 100);
+    await until('a whole cluster', async () => (await this.#informed()) && (await this.whole()), 120_000, 100);
     await sleep(1000);
     await this.driver.ask('leaders.elect');
   }
@@ -227,6 +279,7 @@ export class Cluster {
       node.process.kill('SIGKILL');
       await node.ended;
     }
+    this.network?.remove();
     if (!this.folder || process.env.BROKERLAB_KEEP) return;
     for (const log of [this.log, ...this.all.map((node) => node.log)]) closeSync(log);
     rmSync(this.folder, { recursive: true, force: true });

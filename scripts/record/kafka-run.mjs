@@ -1,5 +1,6 @@
 // Plays a scenario of a Kafka cluster that fails once, and says what came of it.
 import { sleep, until } from './broker.mjs';
+import { CLIENTS, CONTROLLER } from './kafka-nodes.mjs';
 
 const now = () => Date.now();
 
@@ -14,6 +15,12 @@ function longestGaps(times, fault) {
   return longest;
 }
 
+/** The links of a fault, each one way: all that is sent between the broker and the others, or only what it sends. */
+function links({ broker, brokers = [], controller = false, clients = false, one_way = false }) {
+  const others = [...brokers, ...(controller ? [CONTROLLER] : []), ...(clients ? [CLIENTS] : [])];
+  return others.flatMap((other) => [[broker, other], ...(one_way ? [] : [[other, broker]])]);
+}
+
 const FAULTS = {
   'broker.kill': (run, { broker }) => run.cluster.kill(broker),
   'broker.stop': async (run, { broker }) => {
@@ -24,8 +31,13 @@ const FAULTS = {
   'broker.pause': (run, { broker }) => run.cluster.signal(broker, 'SIGSTOP'),
   'broker.resume': (run, { broker }) => run.cluster.signal(broker, 'SIGCONT'),
   'broker.start': async (run, { broker }) => {
-    run.up.push(Math.round(await run.cluster.up(broker)));
+    const { up, boot, refused } = await run.cluster.up(broker);
+    run.up.push(Math.round(up));
+    run.boot.push(Math.round(boot));
+    run.refused.push(refused);
   },
+  'links.cut': (run, fault) => run.cluster.links('cut', links(fault)),
+  'links.heal': (run, fault) => run.cluster.links('heal', links(fault)),
 };
 
 async function faults(run, list, began) {
@@ -115,7 +127,7 @@ export async function runOnce(cluster, scenario, number) {
   await until('the consumer', assigned);
   // Until it has looked for its position, and at random: the fault strikes at any time between two heartbeats.
   await sleep(1000 + 2000 * Math.random());
-  const run = { cluster, up: [], stopped: [] };
+  const run = { cluster, up: [], boot: [], refused: [], stopped: [] };
   const { rate, messages, bytes, config: writing } = scenario.producer;
   await driver.ask('producer.stream', { name: 'producer', topic, rate, messages, bytes, config: writing });
   const began = now();
@@ -133,7 +145,11 @@ export async function runOnce(cluster, scenario, number) {
     leader: [replicas[0], after.leader],
     isr: after.isr,
   };
-  if (run.up.length > 0) result.up_ms = run.up;
+  if (run.up.length > 0) {
+    result.up_ms = run.up;
+    result.boot_ms = run.boot;
+    result.registrations_refused = run.refused;
+  }
   if (run.stopped.length > 0) result.stopped_ms = run.stopped;
   if (!whole) result.gave_up = true;
   await cluster.heal();

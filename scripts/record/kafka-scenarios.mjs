@@ -26,6 +26,13 @@ const pause = (broker, at_ms, resumed_ms) => [
   { at_ms: resumed_ms, op: 'broker.resume', broker },
 ];
 
+const links = (at_ms, healed_ms, more) => {
+  const fault = (at, op) => ({ at_ms: at, op, broker: 1, ...more });
+  return [fault(at_ms, 'links.cut'), ...(healed_ms ? [fault(healed_ms, 'links.heal')] : [])];
+};
+const OTHERS = { brokers: [2, 3], controller: true };
+const CONTROLLER = { controller: true };
+
 export const SCENARIOS = [
   scenario('kill-leader', 'kill -9 of the broker that leads the partition; acks=all, two must be in sync', {
     faults: [kill(1)],
@@ -42,6 +49,7 @@ export const SCENARIOS = [
   scenario('kill-leader-not-idempotent', 'kill -9 of the leader; acks=all without idempotence', {
     producer: producer(800, { 'enable.idempotence': 'false' }),
     faults: [kill(1)],
+    runs: 10,
   }),
   scenario('kill-follower', 'kill -9 of a broker that follows', { faults: [kill(2)], runs: 10 }),
   scenario('pause-leader', 'the broker that leads is stopped for 15 s by a signal; acks=all', {
@@ -64,5 +72,30 @@ export const SCENARIOS = [
     faults: [kill(2), kill(3), start(2, 16_000)],
     consumer: { ...consumer, coordinator: 1 },
     runs: 3,
+  }),
+  scenario('restart-leader', 'the broker that leads is killed and started again at once, within its session', {
+    producer: producer(3600),
+    faults: [kill(1), start(1, 2300)],
+    runs: 6,
+  }),
+  scenario('cut-leader-acks-1', 'the leader is cut off from the other servers, not from its clients; acks=1', {
+    producer: producer(6000, { acks: '1' }),
+    faults: links(1000, 16_000, OTHERS),
+    runs: 6,
+  }),
+  scenario('cut-leader', 'the same with acks=all: nothing is acknowledged until the leader knows', {
+    producer: producer(6000),
+    faults: links(1000, 16_000, OTHERS),
+    runs: 6,
+  }),
+  scenario('cut-controller-acks-1', 'the leader is cut off from the controller only; acks=1', {
+    producer: producer(6000, { acks: '1' }),
+    faults: links(1000, 16_000, CONTROLLER),
+    runs: 6,
+  }),
+  scenario('cut-controller', 'the leader is cut off from the controller only; acks=all', {
+    producer: producer(6000),
+    faults: links(1000, 16_000, CONTROLLER),
+    runs: 6,
   }),
 ];

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, stop } from '../tools.mjs';
 import { CASES, SETTINGS } from './cases/kafka.mjs';
+import { ensureNamespaces } from './kafka-network.mjs';
 import { Cluster, ensureKafka } from './kafka-nodes.mjs';
 import { runOnce } from './kafka-run.mjs';
 import { SCENARIOS } from './kafka-scenarios.mjs';
@@ -47,13 +48,13 @@ async function recordCase(cluster, broker, { name, about, topic, steps }) {
 }
 
 /** Works with a cluster, and removes it whatever happens. */
-async function withCluster(settings, work) {
+async function withCluster(settings, work, options = {}) {
   const cluster = new Cluster();
   const interrupted = () => cluster.remove().finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
-    await cluster.start(settings);
+    await cluster.start(settings, options);
     await work(cluster);
   } finally {
     process.off('SIGINT', interrupted);
@@ -68,10 +69,15 @@ const named = (name) => names.length === 0 || names.includes(name);
 const scenarios = SCENARIOS.filter(({ name }) => named(name));
 const cases = CASES.filter(({ name }) => named(name));
 if (scenarios.length + cases.length === 0) stop(`There is no recording of the name ${names.join(' or ')}.`);
-if (scenarios.length > 0) {
-  await withCluster({}, async (cluster) => {
-    for (const scenario of scenarios) await recordScenario(cluster, broker, scenario);
-  });
+const ofLinks = ({ faults }) => faults.some(({ op }) => op.startsWith('links.'));
+for (const links of [false, true]) {
+  const some = scenarios.filter((scenario) => ofLinks(scenario) === links);
+  if (some.length === 0) continue;
+  if (links) ensureNamespaces();
+  const record = async (cluster) => {
+    for (const scenario of some) await recordScenario(cluster, broker, scenario);
+  };
+  await withCluster({}, record, { links });
 }
 if (cases.length > 0) {
   await withCluster(SETTINGS, async (cluster) => {

@@ -4,13 +4,15 @@
 //! The form is described in `docs/transcripts.md`.
 
 use crate::Outcome;
+use crate::kafka_faults::{Event, Fault, broker, events_of, happen, number};
 use crate::ranges::{Comparison, Measure, disagreement, longest_gap, range};
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
+use log_cluster::view::Registration;
 use log_cluster::{LogCluster, View};
 use serde::Deserialize;
 use sim::story::{Life, MessageId, Note};
 use sim::workload::{Arrivals, ConsumerSpec, Duration, ProducerSpec, Workload};
-use sim::{Crash, Nanos, NodeId, Time};
+use sim::{Nanos, NodeId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// When the producer begins in the first seed: by then the group has formed and knows its place.
@@ -66,22 +68,6 @@ struct Consumer {
     config: Settings,
 }
 
-/// Brokers are numbered from 1, times are milliseconds after the producer's first message.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "op")]
-enum Fault {
-    #[serde(rename = "broker.kill")]
-    Kill { at_ms: u64, broker: u16 },
-    #[serde(rename = "broker.stop")]
-    Stop { at_ms: u64, broker: u16 },
-    #[serde(rename = "broker.start")]
-    Start { at_ms: u64, broker: u16 },
-    #[serde(rename = "broker.pause")]
-    Pause { at_ms: u64, broker: u16 },
-    #[serde(rename = "broker.resume")]
-    Resume { at_ms: u64, broker: u16 },
-}
-
 /// What came of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Run {
@@ -109,9 +95,12 @@ pub struct Run {
     pub leader: (u16, Option<u16>),
     /// The replicas in sync after.
     pub isr: Vec<u16>,
-    /// How long each broker took that was started.
+    /// How long each broker took that was started, until it was let in.
     #[serde(default)]
     pub up_ms: Vec<u64>,
+    /// How long of that its process took until it was at the point of registering.
+    #[serde(default)]
+    pub boot_ms: Vec<u64>,
 }
 
 /// Reads a recording.
@@ -140,18 +129,8 @@ pub fn replay(value: &serde_json::Value) -> Result<Outcome, String> {
     Ok(Outcome { name: recording.name, disagreement })
 }
 
-/// Something that happens to the cluster.
-#[derive(Copy, Clone)]
-enum Event {
-    Kill,
-    Stop,
-    Start,
-    Pause,
-    Resume,
-}
-
-/// Plays a recording's scenario in the engine. How long the machine took to start a broker is taken from a recorded
-/// run, one run after the other by the seed.
+/// Plays a recording's scenario in the engine. How long the machine took to start a broker's process is taken from a
+/// recorded run, one run after the other by the seed.
 ///
 /// # Errors
 /// A sentence, if the engine refuses a setting.
@@ -159,21 +138,24 @@ pub fn play(recording: &Recording, seed: u64) -> Result<Run, String> {
     let recorded = &recording.runs[(seed % recording.runs.len() as u64) as usize];
     let begin = BEGIN + Nanos(LATER.0 * seed);
     let mut cluster = cluster_of(recording, seed, begin)?;
-    let events = events_of(recording, recorded, begin);
-    let fault = events.iter().map(|(at, ..)| *at).min().unwrap_or(begin);
-    let last_event = events.iter().map(|(at, ..)| *at).max().unwrap_or(begin);
+    let events = events_of(&cluster, &recording.faults, recorded, begin);
+    let fault = events.iter().map(|(at, _)| *at).min().unwrap_or(begin);
+    let last_event = events.iter().map(|(at, _)| *at).max().unwrap_or(begin);
     let made = begin + Nanos(u64::from(recording.producer.messages) * 1_000_000_000 / recording.producer.rate);
     let end = made.max(last_event) + Nanos::millis(recording.patience_ms);
     let before = look(&cluster).0;
     let mut seen = Seen::default();
+    let mut started = Started::new(recorded);
     let mut waiting = events.into_iter().peekable();
     while cluster.world().now() < end {
         let now = cluster.world().now();
-        let next = waiting.peek().map_or(now + STEP, |(at, ..)| (*at).min(now + STEP));
+        let next = waiting.peek().map_or(now + STEP, |(at, _)| (*at).min(now + STEP));
         cluster.world_mut().run_until(next);
-        while let Some((_, event, broker)) = waiting.next_if(|(at, ..)| *at <= next) {
-            happen(&mut cluster, event, broker);
+        while let Some((at, event)) = waiting.next_if(|(at, _)| *at <= next) {
+            started.note(&event, at, &cluster);
+            happen(&mut cluster, &event);
         }
+        started.look(&cluster);
         seen.take(&mut cluster);
         if waiting.peek().is_none() && seen.is_over(recording, &cluster) {
             break;
@@ -181,7 +163,7 @@ pub fn play(recording: &Recording, seed: u64) -> Result<Run, String> {
     }
     let (after, isr, stored) = look(&cluster);
     let leader = (before.unwrap_or(0), after);
-    Ok(seen.outcome(Run { leader, isr, stored, ..recorded.clone() }, fault))
+    Ok(seen.outcome(Run { leader, isr, stored, up_ms: started.up_ms, ..recorded.clone() }, fault))
 }
 
 fn set(settings: &Settings, mut set: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
@@ -240,17 +222,6 @@ fn workload_of(recording: &Recording, begin: Time) -> Workload {
     Workload { producers: vec![producer], consumers: vec![consumer] }
 }
 
-/// A broker's node by the recording's number.
-fn broker(cluster: &LogCluster, number: u16) -> Option<NodeId> {
-    let name = format!("broker-{number}");
-    cluster.nodes().iter().find(|node| node.name == name).map(|node| node.id)
-}
-
-fn number(cluster: &LogCluster, node: NodeId) -> u16 {
-    let name = &cluster.nodes()[node.index()].name;
-    name.strip_prefix("broker-").and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 /// The partition's leader, its replicas in sync, and how far it can be read.
 fn look(cluster: &LogCluster) -> (Option<u16>, Vec<u16>, u64) {
     let View { servers, topics, .. } = cluster.view();
@@ -264,32 +235,48 @@ fn look(cluster: &LogCluster) -> (Option<u16>, Vec<u16>, u64) {
     (leader, isr, replica.map_or(0, |replica| replica.high_watermark))
 }
 
-/// The faults in the order of their times.
-fn events_of(recording: &Recording, run: &Run, begin: Time) -> Vec<(Time, Event, u16)> {
-    let at = |ms: u64| begin + Nanos::millis(ms);
-    let mut started = run.up_ms.iter();
-    let mut of = |fault: &Fault| match *fault {
-        Fault::Kill { at_ms, broker } => (at(at_ms), Event::Kill, broker),
-        Fault::Stop { at_ms, broker } => (at(at_ms), Event::Stop, broker),
-        Fault::Pause { at_ms, broker } => (at(at_ms), Event::Pause, broker),
-        Fault::Resume { at_ms, broker } => (at(at_ms), Event::Resume, broker),
-        Fault::Start { at_ms, broker } => (at(at_ms + started.next().copied().unwrap_or(0)), Event::Start, broker),
-    };
-    let mut events: Vec<_> = recording.faults.iter().map(&mut of).collect();
-    events.sort_by_key(|(at, ..)| *at);
-    events
+/// Brokers that were started, and how long each took until it was let in.
+struct Started {
+    boot_ms: Vec<u64>,
+    /// The broker, since when, how long its process took, and the epoch of its last life.
+    waiting: Vec<(NodeId, Time, u64, u64)>,
+    up_ms: Vec<u64>,
 }
 
-fn happen(cluster: &mut LogCluster, event: Event, number: u16) {
-    let Some(node) = broker(cluster, number) else { return };
-    let world = cluster.world_mut();
-    match event {
-        Event::Kill => world.crash(node, Crash::Kill),
-        Event::Stop => world.stop(node),
-        Event::Start => world.start(node),
-        Event::Pause => world.pause(node),
-        Event::Resume => world.resume(node),
+impl Started {
+    fn new(recorded: &Run) -> Started {
+        Started { boot_ms: recorded.boot_ms.clone(), waiting: Vec::new(), up_ms: Vec::new() }
     }
+
+    /// The process has begun: what it took to get so far is as recorded.
+    fn note(&mut self, event: &Event, at: Time, cluster: &LogCluster) {
+        let next = self.up_ms.len() + self.waiting.len();
+        if let (Event::Start(node), Some(boot)) = (event, self.boot_ms.get(next)) {
+            let epoch = registration(cluster, *node).map_or(0, |(_, epoch)| epoch);
+            self.waiting.push((*node, at, *boot, epoch));
+        }
+    }
+
+    fn look(&mut self, cluster: &LogCluster) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let now = cluster.world().now();
+        self.waiting.retain(|(node, since, boot, last)| {
+            let now_in = registration(cluster, *node).is_some_and(|(active, epoch)| active && epoch > *last);
+            if now_in {
+                self.up_ms.push(boot + now.since(*since).0 / 1_000_000);
+            }
+            !now_in
+        });
+    }
+}
+
+/// Whether a broker is at work, and the epoch of its registration, as the cluster sees it.
+fn registration(cluster: &LogCluster, node: NodeId) -> Option<(bool, u64)> {
+    let View { servers, .. } = cluster.view();
+    let broker = servers.into_iter().find(|server| server.node == node)?.broker?;
+    Some((broker.registration == Registration::Active, broker.epoch))
 }
 
 /// What the clients saw of a run.
@@ -367,13 +354,16 @@ const COUNTS: [Measure<Run>; 9] = [
 ];
 const GAPS: [Measure<Run>; 2] =
     [("gap without an acknowledgement", |run| run.ack_gap_ms), ("gap without a delivery", |run| run.delivery_gap_ms)];
+/// Where it was recorded how long a broker's process took until it registers, the rest is the engine's matter.
+const STARTED: Measure<Run> = ("until a started broker is let in", |run| run.up_ms.iter().copied().max().unwrap_or(0));
 
 /// Compares the engine's runs with the recorded ones, measure by measure.
 ///
 /// A count that was the same in all recorded runs must be the same. Where they differ, it depends on what was under
 /// way when the fault struck: what is produced in the longest gap that there was without a fault may be in or out. Gaps
 /// are drawn from timers: the median of the engine's must lie in the recorded range, give or take that longest gap,
-/// which is as fine as the recorder could measure.
+/// which is as fine as the recorder could measure. A count whose range is wider than what may be in or out follows from
+/// a gap (what is lost until a leader knows), and is compared as one.
 #[must_use]
 pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
     let usual = range(&recording.runs, |run| run.usual_gap_ms).1;
@@ -381,8 +371,15 @@ pub fn compare(recording: &Recording, runs: &[Run]) -> Vec<Comparison> {
     let count = |(measure, of): Measure<Run>| {
         let recorded = range(&recording.runs, of);
         let tolerance = if recorded.0 == recorded.1 { 0 } else { window };
+        if recorded.1 - recorded.0 > 2 * window {
+            return Comparison::of_gap((measure, of), &recording.runs, runs, tolerance);
+        }
         Comparison { measure, recorded, tolerance, came: range(runs, of) }
     };
     let gap = |measure: Measure<Run>| Comparison::of_gap(measure, &recording.runs, runs, usual);
-    COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect()
+    let mut all: Vec<Comparison> = COUNTS.into_iter().map(count).chain(GAPS.into_iter().map(gap)).collect();
+    if recording.runs.iter().any(|run| !run.boot_ms.is_empty()) {
+        all.push(gap(STARTED));
+    }
+    all
 }

@@ -4,6 +4,7 @@
 pub mod kafka;
 mod kafka_assignors;
 pub mod kafka_cluster;
+mod kafka_faults;
 mod kafka_groups;
 mod kafka_records;
 pub mod kafka_steps;

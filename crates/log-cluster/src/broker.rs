@@ -237,6 +237,7 @@ impl Broker {
             BrokerWake::Heartbeat(life) => self.heartbeat_due(life, fx),
             BrokerWake::Register(_) => self.register_again(fx),
             BrokerWake::FindController(_) => self.seek_controller(fx),
+            BrokerWake::TakeUp => self.taken_up(fx),
             BrokerWake::ControllerSilent(ticket) => self.controller_silent(ticket, fx),
             BrokerWake::ProduceExpires(from, ticket) => self.produce_expired(from, ticket, fx),
             BrokerWake::FetchExpires(from, ticket) => self.fetch_expired(from, ticket, fx),

@@ -456,13 +456,15 @@ pub struct Forwarding {
     pub transaction_timeout_ms: i64,
 }
 
-/// What a broker's work costs its machine. Assumed figures of a current server; no source states them.
+/// What a broker's work costs its machine. Assumed figures of a current server where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Costs {
     /// Of a request, whatever it carries.
     pub request: Nanos,
     /// Of a thousand bytes in a request or an answer.
     pub kilobyte: Nanos,
+    /// Of a partition of its own whose state in the metadata has changed. Measured: 11 to 26 ms for 51 of them.
+    pub partition: Nanos,
     /// How long remote storage takes to answer.
     pub remote_latency: Nanos,
     /// How long a thousand bytes take to remote storage.
@@ -474,6 +476,7 @@ impl Default for Costs {
         Costs {
             request: Nanos::micros(20),
             kilobyte: Nanos(500),
+            partition: Nanos::micros(300),
             remote_latency: Nanos::millis(50),
             remote_kilobyte: Nanos::micros(10),
         }

@@ -3,15 +3,14 @@
 use crate::admin::AdminOrder;
 use crate::broker::{Broker, Fx};
 use crate::config::millis;
-use crate::dialer::backoff;
 use crate::error::Code;
-use crate::image::Image;
+use crate::image::{Image, Record};
 use crate::layout::{Layout, Slot};
 use crate::replica::Proposal;
 use crate::rpc::{BrokerWake, ControlRequest, ControlResponse, Message, Response, Ticket, Wake};
 use crate::server::post;
 use sim::story::{FlightKind, Look};
-use sim::{Alarm, Nanos, NodeId};
+use sim::{Alarm, Nanos, NodeId, Time};
 use std::rc::Rc;
 
 /// How long an answer of the controller may take (Kafka: controller.quorum.request.timeout.ms, 2 s).
@@ -20,8 +19,14 @@ const SILENCE: Nanos = Nanos::secs(2);
 const ASK_NEXT: Nanos = Nanos::millis(20);
 /// How soon a leaving broker asks again whether it may stop (Kafka: 50 ms).
 const MAY_I_STOP: Nanos = Nanos::millis(50);
-/// The wait before a refused registration is tried again; it doubles up to the session timeout.
-const REGISTER_AGAIN: Nanos = Nanos::millis(100);
+
+/// Something that is waited for.
+#[derive(Copy, Clone, Debug)]
+struct Awaited {
+    ticket: Ticket,
+    until: Time,
+    alarm: Alarm,
+}
 
 /// What a broker knows of the controllers, and waits for.
 #[derive(Clone, Debug)]
@@ -34,14 +39,15 @@ pub(crate) struct ControlLink {
     /// The epoch of the last life, if that one ended in good order.
     pub previous: Option<u64>,
     registering: Option<Ticket>,
-    refusals: u32,
     register_wait: bool,
     reading: Option<Ticket>,
+    /// Metadata that was read and is being taken up; more is not read before.
+    taking: Option<Rc<Image>>,
     beating: Option<Ticket>,
     beat_due: bool,
     beats: u32,
     fenced: bool,
-    alarms: Vec<(Ticket, Alarm)>,
+    awaited: Vec<Awaited>,
     producer_asks: Vec<(u16, Ticket, Option<Ticket>)>,
     /// What administrators want, and the ticket with which the controller was asked.
     pub admin_asks: Vec<(AdminOrder, Option<Ticket>)>,
@@ -55,14 +61,14 @@ impl ControlLink {
             epoch: None,
             previous: None,
             registering: None,
-            refusals: 0,
             register_wait: false,
             reading: None,
+            taking: None,
             beating: None,
             beat_due: false,
             beats: 0,
             fenced: true,
-            alarms: Vec::new(),
+            awaited: Vec::new(),
             producer_asks: Vec::new(),
             admin_asks: Vec::new(),
         }
@@ -89,16 +95,21 @@ impl Broker {
         self.dialer.want(controller, fx);
         // A controller that cannot be reached is given up after a while.
         let ticket = self.next_ticket();
-        let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
-        self.control.alarms.push((ticket, alarm));
+        self.await_controller(ticket, fx);
+    }
+
+    fn await_controller(&mut self, ticket: Ticket, fx: &mut Fx<'_>) {
+        let until = fx.now() + SILENCE;
+        let alarm = fx.wake_at(until, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
+        self.control.awaited.push(Awaited { ticket, until, alarm });
     }
 
     /// The controller is gone, silent, or not the active one: looks for another. K-R6: what this broker leads it goes
     /// on leading with the in-sync sets that it knows; changes of them wait.
     pub(crate) fn lose_controller(&mut self, hint: Option<u16>, fx: &mut Fx<'_>) {
         let control = &mut self.control;
-        for (_, alarm) in control.alarms.drain(..) {
-            fx.cancel(alarm);
+        for awaited in control.awaited.drain(..) {
+            fx.cancel(awaited.alarm);
         }
         (control.registering, control.reading) = (None, None);
         control.beat_due |= control.beating.take().is_some();
@@ -119,15 +130,19 @@ impl Broker {
         fx.wake_in(ASK_NEXT, Wake::Broker(BrokerWake::FindController(0)));
     }
 
+    /// K-R6: the controller did not answer in time. The connection is closed, and another one not tried at once. An
+    /// attempt to connect goes on.
     pub(crate) fn controller_silent(&mut self, ticket: Ticket, fx: &mut Fx<'_>) {
-        if !self.control.alarms.iter().any(|(waits, _)| *waits == ticket) {
+        if !self.control.awaited.iter().any(|awaited| awaited.ticket == ticket) {
             return;
         }
         if let Some(silent) = self.control.candidate
             && silent != self.me
+            && fx.is_connected(NodeId(silent))
             && !self.fetchers.contains_key(&silent)
         {
-            self.dialer.forget(silent, fx);
+            fx.disconnect(NodeId(silent));
+            self.dialer.left(silent, fx);
         }
         self.lose_controller(None, fx);
     }
@@ -143,8 +158,7 @@ impl Broker {
         if !post(fx, self.me, to, message, 100, Look::plain(kind)) {
             return None;
         }
-        let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
-        self.control.alarms.push((ticket, alarm));
+        self.await_controller(ticket, fx);
         Some(ticket)
     }
 
@@ -154,7 +168,7 @@ impl Broker {
         if to != self.me && !fx.is_connected(NodeId(to)) {
             return;
         }
-        if self.control.reading.is_none() {
+        if self.control.reading.is_none() && self.control.taking.is_none() {
             self.control.reading = self.ask_controller(ControlRequest::Metadata(self.image.offset), fx);
         }
         if self.control.epoch.is_none() && self.control.registering.is_none() && !self.control.register_wait {
@@ -228,18 +242,18 @@ impl Broker {
     }
 
     pub(crate) fn on_controller(&mut self, from: u16, ticket: Ticket, response: ControlResponse, fx: &mut Fx<'_>) {
-        let place = self.control.alarms.iter().position(|(waits, _)| *waits == ticket);
+        let place = self.control.awaited.iter().position(|awaited| awaited.ticket == ticket);
         let Some(place) = place.filter(|_| self.control.candidate == Some(from)) else { return };
-        let (_, alarm) = self.control.alarms.swap_remove(place);
-        fx.cancel(alarm);
-        // Being answered by it at all, the search is over.
-        let connected: Vec<(Ticket, Alarm)> = self.control.alarms.clone();
-        for (other, alarm) in connected {
-            if !self.waits_for(other) {
-                fx.cancel(alarm);
-                self.control.alarms.retain(|(waits, _)| *waits != other);
-            }
+        // K-R6: a process that was frozen finds that the time is over before it looks at what has come.
+        if from != self.me && fx.now() > self.control.awaited[place].until {
+            return self.controller_silent(ticket, fx);
         }
+        fx.cancel(self.control.awaited.swap_remove(place).alarm);
+        // Being answered by it at all, the search is over.
+        let all = std::mem::take(&mut self.control.awaited);
+        let (asked, sought): (Vec<_>, Vec<_>) = all.into_iter().partition(|other| self.waits_for(other.ticket));
+        sought.iter().for_each(|other| fx.cancel(other.alarm));
+        self.control.awaited = asked;
         match response {
             ControlResponse::NotController(hint) => self.lose_controller(hint, fx),
             ControlResponse::Registered(result) => self.registered(result, fx),
@@ -253,7 +267,20 @@ impl Broker {
                 if upto > image.offset {
                     Rc::make_mut(&mut image).offset = upto;
                 }
-                self.read(image, fx);
+                // A run begins with a cluster that stands: what is new costs nothing.
+                let mine = |record: &&Record| match record {
+                    Record::Partition(slot, state) => {
+                        state.replicas.contains(&self.me) && self.image.partition(*slot).is_some()
+                    }
+                    _ => false,
+                };
+                let changes: usize = records.iter().map(|(_, all)| all.iter().filter(mine).count()).sum();
+                if changes == 0 {
+                    return self.read(image, fx);
+                }
+                let cost = self.layout.costs.partition.times(changes as u64);
+                self.control.taking = Some(image);
+                fx.work(self.me, cost, Wake::Broker(BrokerWake::TakeUp));
             }
             ControlResponse::Snapshot(image) => {
                 self.control.reading = None;
@@ -287,6 +314,12 @@ impl Broker {
             || self.replicas.values().any(proposed)
     }
 
+    pub(crate) fn taken_up(&mut self, fx: &mut Fx<'_>) {
+        if let Some(image) = self.control.taking.take() {
+            self.read(image, fx);
+        }
+    }
+
     fn read(&mut self, image: Rc<Image>, fx: &mut Fx<'_>) {
         self.take_up(image, fx);
         // K-Q4: a fenced broker that has caught up says so at once.
@@ -302,18 +335,16 @@ impl Broker {
         match result {
             Ok(epoch) => {
                 self.control.epoch = Some(epoch);
-                self.control.refusals = 0;
                 self.control.fenced = true;
                 if self.image.offset >= epoch {
                     self.beat(fx);
                 }
                 self.pump_control(fx);
             }
+            // K-Q5: as after a heartbeat, it waits its interval.
             Err(_) => {
-                let most = millis(self.layout.broker.broker_session_timeout_ms);
-                let wait = backoff(REGISTER_AGAIN, most, self.control.refusals, fx);
-                self.control.refusals += 1;
                 self.control.register_wait = true;
+                let wait = millis(self.layout.broker.broker_heartbeat_interval_ms);
                 fx.wake_in(wait, Wake::Broker(BrokerWake::Register(0)));
             }
         }

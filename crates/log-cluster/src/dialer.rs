@@ -1,17 +1,36 @@
-//! Keeping connections: one attempt at a time to each peer, with a backoff that doubles.
+//! Keeping connections: one attempt at a time to each peer, with a backoff that doubles.
 
 use crate::cluster::Node;
 use crate::rpc::Wake;
-use sim::{Alarm, Effects, Nanos, NodeId};
+use sim::{Alarm, Effects, Nanos, NodeId, Time};
 use std::collections::BTreeMap;
 
-/// How long one attempt may take (Kafka: socket.connection.setup.timeout.ms, 10 s).
+/// How long one attempt may take (Kafka: socket.connection.setup.timeout.ms, 10 s); it doubles with each that did.
 const SETUP: Nanos = Nanos::secs(10);
+/// How long it may take at most (Kafka: socket.connection.setup.timeout.max.ms, 30 s).
+const SETUP_MOST: Nanos = Nanos::secs(30);
+
+/// What the alarm of a peer is for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+enum Phase {
+    /// The least that an attempt may take.
+    #[default]
+    Dialing,
+    /// What chance adds to it.
+    Lingering,
+    /// The next attempt waits.
+    Resting,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Dial {
     failures: u32,
+    /// How many attempts have met with silence.
+    silent: u32,
+    phase: Phase,
     alarm: Option<Alarm>,
+    /// No attempt before.
+    until: Time,
 }
 
 /// Who is being called, and when to call again.
@@ -28,20 +47,34 @@ impl Dialer {
         Dialer { dials: BTreeMap::new(), first, most, wake }
     }
 
-    /// Sees to it that a connection is open, or an attempt under way.
+    /// Sees to it that a connection is open, or an attempt under way or to come.
     pub fn want(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
-        if fx.is_connected(NodeId(peer)) || self.dials.get(&peer).is_some_and(|dial| dial.alarm.is_some()) {
+        let dial = self.dials.get(&peer);
+        if fx.is_connected(NodeId(peer)) || dial.is_some_and(|dial| dial.alarm.is_some()) {
             return;
         }
-        self.dial(peer, fx);
+        match dial.map(|dial| dial.until).filter(|until| *until > fx.now()) {
+            Some(until) => {
+                let alarm = fx.wake_at(until, (self.wake)(peer));
+                self.set(peer, Phase::Resting, alarm, fx);
+            }
+            None => self.dial(peer, fx),
+        }
+    }
+
+    fn set(&mut self, peer: u16, phase: Phase, alarm: Alarm, fx: &mut Effects<'_, Node>) {
+        let dial = self.dials.entry(peer).or_default();
+        dial.phase = phase;
+        if let Some(old) = dial.alarm.replace(alarm) {
+            fx.cancel(old);
+        }
     }
 
     fn dial(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
         fx.connect(NodeId(peer));
-        let alarm = fx.wake_in(SETUP, (self.wake)(peer));
-        if let Some(old) = self.dials.entry(peer).or_default().alarm.replace(alarm) {
-            fx.cancel(old);
-        }
+        let silent = self.dials.get(&peer).map_or(0, |dial| dial.silent);
+        let alarm = fx.wake_in(setup(silent).percent(80), (self.wake)(peer));
+        self.set(peer, Phase::Dialing, alarm, fx);
     }
 
     /// Whether the last attempt failed and the next one waits.
@@ -51,10 +84,23 @@ impl Dialer {
 
     /// The timer ran: the backoff is over, or the attempt took too long.
     pub fn woke(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
-        self.dials.entry(peer).or_default().alarm = None;
-        if !fx.is_connected(NodeId(peer)) {
-            fx.disconnect(NodeId(peer));
-            self.dial(peer, fx);
+        let dial = self.dials.entry(peer).or_default();
+        dial.alarm = None;
+        if fx.is_connected(NodeId(peer)) {
+            return;
+        }
+        match dial.phase {
+            Phase::Resting => self.dial(peer, fx),
+            Phase::Dialing => {
+                let more = fx.dice().between(Nanos::ZERO, setup(dial.silent).percent(40));
+                let alarm = fx.wake_in(more, (self.wake)(peer));
+                self.set(peer, Phase::Lingering, alarm, fx);
+            }
+            Phase::Lingering => {
+                dial.silent += 1;
+                fx.disconnect(NodeId(peer));
+                self.lost(peer, fx);
+            }
         }
     }
 
@@ -66,13 +112,26 @@ impl Dialer {
 
     /// The connection is gone, or the attempt failed. Calls again after a while.
     pub fn lost(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
+        let until = self.rest(peer, fx);
+        let alarm = fx.wake_at(until, (self.wake)(peer));
+        self.set(peer, Phase::Resting, alarm, fx);
+    }
+
+    /// The connection is gone, or the attempt failed. Calls again when it is wanted, and not before a while.
+    pub fn left(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
+        self.rest(peer, fx);
+        if let Some(alarm) = self.dials.get_mut(&peer).and_then(|dial| dial.alarm.take()) {
+            fx.cancel(alarm);
+        }
+    }
+
+    /// How long the peer is left alone.
+    fn rest(&mut self, peer: u16, fx: &mut Effects<'_, Node>) -> Time {
         let (first, most) = (self.first, self.most);
         let dial = self.dials.entry(peer).or_default();
-        let wait = backoff(first, most, dial.failures, fx);
+        dial.until = fx.now() + backoff(first, most, dial.failures, fx);
         dial.failures += 1;
-        if let Some(old) = dial.alarm.replace(fx.wake_in(wait, (self.wake)(peer))) {
-            fx.cancel(old);
-        }
+        dial.until
     }
 
     /// Gives a peer up.
@@ -82,6 +141,11 @@ impl Dialer {
         }
         fx.disconnect(NodeId(peer));
     }
+}
+
+/// How long an attempt may take after so many that met with silence, give or take a fifth.
+fn setup(silent: u32) -> Nanos {
+    Nanos((SETUP.0 << silent.min(2)).min(SETUP_MOST.0))
 }
 
 /// a wait that doubles with each failure up to a limit, spread by a fifth either way.

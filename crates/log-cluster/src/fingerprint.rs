@@ -228,6 +228,7 @@ impl Fingerprint for BrokerWake {
                 ShareWake::Again(n) => mix(&[37, u64::from(n)]),
                 ShareWake::WriteExpires(n) => mix(&[38, u64::from(n)]),
             },
+            BrokerWake::TakeUp => 27,
         }
     }
 }

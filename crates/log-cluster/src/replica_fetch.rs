@@ -19,7 +19,8 @@ const SILENCE: Nanos = Nanos::secs(30);
 pub(crate) struct Fetcher {
     /// The partitions, and until when each is left alone.
     pub slots: BTreeMap<Slot, Time>,
-    in_flight: Option<(Ticket, Alarm)>,
+    /// The fetch that is under way, and until when it is waited for.
+    in_flight: Option<(Ticket, Time, Alarm)>,
     again: Option<Alarm>,
 }
 
@@ -81,9 +82,10 @@ impl Broker {
         };
         let message = Message::Ask(ticket, Request::Fetch(Box::new(fetch)));
         post(fx, self.me, leader, message, 120, Look::plain(FlightKind::Fetch));
-        let alarm = fx.wake_in(SILENCE, Wake::Broker(BrokerWake::FetchSilent(leader, ticket)));
+        let until = now + SILENCE;
+        let alarm = fx.wake_at(until, Wake::Broker(BrokerWake::FetchSilent(leader, ticket)));
         if let Some(fetcher) = self.fetchers.get_mut(&leader) {
-            fetcher.in_flight = Some((ticket, alarm));
+            fetcher.in_flight = Some((ticket, until, alarm));
         }
     }
 
@@ -91,7 +93,7 @@ impl Broker {
     pub(crate) fn fetch_failed(&mut self, leader: u16, fx: &mut Fx<'_>) {
         let until = fx.now() + millis(self.layout.broker.replica_fetch_backoff_ms);
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        if let Some((_, alarm)) = fetcher.in_flight.take() {
+        if let Some((.., alarm)) = fetcher.in_flight.take() {
             fx.cancel(alarm);
         }
         fetcher.slots.values_mut().for_each(|wait| *wait = until);
@@ -99,7 +101,7 @@ impl Broker {
 
     pub(crate) fn fetch_silent(&mut self, leader: u16, ticket: Ticket, fx: &mut Fx<'_>) {
         let fetcher = self.fetchers.get(&leader);
-        if fetcher.is_some_and(|fetcher| fetcher.in_flight.is_some_and(|(waits, _)| waits == ticket)) {
+        if fetcher.is_some_and(|fetcher| fetcher.in_flight.is_some_and(|(waits, ..)| waits == ticket)) {
             fx.disconnect(NodeId(leader));
             self.on_disconnected(leader, fx);
         }
@@ -107,7 +109,12 @@ impl Broker {
 
     pub(crate) fn on_fetched(&mut self, leader: u16, ticket: Ticket, parts: Vec<Fetched>, fx: &mut Fx<'_>) {
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        let Some((_, alarm)) = fetcher.in_flight.take_if(|(waits, _)| *waits == ticket) else { return };
+        let Some((_, until, alarm)) = fetcher.in_flight.filter(|(waits, ..)| *waits == ticket) else { return };
+        if fx.now() > until {
+            // As with the controller's answers (K-R6).
+            return self.fetch_silent(leader, ticket, fx);
+        }
+        fetcher.in_flight = None;
         fx.cancel(alarm);
         for part in parts {
             if self.is_follower_of(part.slot, leader) {

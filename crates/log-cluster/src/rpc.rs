@@ -294,6 +294,8 @@ pub enum BrokerWake {
     Register(u32),
     /// Look for the active controller again.
     FindController(u32),
+    /// Metadata that was read holds from now on.
+    TakeUp,
     /// A request to the controller was not answered in time.
     ControllerSilent(Ticket),
     /// A produce request has waited long enough.

@@ -135,6 +135,22 @@ fn k_r6_what_a_cut_off_leader_takes_with_acks_1_is_lost() {
 }
 
 #[test]
+fn k_r6_a_leader_that_was_frozen_acknowledges_until_it_has_asked_again() {
+    let mut story = producing(Acks::Leader);
+    story.run_to(3_000);
+    story.pause("broker-1");
+    story.run_for(15_000);
+    assert_eq!(story.leader().as_deref(), Some("broker-2"));
+    story.resume("broker-1");
+    story.run_for(30);
+    assert!(story.replica("broker-1").is_leader, "the answer with the news came too late to count");
+    story.run_for(100);
+    assert!(!story.replica("broker-1").is_leader);
+    story.run_for(5_000);
+    assert!(!story.lost().is_empty());
+}
+
+#[test]
 fn k_a1_with_acks_all_a_cut_off_leader_acknowledges_nothing_that_is_lost() {
     let mut story = producing(Acks::All);
     story.run_to(3_000);

@@ -101,9 +101,9 @@ impl<P: Process> World<P> {
     }
 }
 
-/// The wait after the how-many-th attempt to connect: 1 s, 2 s, 4 s …
+/// The wait after the how-many-th attempt to connect: five times 1 s, then 2 s, 4 s …
 fn connect_backoff(tries: u32) -> Nanos {
-    net::CONNECT_RETRY.times(1 << tries.min(6))
+    net::CONNECT_RETRY.times(1 << tries.saturating_sub(net::CONNECT_LINEAR).min(6))
 }
 
 impl<P: Process> Kit<P> {

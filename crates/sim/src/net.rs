@@ -83,10 +83,12 @@ pub enum Hangup {
 pub const RETRANSMIT_FIRST: Nanos = Nanos::millis(200);
 /// The longest wait between two tries (Linux: TCP_RTO_MAX, 120 s).
 pub const RETRANSMIT_MAX: Nanos = Nanos::secs(120);
-/// The first wait before a connection attempt is tried again (Linux: 1 s, then 2 s, 4 s …).
+/// The first wait before a connection attempt is tried again.
 pub const CONNECT_RETRY: Nanos = Nanos::secs(1);
-/// How many times a connection attempt is repeated (Linux: tcp_syn_retries = 6).
-pub const CONNECT_TRIES: u32 = 6;
+/// How often the wait is the same before it doubles (Linux since 6.5: tcp_syn_linear_timeouts = 4).
+pub const CONNECT_LINEAR: u32 = 4;
+/// How many times a connection attempt is repeated (Linux: tcp_syn_retries = 6, and those of the same wait).
+pub const CONNECT_TRIES: u32 = 6 + CONNECT_LINEAR;
 
 /// One side's view of a connection.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
