@@ -2,7 +2,7 @@
 //! begins, transactions, and what becomes of records; the others are read only, as nothing plays them yet. The form is described in
 //! `docs/transcripts.md`.
 
-use crate::{Disagreement, Outcome, kafka_groups, kafka_records, kafka_transactions};
+use crate::{Disagreement, Outcome, kafka_groups, kafka_records, kafka_share, kafka_transactions};
 use log_cluster::LogCluster;
 use log_cluster::config::{Config, ConsumerClient, Controllers, ProducerClient, TopicSpec};
 use serde::Deserialize;
@@ -52,6 +52,10 @@ pub struct Step {
     pub(crate) key: Option<String>,
     pub(crate) broker: Option<u16>,
     pub(crate) ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
+    /// What is said of records, by their values.
+    #[serde(default)]
+    pub(crate) records: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) config: BTreeMap<String, String>,
     /// What it led to, if that was the same in all plays.
@@ -93,6 +97,8 @@ pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
         play_reading(&case)?
     } else if kafka_transactions::is_of(&case) {
         return kafka_transactions::replay(case).map(Some);
+    } else if kafka_share::is_of(&case) {
+        return kafka_share::replay(&case).map(Some);
     } else if kafka_records::is_of(&case) {
         return kafka_records::replay(&case).map(Some);
     } else {

@@ -7,6 +7,7 @@ pub mod kafka_cluster;
 mod kafka_faults;
 mod kafka_groups;
 mod kafka_records;
+mod kafka_share;
 pub mod kafka_steps;
 mod kafka_transactions;
 pub mod rabbitmq;

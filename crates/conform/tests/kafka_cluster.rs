@@ -65,7 +65,7 @@ fn what_was_recorded_step_by_step_is_of_its_form() {
 }
 
 /// The cases that are played. The test fails when one more is, so that it is held too.
-const PLAYED: [&str; 12] = [
+const PLAYED: [&str; 13] = [
     "compaction",
     "group-consumer",
     "group-cooperative",
@@ -74,6 +74,7 @@ const PLAYED: [&str; 12] = [
     "reset-earliest",
     "reset-latest",
     "reset-none",
+    "share-group",
     "static-consumer",
     "static-range",
     "transaction-fencing",
@@ -131,4 +132,17 @@ fn transactions_that_go_otherwise_are_noticed() {
     assert_eq!(step_of(&late), "step 30: how long it took");
     let fenced = text_of("transaction-fencing").replacen("InvalidProducerEpochException", "ProducerFencedException", 1);
     assert_eq!(step_of(&fenced), "step 7: producer.send");
+}
+
+#[test]
+fn a_share_group_that_goes_otherwise_is_noticed() {
+    let share = text_of("share-group");
+    let fourth = share.replacen(r#"[{"delivery_count":4,"value":"m2"}]"#, r#"[{"delivery_count":5,"value":"m2"}]"#, 1);
+    assert_eq!(step_of(&fourth), "step 15: share.poll");
+    let taken = share.replace("InvalidRecordStateException", "ok");
+    assert_eq!(step_of(&taken), "step 13: share.acknowledge");
+    let sixth = share.replace(r#""timeout_ms":4000,"observed":[]"#, r#""timeout_ms":4000,"observed":[{"value":"m2"}]"#);
+    assert_eq!(step_of(&sixth), "step 19: share.poll");
+    let soon = share.replace("[4386,4503]", "[1386,1503]");
+    assert_eq!(step_of(&soon), "step 12: how long it took");
 }

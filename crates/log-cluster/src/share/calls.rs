@@ -68,14 +68,17 @@ impl Broker {
             Err(code) => self.share_state_failed(ask, code, fx),
             Ok(state) => {
                 (share.asking, share.tries) = (false, 0);
-                if share.window.is_none() {
+                let begins = share.window.is_none();
+                let said = std::mem::take(&mut share.saying);
+                let news = begins || !said.is_empty();
+                if begins {
                     self.begin_window(&ask.key, state.as_deref());
-                } else {
-                    let said = std::mem::take(&mut share.saying);
-                    self.settle_said(&ask.key, said, Ok(()), fx);
                 }
+                self.settle_said(&ask.key, said, Ok(()), fx);
                 self.pump_share(&ask.key, fx);
-                self.share_changed(ask.key.1, fx);
+                if news {
+                    self.share_changed(ask.key.1, fx);
+                }
                 self.arm_locks(&ask.key, fx);
             }
         }

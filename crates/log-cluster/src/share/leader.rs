@@ -100,11 +100,12 @@ impl Broker {
     pub(crate) fn on_share_wake(&mut self, wake: ShareWake, fx: &mut Fx<'_>) {
         match wake {
             ShareWake::Expires(number) => {
+                self.serve_share(number, fx);
                 if let Some(waiting) = self.shares.waiting.iter_mut().find(|waiting| waiting.number == number) {
                     waiting.alarm = None;
                     waiting.parts.get_or_insert_with(Vec::new);
-                    self.answer_shares(fx);
                 }
+                self.answer_shares(fx);
             }
             ShareWake::Locks(number) => self.locks_woke(number, fx),
             ShareWake::Again(number) => self.share_again(number, fx),
@@ -214,17 +215,21 @@ impl Broker {
         let waits =
             |waiting: &&Waiting| waiting.parts.is_none() && only.is_none_or(|slot| waiting.fetch.parts.contains(&slot));
         let numbers: Vec<u32> = self.shares.waiting.iter().filter(waits).map(|waiting| waiting.number).collect();
-        for number in numbers {
-            let Some(waiting) = self.shares.waiting.iter().find(|waiting| waiting.number == number) else { continue };
-            let (group, fetch) = (waiting.group.clone(), waiting.fetch.clone());
-            let parts = self.share_read(&group, &fetch, fx);
-            if let Some(waiting) = self.shares.waiting.iter_mut().find(|waiting| waiting.number == number)
-                && !parts.is_empty()
-            {
-                waiting.parts = Some(parts);
-            }
-        }
+        numbers.into_iter().for_each(|number| self.serve_share(number, fx));
         self.answer_shares(fx);
+    }
+
+    /// Gives one who waits what there is.
+    fn serve_share(&mut self, number: u32, fx: &mut Fx<'_>) {
+        let waits = |waiting: &&mut Waiting| waiting.number == number && waiting.parts.is_none();
+        let Some(waiting) = self.shares.waiting.iter_mut().find(waits) else { return };
+        let (group, fetch) = (waiting.group.clone(), waiting.fetch.clone());
+        let parts = self.share_read(&group, &fetch, fx);
+        if let Some(waiting) = self.shares.waiting.iter_mut().find(waits)
+            && !parts.is_empty()
+        {
+            waiting.parts = Some(parts);
+        }
     }
 
     /// What a member can be given now.
@@ -357,10 +362,12 @@ impl Broker {
             fx.mark(MarkKind::Change, "share-locks-ended", values, Rule("K-H2"));
         }
         self.taken_back(&key, back, given_up, fx);
+        self.share_changed(key.1, fx);
         self.arm_locks(&key, fx);
     }
 
-    /// Records were taken from members: that is written down, and others may have them.
+    /// Records were taken from members: that is written down, and others may have them. Who waits already gets them when
+    /// a lock ended; when a session did, only once its own wait is over (recorded).
     fn taken_back(&mut self, key: &Key, back: usize, given_up: Vec<u64>, fx: &mut Fx<'_>) {
         if back == 0 && given_up.is_empty() {
             return;
@@ -370,7 +377,6 @@ impl Broker {
             share.dirty = true;
         }
         self.pump_share(key, fx);
-        self.share_changed(key.1, fx);
     }
 
     /// Records that nobody will be given again: by the limit, or because their application said so.
