@@ -1,5 +1,5 @@
-//! Cases that were recorded on a Kafka cluster step by step. The life of a group is played in our engine, where a group
-//! begins, transactions, and what becomes of records; the others are read only, as nothing plays them yet. The form is described in
+//! Cases that were recorded on a Kafka cluster step by step, and are played in our engine: the life of a group, where a
+//! group begins, transactions, share groups, and what becomes of records. The form is described in
 //! `docs/transcripts.md`.
 
 use crate::{Disagreement, Outcome, kafka_groups, kafka_records, kafka_share, kafka_transactions};
@@ -84,8 +84,8 @@ pub fn read(text: &str) -> Result<Case, String> {
     Ok(case)
 }
 
-/// Plays a case, if it is one of a group's life, of where a group begins, of transactions, or of
-/// records; `None` if it is not.
+/// Plays a case, if it is one of a group's life, of where a group begins, of transactions, of
+/// share groups, or of records; `None` if it is not.
 ///
 /// # Errors
 /// A sentence, if the value is not of the form, or the engine refuses a setting.

@@ -1,6 +1,6 @@
 //! What Kafka accepts, and what somebody who wrote it should know.
 
-use crate::config::{Acks, Config, ConsumerConfig, OffsetReset, ProducerConfig, TopicSpec};
+use crate::config::{Acks, Config, ConsumerConfig, OffsetReset, ProducerConfig, ShareReset, TopicSpec};
 use sim::workload::Problem;
 
 impl Config {
@@ -29,7 +29,18 @@ impl Config {
             }
         }
         for (place, client) in self.consumers.iter().enumerate() {
-            of_consumer(&format!("consumers[{place}]"), &client.config, &mut say);
+            let path = format!("consumers[{place}]");
+            if client.share.is_none() {
+                of_consumer(&path, &client.config, &mut say);
+                continue;
+            }
+            let group = self.groups.get(&client.config.group_id).cloned().unwrap_or_default();
+            if group.share_auto_offset_reset == ShareReset::Latest {
+                // K-H1
+                let message = "share.auto.offset.reset of a share group is latest: it skips what was written before its \
+                               first member's first fetch";
+                say(format!("{path}.group.id"), message.to_owned());
+            }
         }
         if self.broker.broker_heartbeat_interval_ms.saturating_mul(3) > self.broker.broker_session_timeout_ms {
             let message = "two lost heartbeats end a broker's session: it will be fenced without having failed";

@@ -81,13 +81,25 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View) {
     say_waits(face, broker);
     say_transactions(face, node, view);
     say_groups(face, node, view);
+    say_shares(face, node, view);
+}
+
+/// The windows of share groups that a broker keeps.
+fn say_shares(face: &mut Face<'_>, node: NodeId, view: &View) {
+    for share in view.shares.iter().filter(|share| share.leader == node) {
+        let place = label(view, share.topic, share.partition);
+        face.say(format!(
+            "keeps {place} for share group {}: in flight from {} to {}, {} acquired, {} released",
+            share.group, share.start, share.end, share.acquired, share.available
+        ));
+    }
 }
 
 /// The groups that a broker coordinates, with those members that are not settled.
 fn say_groups(face: &mut Face<'_>, node: NodeId, view: &View) {
     for group in view.groups.iter().filter(|group| group.coordinator == Some(node) && !group.members.is_empty()) {
         let settled = group.members.iter().filter(|member| member.state == "Stable").count();
-        let counted = if group.protocol == "consumer" { "epoch" } else { "generation" };
+        let counted = if group.protocol == "classic" { "generation" } else { "epoch" };
         face.say(format!(
             "coordinates {}: {} protocol, {}, {counted} {}, {settled} of {} members stable",
             group.name,
@@ -273,6 +285,13 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
 
 fn assigned(face: &mut Face<'_>, view: &View, consumer: &ConsumerView) {
     let names: Vec<String> = consumer.assigned.iter().map(|a| label(view, a.topic, a.partition)).collect();
+    if let Some(share) = &consumer.share {
+        // Of a share group nobody has a place in the log.
+        let again = share.records.iter().filter(|(_, _, count)| *count > 1).count();
+        face.line(0, &names.join(" "), "label");
+        face.line(1, &format!("{} acquired", consumer.buffered), "quiet");
+        return face.say(format!("shares {}, {} acquired, {again} again", names.join(", "), consumer.buffered));
+    }
     let lag: u64 = consumer.assigned.iter().map(|a| a.lag).sum();
     let class = if lag > 20 { "warning" } else { "quiet" };
     face.line(0, &names.join(" "), "label");
