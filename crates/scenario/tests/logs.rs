@@ -95,3 +95,34 @@ fn settings_that_promise_less_than_they_seem_to_are_explained() {
     let said = remarks(|log| log["consumer"]["heartbeat.interval.ms"] = json!(20_000));
     assert!(said.iter().any(|text| text.contains("two lost heartbeats")), "{said:?}");
 }
+
+#[test]
+fn share_groups_take_their_own_settings_and_no_others() {
+    let share = |log: &mut serde_json::Value| {
+        log["consumer"] = json!({ "share.acknowledgement.mode": "explicit" });
+        log["share"] = json!({ "release_every": 10 });
+        log["broker"] = json!({ "group.share.delivery.count.limit": 3 });
+    };
+    let said = remarks(share);
+    assert!(said.iter().any(|text| text.contains("share.auto.offset.reset of a share group is latest")), "{said:?}");
+    let why = refused(|log| {
+        share(log);
+        log["consumer"]["enable.auto.commit"] = json!(false);
+    });
+    assert!(why.contains("enable.auto.commit cannot be set when using a share group."), "{why}");
+    let why = refused(|log| {
+        share(log);
+        log["groups"] = json!({ "group": { "share.auto.offset.rest": "earliest" } });
+    });
+    assert!(
+        why.contains("log.groups.group.share.auto.offset.rest") && why.contains("share.auto.offset.reset?"),
+        "{why}"
+    );
+    let why = refused(|log| {
+        share(log);
+        log["broker"]["group.share.record.lock.duration.ms"] = json!(5_000);
+    });
+    assert!(why.contains("group.share.min.record.lock.duration.ms"), "{why}");
+    let why = refused(|log| log["consumer"]["share.acquire.mode"] = json!("record_limit"));
+    assert!(why.contains("for share consumers only"), "{why}");
+}
