@@ -14,7 +14,8 @@ use sim::{Crash, MachineProfile, Nanos, NodeId, Time};
 pub enum Load {
     /// Three brokers, 12 partitions, four producers of 25,000 messages a second each.
     Steady,
-    /// The same, eight producers of 125,000 messages a second each: batches are full.
+    /// The same, 16 producers of 62,500 messages a second each: batches are full. Half as many could not keep up, with
+    /// five requests under way to each broker.
     Full,
     /// Ten brokers, 300 partitions, four producers of 10,000 messages a second each; a broker is killed after two
     /// seconds of production.
@@ -54,7 +55,7 @@ struct Shape {
 fn shape(load: Load) -> Shape {
     match load {
         Load::Steady => Shape { brokers: 3, partitions: 12, producers: 4, rate: 25_000, retention: 1_000, loss: None },
-        Load::Full => Shape { brokers: 3, partitions: 12, producers: 8, rate: 125_000, retention: 1_000, loss: None },
+        Load::Full => Shape { brokers: 3, partitions: 12, producers: 16, rate: 62_500, retention: 1_000, loss: None },
         Load::BrokerLost => {
             // Messages have to outlive the ten seconds without a leader.
             let loss = Some(Nanos::secs(2));
