@@ -60,6 +60,15 @@ impl AdminOrder {
             AdminOrder::CreatePartitions { topic, count } => format!("{count} partitions of {topic}"),
         }
     }
+
+    /// The rule by which it is done or refused.
+    fn rule(&self) -> Rule {
+        Rule(match self {
+            AdminOrder::Reassign { .. } => "K-E10",
+            AdminOrder::ElectLeaders { .. } => "K-E7",
+            AdminOrder::CreatePartitions { .. } => "K-T2",
+        })
+    }
 }
 
 impl Broker {
@@ -75,7 +84,7 @@ impl Broker {
         let (order, _) = asks.remove(place);
         if let Err(code) = result {
             let values = vec![order.what(), code.name().to_owned()];
-            fx.mark(MarkKind::Refusal, "admin-refused", values, Rule("K-E10"));
+            fx.mark(MarkKind::Refusal, "admin-refused", values, order.rule());
         }
     }
 

@@ -90,7 +90,8 @@ fn k_e7_elections_are_held_when_asked_for() {
     story.run_to(3_000);
     elect(&mut story, Election::Preferred);
     story.run_for(500);
-    assert!(story.marks.iter().any(|m| m.code == "admin-refused" && m.values[1] == "ELECTION_NOT_NEEDED"));
+    let refused = story.marks.iter().find(|mark| mark.code == "admin-refused").unwrap();
+    assert_eq!((&*refused.values[1], refused.rule.0), ("ELECTION_NOT_NEEDED", "K-E7"));
     story.stop("broker-1");
     story.run_for(3_000);
     assert_eq!(story.leader().as_deref(), Some("broker-2"));

@@ -4,7 +4,7 @@ use super::{Batch, Cleaned, Entry, Log, Payload, Row, Segment, segment_end};
 use crate::transactions::Marker;
 use sim::story::MessageId;
 use sim::{Nanos, Pages, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of a batch without its records (K-P7).
@@ -50,7 +50,7 @@ struct Pass<'a> {
     /// The newest offset of each key among what was not compacted before.
     newest: BTreeMap<u32, u64>,
     /// Producers with records that stayed since their last marker.
-    open: BTreeMap<u64, ()>,
+    open: BTreeSet<u64>,
     removed: Vec<MessageId>,
 }
 
@@ -80,7 +80,7 @@ impl Log {
 
     /// Compacts everything before `upto`, which lies between two segments.
     pub fn compact(&mut self, upto: u64, wanted: &Wanted) -> Done {
-        let mut pass = Pass { wanted, upto, newest: BTreeMap::new(), open: BTreeMap::new(), removed: Vec::new() };
+        let mut pass = Pass { wanted, upto, newest: BTreeMap::new(), open: BTreeSet::new(), removed: Vec::new() };
         for entry in self.read(self.compacted).take_while(|entry| entry.end() <= upto) {
             if !self.transactions.is_aborted(entry) {
                 let records = entry.batch.rows().filter(|(_, row)| row.key().is_some());
@@ -156,16 +156,15 @@ impl Log {
             let superseded = pass.newest.get(&key).is_some_and(|newest| *newest > entry.base + delta);
             !(aborted || superseded || (row.is_tombstone() && over))
         };
-        let before = entry.batch.rows().count();
-        let rows: Box<[(u32, Row)]> =
-            entry.batch.rows().filter(|(d, row)| stays(*d, *row)).map(|(d, row)| (d as u32, row)).collect();
-        let gone = entry.batch.rows().filter(|(d, row)| !stays(*d, *row));
-        pass.removed.extend(gone.map(|(_, row)| MessageId { producer, sequence: row.sequence }));
+        let (rows, gone): (Vec<_>, Vec<_>) = entry.batch.rows().partition(|(delta, row)| stays(*delta, *row));
+        let before = rows.len() + gone.len();
+        let rows: Box<[(u32, Row)]> = rows.into_iter().map(|(delta, row)| (delta as u32, row)).collect();
+        pass.removed.extend(gone.iter().map(|(_, row)| MessageId { producer, sequence: row.sequence }));
         if rows.is_empty() && !needed {
             return None;
         }
         if let Some(stamp) = entry.batch.stamp.filter(|stamp| stamp.transactional && !rows.is_empty()) {
-            pass.open.insert(stamp.producer, ());
+            pass.open.insert(stamp.producer);
         }
         let tombstones = rows.iter().any(|(_, row)| row.is_tombstone());
         if rows.len() == before && (!tombstones || horizon.is_some()) {
@@ -182,7 +181,7 @@ impl Log {
 
 /// K-D6: a marker goes like a tombstone, once the records of its transaction are gone.
 fn keep_marker(entry: &Entry, marker: Marker, needed: bool, pass: &mut Pass<'_>) -> Option<Entry> {
-    let records = pass.open.remove(&marker.producer).is_some();
+    let records = pass.open.remove(&marker.producer);
     if records || needed {
         return Some(entry.clone());
     }
