@@ -80,6 +80,11 @@ pub fn verdict(verdict: &Verdict, promise: &str) -> (String, Vec<String>) {
             format!("Nothing was {promise}, and {} {} gone.", messages(verdict.gone), are(verdict.gone))
         }
         (0, _) => format!("Nothing was {promise} yet."),
+        // What a rule took was not lost, and yet nobody will process it: not safe either.
+        (_, 0) if counts.dropped > 0 => {
+            let were = if counts.dropped == 1 { "was" } else { "were" };
+            format!("No message {promise} is lost; {} {were} dropped by a rule.", messages(counts.dropped))
+        }
         (all, 0) => format!("All {} {promise} {} safe.", messages(all), are(all)),
         (all, lost) => format!("{} of {} {promise} {} lost.", grouped(lost), messages(all), are(lost)),
     };
@@ -97,7 +102,9 @@ pub fn verdict(verdict: &Verdict, promise: &str) -> (String, Vec<String>) {
     add(verdict.outstanding, if verdict.outstanding == 1 { "is on its way" } else { "are on their way" });
     add(counts.refused, if counts.refused == 1 { "was refused" } else { "were refused" });
     add(counts.dead_lettered, if counts.dead_lettered == 1 { "was dead-lettered" } else { "were dead-lettered" });
-    add(counts.dropped, if counts.dropped == 1 { "was dropped by a rule" } else { "were dropped by a rule" });
+    if verdict.lost > 0 || counts.acknowledged == 0 {
+        add(counts.dropped, if counts.dropped == 1 { "was dropped by a rule" } else { "were dropped by a rule" });
+    }
     add(
         counts.aborted,
         if counts.aborted == 1 { "was aborted by its producer" } else { "were aborted by their producers" },
@@ -123,6 +130,28 @@ mod tests {
     #[test]
     fn numbers_are_grouped_by_thousands() {
         assert_eq!([grouped(7), grouped(1_204), grouped(1_000_000)], ["7", "1,204", "1,000,000"]);
+    }
+
+    #[test]
+    fn what_a_rule_dropped_is_not_called_safe() {
+        let told = |acknowledged, dropped, lost| {
+            let counts = referee::Counts { produced: 9, acknowledged, dropped, ..referee::Counts::default() };
+            let verdict = Verdict {
+                counts,
+                lost,
+                gone: 0,
+                outstanding: 0,
+                lost_ids: Vec::new(),
+                p50: None,
+                p99: None,
+                p999: None,
+            };
+            let (headline, more) = super::verdict(&verdict, "acknowledged");
+            format!("{headline} {}", more.join(". "))
+        };
+        assert_eq!(told(9, 0, 0), "All 9 messages acknowledged are safe. ");
+        assert_eq!(told(9, 3, 0), "No message acknowledged is lost; 3 messages were dropped by a rule. ");
+        assert_eq!(told(9, 1, 2), "2 of 9 messages acknowledged are lost. 1 message was dropped by a rule");
     }
 
     #[test]
