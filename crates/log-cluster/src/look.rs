@@ -126,6 +126,25 @@ impl LogCluster {
         found
     }
 
+    /// The messages that something sent between processes carries.
+    #[must_use]
+    pub fn carried(message: &Message) -> Vec<MessageId> {
+        let of = |entries: &[Entry]| -> Vec<MessageId> {
+            entries.iter().flat_map(|entry| entry.batch.messages(0).map(|(id, _)| id)).collect()
+        };
+        match message {
+            Message::Ask(_, Request::Produce(produce)) => {
+                produce.batches.iter().flat_map(|(_, batch)| batch.messages(0).map(|(id, _)| id)).collect()
+            }
+            Message::Answer(_, Response::Fetched(parts)) => parts.iter().flat_map(|part| of(&part.entries)).collect(),
+            Message::Answer(_, Response::Share(crate::share::ShareResponse::Fetched { parts, .. })) => parts
+                .iter()
+                .flat_map(|part| part.entries.iter().flat_map(|e| e.batch.messages(0).map(|(id, _)| id)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn requested(&self, produce: &Produce, found: &mut Vec<(u32, MessageId)>) {
         for (slot, batch) in &produce.batches {
             let topic = self.layout.slots[*slot as usize];

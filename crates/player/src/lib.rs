@@ -3,14 +3,20 @@
 //! It must never let how it is driven change what is played: slices, seeks and clones all lead to one digest. Held by
 //! the tests in `tests/one_digest.rs`.
 
+mod gauge;
+pub mod life;
 mod report;
 mod side;
 mod state;
+mod trace;
 pub mod words;
 
+pub use gauge::{Gauge, Latencies};
+pub use referee::Fate;
 pub use report::{Report, kind as mark_kind, report};
 pub use side::{BUCKET, Bucket, Cluster, Side};
 pub use state::State;
+pub use trace::{Arrow, LifeStep, SideTrace, Trace};
 
 use scenario::tape::TapeOrder;
 use scenario::units::Span;
@@ -45,6 +51,8 @@ pub struct Player {
     keyframe_every: u64,
     /// The tapes before each order given by hand, newest last: also what an order in the past cut off.
     history: Vec<Vec<TapeOrder>>,
+    /// The tapes that were taken back, newest last.
+    undone: Vec<Vec<TapeOrder>>,
 }
 
 impl Player {
@@ -64,6 +72,7 @@ impl Player {
             keyframes,
             keyframe_every: 5_000,
             history: Vec::new(),
+            undone: Vec::new(),
         })
     }
 
@@ -225,6 +234,7 @@ impl Player {
         order.at = Span(Nanos(at.0));
         scenario::resolve(&self.document, &self.compiled.workload, &order)?;
         self.history.push(self.document.tape.clone());
+        self.undone.clear();
         self.document.tape.retain(|kept| kept.at.time() <= at);
         self.document.tape.push(order);
         self.retape()?;
@@ -234,20 +244,60 @@ impl Player {
         Ok(())
     }
 
-    /// Takes the last order given by hand back: the tape is as it was before, with what the order had cut off.
+    /// Writes the tape anew: orders moved, changed, muted, added or gone. The playhead stays.
+    ///
+    /// # Errors
+    /// What is wrong with the tape; the old one is kept then.
+    pub fn set_tape(&mut self, tape: Vec<TapeOrder>) -> Result<(), Refusal> {
+        let before = self.document.tape.clone();
+        self.replace_tape(tape)?;
+        self.history.push(before);
+        self.undone.clear();
+        Ok(())
+    }
+
+    /// Takes the last change of the tape back: it is as it was before, with what an order had cut off.
     /// The playhead stays. False if there is nothing to take back.
     pub fn undo(&mut self) -> bool {
-        let at = self.state.at;
         let Some(tape) = self.history.pop() else { return false };
-        self.document.tape = tape;
-        if self.retape().is_err() {
-            return false;
+        self.undone.push(self.document.tape.clone());
+        self.replace_tape(tape).is_ok()
+    }
+
+    /// Does again what was taken back last. False if there is nothing.
+    pub fn redo(&mut self) -> bool {
+        let Some(tape) = self.undone.pop() else { return false };
+        self.history.push(self.document.tape.clone());
+        self.replace_tape(tape).is_ok()
+    }
+
+    fn replace_tape(&mut self, tape: Vec<TapeOrder>) -> Result<(), Refusal> {
+        let before = std::mem::replace(&mut self.document.tape, tape);
+        if let Err(refusal) = self.retape() {
+            self.document.tape = before;
+            return Err(refusal);
         }
-        self.keyframes.truncate(1);
-        self.state = self.keyframes[0].clone();
+        let at = self.state.at;
+        // What was played before the first difference stays as it is.
+        let (old, new) = (&before, &self.document.tape);
+        let gone = old.iter().filter(|order| !new.contains(order));
+        let come = new.iter().filter(|order| !old.contains(order));
+        let first = gone.chain(come).map(|order| order.at.time()).min().unwrap_or(Time::ZERO);
+        self.keyframes.retain(|state| state.at < first);
+        if self.keyframes.is_empty() {
+            self.keyframes.push(State::new(&self.compiled));
+        }
+        self.state = self.keyframes[self.keyframes.len() - 1].clone();
         self.state.play(&self.compiled.tape, at, u64::MAX);
         self.ahead = self.state.clone();
-        true
+        Ok(())
+    }
+
+    /// The latest state kept at or before `at`; there is one, as the first is the start.
+    pub(crate) fn state_before(&self, at: Time) -> State {
+        let kept = self.keyframes.partition_point(|state| state.at <= at);
+        let nearest = &self.keyframes[kept.saturating_sub(1)];
+        if self.state.at <= at && self.state.at > nearest.at { self.state.clone() } else { nearest.clone() }
     }
 
     fn retape(&mut self) -> Result<(), Refusal> {

@@ -1,5 +1,7 @@
 //! One cluster at play, with its ledger, its marks and its series.
 
+use crate::gauge::{self, Gauge, Latencies};
+use crate::trace::LifeStep;
 use log_cluster::AdminOrder;
 use log_cluster::LogCluster;
 use log_cluster::election::Election;
@@ -7,8 +9,9 @@ use queue_cluster::{QueueCluster, ServerOrder};
 use referee::{Ledger, Verdict};
 use scenario::{Deed, Part};
 use sim::story::{Life, Mark, MarkKind, MessageId, Note, Rule};
+use sim::workload::Role;
 use sim::workload::{ClientOrder, NodeInfo};
-use sim::{Crash, Nanos, NodeId, Pages, Slowness, Time};
+use sim::{Crash, Flight, Nanos, NodeId, Pages, Slowness, Time, Wreck};
 
 /// What a player needs of a cluster.
 pub trait Cluster: Clone {
@@ -24,6 +27,16 @@ pub trait Cluster: Clone {
     fn nodes(&self) -> &[NodeInfo];
     /// Visits every message that a reader can still get.
     fn held(&self, visit: &mut dyn FnMut(u8, MessageId));
+    /// From now on keeps account of what is sent.
+    fn keep_journal(&mut self);
+    /// What was sent since the last call, each with the messages that it carries.
+    fn take_journal(&mut self) -> Vec<(Flight, Vec<MessageId>)>;
+    /// What is in the air.
+    fn flights(&self) -> Vec<Flight>;
+    /// What was lost lately.
+    fn wrecks(&self) -> Vec<Wreck>;
+    /// How it stands at this moment, in numbers.
+    fn gauge(&self) -> Gauge;
     /// The digest of its events.
     fn digest(&self) -> u64;
     /// How many events it played.
@@ -33,7 +46,7 @@ pub trait Cluster: Clone {
 }
 
 macro_rules! cluster {
-    ($name:ty, $order_server:expr) => {
+    ($name:ty, $held_gauge:path, $order_server:expr) => {
         impl Cluster for $name {
             fn next_time(&self) -> Option<Time> {
                 self.world().next_time()
@@ -61,6 +74,35 @@ macro_rules! cluster {
 
             fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {
                 <$name>::held(self, visit);
+            }
+
+            fn keep_journal(&mut self) {
+                self.world_mut().keep_journal();
+            }
+
+            fn take_journal(&mut self) -> Vec<(Flight, Vec<MessageId>)> {
+                let sent = self.world_mut().take_journal();
+                sent.into_iter().map(|sent| (sent.flight, <$name>::carried(&sent.message))).collect()
+            }
+
+            fn flights(&self) -> Vec<Flight> {
+                self.world().flights().collect()
+            }
+
+            fn wrecks(&self) -> Vec<Wreck> {
+                self.world().wrecks().collect()
+            }
+
+            fn gauge(&self) -> Gauge {
+                let mut gauge = $held_gauge(&self.view());
+                for node in self.nodes().iter().filter(|node| matches!(node.role, Role::Server)) {
+                    let machine = self.world().machine(node.id);
+                    gauge.servers += 1;
+                    gauge.cores += u32::from(machine.profile().cores);
+                    gauge.cpu_busy += machine.cpu_busy().0;
+                    gauge.disk_busy += machine.disk_busy().0;
+                }
+                gauge
             }
 
             fn digest(&self) -> u64 {
@@ -94,12 +136,12 @@ macro_rules! cluster {
 }
 
 // The document's check has found the server; an order to a dead one does nothing.
-cluster!(LogCluster, |cluster, node, deed| {
+cluster!(LogCluster, gauge::of_log, |cluster, node, deed| {
     if let Deed::LogServer(_, order) = deed {
         let _ = cluster.administer(node, order.clone());
     }
 });
-cluster!(QueueCluster, |cluster, node, deed| {
+cluster!(QueueCluster, gauge::of_queue, |cluster, node, deed| {
     if let Deed::QueueServer(_, order) = deed {
         let _ = cluster.order_server(node, order.clone());
     }
@@ -122,22 +164,33 @@ impl Targets {
             | Deed::Stop(name)
             | Deed::Start(name)
             | Deed::Slow(name, ..) => targets.node = find(name),
-            Deed::Links { from, to, one_way, .. } => {
-                let from: Vec<NodeId> = from.iter().filter_map(&find).collect();
-                let rest = || nodes.iter().map(|node| node.id).filter(|id| !from.contains(id)).collect();
-                let to: Vec<NodeId> = if to.is_empty() { rest() } else { to.iter().filter_map(&find).collect() };
-                for a in &from {
-                    for b in to.iter().filter(|b| *b != a) {
-                        targets.links.push((*a, *b));
-                        if !one_way {
-                            targets.links.push((*b, *a));
-                        }
-                    }
-                }
+            Deed::Links { from, to, one_way, .. } | Deed::Worsen { from, to, one_way, .. } => {
+                targets.add_links(from, to, *one_way, nodes, &find)
             }
             Deed::HealAll | Deed::Client(_) | Deed::QueueServer(..) | Deed::LogServer(..) => {}
         }
         targets
+    }
+
+    fn add_links(
+        &mut self,
+        from: &[String],
+        to: &[String],
+        one_way: bool,
+        nodes: &[NodeInfo],
+        find: impl Fn(&String) -> Option<NodeId>,
+    ) {
+        let from: Vec<NodeId> = from.iter().filter_map(&find).collect();
+        let rest = || nodes.iter().map(|node| node.id).filter(|id| !from.contains(id)).collect();
+        let to: Vec<NodeId> = if to.is_empty() { rest() } else { to.iter().filter_map(&find).collect() };
+        for a in &from {
+            for b in to.iter().filter(|b| *b != a) {
+                self.links.push((*a, *b));
+                if !one_way {
+                    self.links.push((*b, *a));
+                }
+            }
+        }
     }
 
     fn act<P: sim::Process>(&self, deed: &Deed, world: &mut sim::World<P>) {
@@ -157,7 +210,15 @@ impl Targets {
                     if *cut { world.cut(*from, *to) } else { world.heal(*from, *to) }
                 }
             }
+            (Deed::Worsen { delay, loss_per_million, .. }, _) => {
+                for (from, to) in &self.links {
+                    world.worsen(*from, *to, *delay, *loss_per_million);
+                }
+            }
             (Deed::HealAll, _) => {
+                for ((from, to), _) in world.worse().collect::<Vec<_>>() {
+                    world.worsen(from, to, Nanos::ZERO, 0);
+                }
                 for (from, to) in world.cuts().collect::<Vec<_>>() {
                     world.heal(from, to);
                 }
@@ -191,6 +252,8 @@ pub struct Bucket {
     pub latency_sum: u64,
     /// The greatest of them.
     pub latency_max: u64,
+    /// Messages on their way when the last of these was told: produced, not processed, not set aside.
+    pub backlog: u64,
 }
 
 /// A cluster with all that is kept of its run.
@@ -204,24 +267,42 @@ pub struct Side<C> {
     pub marks: Pages<Mark>,
     /// Its series, a bucket for each [`BUCKET`] of time.
     pub series: Pages<Bucket>,
+    /// The latencies of each bucket.
+    pub latencies: Pages<Latencies>,
+    /// How the cluster stood at the end of each bucket.
+    pub gauges: Pages<Gauge>,
+    /// Each step in a message's life, while somebody keeps account of them.
+    pub(crate) steps: Option<Vec<LifeStep>>,
 }
 
 impl<C: Cluster> Side<C> {
     pub(crate) fn new(cluster: C) -> Side<C> {
-        let mut side = Side { cluster, ledger: Ledger::new(), marks: Pages::default(), series: Pages::default() };
+        let mut side = Side {
+            cluster,
+            ledger: Ledger::new(),
+            marks: Pages::default(),
+            series: Pages::default(),
+            latencies: Pages::default(),
+            gauges: Pages::default(),
+            steps: None,
+        };
         side.listen();
         side
     }
 
     /// Takes down what the processes told.
     fn listen(&mut self) {
-        let Side { cluster, ledger, marks, series } = self;
-        cluster.take_notes(&mut |at, _, note| match note {
+        let Side { cluster, ledger, marks, series, latencies, steps, .. } = self;
+        cluster.take_notes(&mut |at, node, note| match note {
             Note::Mark(mark) => marks.push(*mark),
-            Note::Life(id, life, _) => {
+            Note::Life(id, life, rule) => {
+                if let Some(steps) = steps {
+                    steps.push(LifeStep { at, node, id, life, rule });
+                }
                 let place = (at.0 / BUCKET.0) as usize;
                 while series.len() <= place {
                     series.push(Bucket::default());
+                    latencies.push(Latencies::default());
                 }
                 let before = ledger.counts().acknowledged;
                 let latency = ledger.hear(at, id, life);
@@ -232,7 +313,9 @@ impl<C: Cluster> Side<C> {
                     bucket.processed += 1;
                     bucket.latency_sum += latency.0;
                     bucket.latency_max = bucket.latency_max.max(latency.0);
+                    latencies.get_mut(place).into_iter().for_each(|latencies| latencies.add(latency));
                 }
+                bucket.backlog = ledger.counts().on_their_way();
             }
         });
     }
@@ -240,17 +323,34 @@ impl<C: Cluster> Side<C> {
     /// Plays everything up to and including `limit`; answers how many events that was.
     pub(crate) fn play(&mut self, limit: Time) -> u64 {
         let mut played = 0;
-        while self.cluster.step(limit).is_some() {
+        loop {
+            self.sample(limit);
+            if self.cluster.step(limit).is_none() {
+                return played;
+            }
             played += 1;
             self.listen();
         }
-        played
     }
 
     /// Plays the next event, due by `limit`.
     pub(crate) fn play_one(&mut self, limit: Time) {
+        self.sample(limit);
         self.cluster.step(limit);
         self.listen();
+    }
+
+    /// Takes down how the cluster stood at the end of each bucket that is over before the next event: at events and
+    /// not between slices, so that how a run is driven changes nothing.
+    fn sample(&mut self, limit: Time) {
+        let Some(next) = self.cluster.next_time().filter(|next| *next <= limit) else { return };
+        if (next.0 / BUCKET.0) as usize <= self.gauges.len() {
+            return;
+        }
+        let gauge = self.cluster.gauge();
+        while self.gauges.len() < (next.0 / BUCKET.0) as usize {
+            self.gauges.push(gauge);
+        }
     }
 
     pub(crate) fn act(&mut self, at: Time, deed: &Deed) {
@@ -270,6 +370,11 @@ impl<C: Cluster> Side<C> {
             Deed::Links { cut, from, to, .. } => {
                 let to = if to.is_empty() { "all others".to_owned() } else { to.join(", ") };
                 (if *cut { "cut" } else { "healed" }, from.first(), vec![from.join(", "), to])
+            }
+            Deed::Worsen { from, to, delay, loss_per_million, .. } => {
+                let to = if to.is_empty() { "all others".to_owned() } else { to.join(", ") };
+                let values = vec![from.join(", "), to, delay.to_string(), (loss_per_million / 10_000).to_string()];
+                ("link-worse", from.first(), values)
             }
             Deed::HealAll => ("healed-all", None, Vec::new()),
             Deed::Slow(node, part, percent) => {
@@ -317,7 +422,6 @@ impl<C: Cluster> Side<C> {
     }
 
     fn mark_client(&mut self, at: Time, order: &ClientOrder) {
-        use sim::workload::Role;
         let (code, role, value) = match order {
             ClientOrder::SetRate { producer, rate_milli } => {
                 ("rate-set", Role::Producer(*producer), scenario::units::Rate(*rate_milli).to_string())

@@ -14,6 +14,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("started", "{0} starts"),
     ("cut", "{0} is cut off from {1}"),
     ("healed", "{0} reaches {1} again"),
+    ("link-worse", "{0} and {1}: {2} more delay, {3} % of segments lost"),
     ("healed-all", "all links are healed"),
     ("slowed", "{0}: its {1} takes {2} % of the usual time"),
     ("rate-set", "{0} now produces {1}"),

@@ -128,3 +128,49 @@ fn x_5_all_chance_comes_from_the_seed() {
     assert_eq!(with_seed(7), with_seed(7));
     assert_ne!(with_seed(7).0, with_seed(8).0);
 }
+
+#[test]
+fn a_window_seen_again_holds_what_happened_and_leaves_the_run_alone() {
+    let mut player = Player::new(document()).unwrap();
+    player.advance(at(9_000), u64::MAX);
+    let before = (player.digest(), player.state().events());
+    let trace = player.trace(at(3_000), at(4_000), usize::MAX);
+    assert!(trace.log.arrows.iter().any(|arrow| !arrow.carries.is_empty()), "messages fly in it");
+    assert!(trace.log.steps.iter().all(|step| step.at > at(2_999) && step.at <= at(4_000)));
+    let id = sim::story::MessageId { producer: 0, sequence: 20 };
+    for log in [true, false] {
+        let life = player.life(log, id, at(9_000), u64::MAX).expect("it was produced");
+        let part = if log { &life.log } else { &life.queue };
+        let told: Vec<&str> = part.steps.iter().map(|step| player::life::step(step.life, log)).collect();
+        assert_eq!(told[0], "handed over by its application");
+        for wanted in ["delivered", "processed"] {
+            assert!(told.contains(&wanted), "{told:?}");
+        }
+        assert!(part.arrows.len() >= 3, "to a server, to the others, to a consumer");
+    }
+    assert!(player.life(true, sim::story::MessageId { producer: 9, sequence: 0 }, at(9_000), 10).is_none());
+    assert_eq!((player.digest(), player.state().events()), before);
+}
+
+#[test]
+fn a_tape_written_anew_plays_as_if_it_had_always_been_so() {
+    let mut player = Player::new(document()).unwrap();
+    player.advance(at(6_000), u64::MAX);
+    let first = player.digest();
+    let mut tape = player.document().tape.clone();
+    assert!(!tape.is_empty());
+    tape[0].muted = true;
+    player.set_tape(tape.clone()).unwrap();
+    let mut muted = document();
+    muted.tape = tape.clone();
+    assert_eq!((player.at(), player.digest()), (at(6_000), whole(&muted, at(6_000)).0));
+    let mut without = document();
+    without.tape.remove(0);
+    assert_eq!(player.digest(), whole(&without, at(6_000)).0, "a muted order is as good as none");
+    tape[0].node = Some("nobody".to_owned());
+    assert!(player.set_tape(tape).is_err(), "also a muted order has to be right");
+    assert!(player.undo());
+    assert_eq!(player.digest(), first);
+    assert!(player.redo() && !player.redo());
+    assert_eq!(player.digest(), whole(&muted, at(6_000)).0);
+}

@@ -83,6 +83,18 @@ impl QueueCluster {
         self.world().messages().filter_map(body_of).filter_map(|body| body.id).for_each(|id| visit(0, id));
     }
 
+    /// The messages that something sent between processes carries.
+    #[must_use]
+    pub fn carried(frame: &Frame) -> Vec<MessageId> {
+        if let Frame::Raft(_, message) = frame
+            && let consensus::Message::Append { entries, .. } = &**message
+        {
+            let commands = entries.iter().filter_map(|entry| entry.command.as_ref());
+            return commands.filter_map(|command| of_ask(&command.ask)?.id).collect();
+        }
+        body_of(frame).and_then(|body| body.id).into_iter().collect()
+    }
+
     /// What there is to see.
     #[must_use]
     pub fn view(&self) -> View {
@@ -226,13 +238,14 @@ impl QueueCluster {
 }
 
 /// The message that a frame brings somewhere, if it does.
-fn body_of(frame: &Frame) -> Option<&Body> {
-    fn of_ask(ask: &Ask) -> Option<&Body> {
-        match ask {
-            Ask::Publish { body, .. } => Some(body),
-            _ => None,
-        }
+fn of_ask(ask: &Ask) -> Option<&Body> {
+    match ask {
+        Ask::Publish { body, .. } => Some(body),
+        _ => None,
     }
+}
+
+fn body_of(frame: &Frame) -> Option<&Body> {
     match frame {
         Frame::Method(_, Method::Publish { body, .. }) | Frame::Reply(_, Reply::Deliver { body, .. }) => Some(body),
         Frame::Ask(_, ask) => of_ask(ask),

@@ -116,6 +116,15 @@ pub struct Counts {
     pub aborted: u64,
 }
 
+impl Counts {
+    /// Produced, not processed yet, and neither refused nor set aside.
+    #[must_use]
+    pub fn on_their_way(&self) -> u64 {
+        let done = self.processed + self.refused + self.dead_lettered + self.dropped + self.aborted;
+        self.produced.saturating_sub(done)
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0

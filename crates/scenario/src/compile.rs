@@ -20,6 +20,8 @@ pub mod bounds {
     pub const QUEUES: usize = 100;
     /// Bindings, and exchanges.
     pub const BINDINGS: usize = 500;
+    /// Nanoseconds that a link may become slower by: a minute.
+    pub const LINK_DELAY: u64 = 60_000_000_000;
     /// Messages a second from one producer.
     pub const RATE_PER_SECOND: u64 = 1_000_000;
     /// Seconds of a run.

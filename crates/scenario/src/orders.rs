@@ -7,8 +7,8 @@ use crate::tape::{TapeOrder, Verb, Which};
 use log_cluster::AdminOrder;
 use log_cluster::election::Election;
 use queue_cluster::ServerOrder;
-use sim::Time;
 use sim::workload::{ClientOrder, Workload};
+use sim::{Nanos, Time};
 
 /// What a cluster is told, by the names of its nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,19 @@ pub enum Deed {
         to: Vec<String>,
         /// Only from `from` to `to`.
         one_way: bool,
+    },
+    /// Links become worse, from each of the first to each of the second; both ways unless one way.
+    Worsen {
+        /// One side.
+        from: Vec<String>,
+        /// The other side; empty stands for all other nodes.
+        to: Vec<String>,
+        /// Only from `from` to `to`.
+        one_way: bool,
+        /// By this much delay.
+        delay: Nanos,
+        /// Lost segments in a million.
+        loss_per_million: u32,
     },
     /// All links are healed.
     HealAll,
@@ -137,8 +150,12 @@ pub(crate) fn tape(document: &Document, workload: &Workload, check: &mut Checker
     check.within("tape", "orders", document.tape.len() as u64, 0, bounds::ORDERS as u64);
     let names = Names::of(document, workload);
     let orders = document.tape.iter().take(bounds::ORDERS).enumerate();
-    let mut steps: Vec<Step> =
-        orders.filter_map(|(place, order)| step(&format!("tape[{place}]"), place, order, &names, check)).collect();
+    // A muted order has to be right, too: it may be heard again.
+    let checked = orders.filter_map(|(place, order)| {
+        let step = step(&format!("tape[{place}]"), place, order, &names, check);
+        step.filter(|_| !order.muted)
+    });
+    let mut steps: Vec<Step> = checked.collect();
     steps.sort_by_key(|step| (step.at, step.place));
     steps
 }
@@ -177,6 +194,12 @@ fn step(path: &str, place: usize, order: &TapeOrder, names: &Names<'_>, check: &
     if let Some(percent) = order.percent {
         check.within(&format!("{path}.percent"), "percent", percent.into(), 1, 1_000_000);
     }
+    if let Some(loss) = order.loss_percent {
+        check.within(&format!("{path}.loss_percent"), "percent", loss.into(), 0, 99);
+    }
+    if let Some(delay) = order.delay {
+        check.within(&format!("{path}.delay"), "nanoseconds", delay.0.0, 0, bounds::LINK_DELAY);
+    }
     let deed = deed(path, order, names, check);
     if check.problems.len() > before {
         return None;
@@ -203,6 +226,13 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
         Verb::Start => Deed::Start(node),
         Verb::Cut => links(true),
         Verb::Heal => links(false),
+        Verb::SlowLink => Deed::Worsen {
+            from: order.from.clone(),
+            to: order.to.clone(),
+            one_way: order.one_way,
+            delay: order.delay.map_or(Nanos::ZERO, |delay| delay.0),
+            loss_per_million: order.loss_percent.unwrap_or(0).min(99) * 10_000,
+        },
         Verb::HealAll => Deed::HealAll,
         Verb::SlowDisk => Deed::Slow(node, Part::Disk, order.percent?),
         Verb::SlowNetwork => Deed::Slow(node, Part::Network, order.percent?),

@@ -36,6 +36,9 @@ pub enum Verb {
     Heal,
     /// All links are healed.
     HealAll,
+    /// The links from `from` to `to` become slower by `delay` and lose `loss_percent` of their segments; with neither
+    /// they are as the document has them.
+    SlowLink,
     /// The disk takes `percent` of its usual time.
     SlowDisk,
     /// Every link of the node takes `percent` of its usual time.
@@ -84,6 +87,9 @@ pub struct TapeOrder {
     pub at: Span,
     /// What.
     pub order: Verb,
+    /// Whether it stands on the tape without being carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub muted: bool,
     /// For which cluster, where the node's name does not say it; both if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Which>,
@@ -114,6 +120,12 @@ pub struct TapeOrder {
     /// Bytes that stay free on the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free: Option<Size>,
+    /// By how much a link becomes slower, each way that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Span>,
+    /// How many of a hundred segments a link loses, 0 to 99; TCP sends them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_percent: Option<u32>,
     /// The queue's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -141,6 +153,9 @@ impl TapeOrder {
         TapeOrder {
             at,
             order,
+            muted: false,
+            delay: None,
+            loss_percent: None,
             cluster: None,
             node: None,
             from: Vec::new(),
@@ -165,7 +180,7 @@ impl TapeOrder {
     pub fn needs(&self) -> &'static [&'static str] {
         match self.order {
             Verb::Kill | Verb::PowerOff | Verb::Pause | Verb::Resume | Verb::Stop | Verb::Start => &["node"],
-            Verb::Cut | Verb::Heal => &["from"],
+            Verb::Cut | Verb::Heal | Verb::SlowLink => &["from"],
             Verb::HealAll => &[],
             Verb::SlowDisk | Verb::SlowNetwork | Verb::SlowCpu => &["node", "percent"],
             Verb::SetRate => &["node", "rate"],

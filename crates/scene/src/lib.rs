@@ -9,12 +9,14 @@ mod layout;
 mod log_faces;
 mod picture;
 mod queue_faces;
+mod space_time;
 mod subtitles;
 mod svg;
 
 pub use flights::{FlightRow, Sight, flights};
 pub use layout::{Curve, Layout, point};
 pub use picture::{Card, Link, Picture, Rect, Shape};
+pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
 pub use svg::{STYLE, figure};
 
 use player::{Cluster, Player, Side};

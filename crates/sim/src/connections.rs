@@ -1,7 +1,7 @@
 //! Connections at work: what happens to segments, handshakes, resets and retransmissions on their way.
 
 use crate::Nanos;
-use crate::net::{self, Flight, Hangup, Pair, Side, SideState, Stuck};
+use crate::net::{self, Flight, Hangup, Pair, Sent, Side, SideState, Stuck};
 use crate::story::Look;
 use crate::world::{Event, Health, Kit, Node, NodeId, Process, Scheduled, World};
 
@@ -261,7 +261,11 @@ impl<P: Process> Kit<P> {
         mine.free_at = depart;
         let due = (depart + latency).max(mine.last_due);
         mine.last_due = due;
-        let flight = self.net.take_off(Flight { from, to, look, sent: self.now, due });
+        let flight = Flight { from, to, look, sent: self.now, due };
+        if let Some(journal) = &mut self.journal {
+            journal.push(Sent { flight, message: message.clone() });
+        }
+        let flight = self.net.take_off(flight);
         self.wheel.push(due, Scheduled::Deliver { pair, side, epoch, flight, bytes, message });
     }
 }

@@ -21,7 +21,7 @@ pub use dice::Dice;
 pub use digest::Digest;
 pub use effects::Effects;
 pub use machine::{Machine, MachineProfile, Slowness};
-pub use net::{Flight, Hangup, Latency, LinkProfile, Wreck};
+pub use net::{Flight, Hangup, Latency, LinkProfile, Sent, Wreck};
 pub use pages::Pages;
 pub use time::{Nanos, Time};
 pub use wheel::{Handle, Wheel};

@@ -156,6 +156,15 @@ pub struct Flight {
     pub due: Time,
 }
 
+/// Something that was sent, with what it says.
+#[derive(Clone, Debug)]
+pub struct Sent<M> {
+    /// What a painter needs of it.
+    pub flight: Flight,
+    /// The message.
+    pub message: M,
+}
+
 /// Something that was lost on its way, and where it stopped.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Wreck {
@@ -174,6 +183,8 @@ pub(crate) struct Network<M> {
     seed: u64,
     pub profile: BTreeMap<(NodeId, NodeId), LinkProfile>,
     pub default_profile: LinkProfile,
+    /// What makes a link worse than its profile: more delay, and more loss in millionths.
+    pub worse: BTreeMap<(NodeId, NodeId), (Nanos, u32)>,
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub pairs: Vec<Pair<M>>,
     /// For each node its connections: (peer, pair), by peer.
@@ -190,6 +201,7 @@ impl<M> Network<M> {
             seed,
             profile: BTreeMap::new(),
             default_profile,
+            worse: BTreeMap::new(),
             cuts: BTreeSet::new(),
             pairs: Vec::new(),
             peers: vec![Vec::new(); nodes],
@@ -237,7 +249,9 @@ impl<M> Network<M> {
 
     /// One way over the link now, slowness of either machine included.
     pub fn latency(&mut self, from: NodeId, to: NodeId, percent: u64) -> Nanos {
-        let profile = self.link(from, to);
+        let mut profile = self.link(from, to);
+        let (more, loss) = self.worse.get(&(from, to)).copied().unwrap_or_default();
+        profile.loss_per_million = profile.loss_per_million.saturating_add(loss).min(999_999);
         let delay = match profile.latency {
             Latency::Constant(d) if profile.loss_per_million == 0 => d,
             latency => {
@@ -255,6 +269,7 @@ impl<M> Network<M> {
                 delay
             }
         };
+        let delay = delay + more;
         if percent == 100 { delay } else { delay.percent(percent) }
     }
 

@@ -2,10 +2,10 @@
 
 use crate::effects::Effects;
 use crate::machine::{Machine, MachineProfile, Slowness};
-use crate::net::{Flight, Hangup, LinkProfile, Network, Side, SideState, Wreck};
+use crate::net::{Flight, Hangup, LinkProfile, Network, Sent, Side, SideState, Wreck};
 use crate::story::Note;
 use crate::wheel::{Handle, Wheel};
-use crate::{Dice, Digest, Time};
+use crate::{Dice, Digest, Nanos, Time};
 
 /// A process of a cluster: a broker, a controller, a producer, a consumer. Each has a machine of its own.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -130,6 +130,8 @@ pub(crate) struct Kit<P: Process> {
     pub(crate) held: Vec<Vec<Event<P>>>,
     pub(crate) notes: Vec<(Time, NodeId, Note)>,
     pub(crate) attempts: u32,
+    /// What was sent, while somebody keeps account of it.
+    pub(crate) journal: Option<Vec<Sent<P::Message>>>,
 }
 
 /// A cluster at work: processes, their machines, and the network between them.
@@ -164,6 +166,7 @@ impl<P: Process> World<P> {
                 nodes,
                 notes: Vec::new(),
                 attempts: 0,
+                journal: None,
             },
             processes: processes.into_iter().map(|(process, _)| process).collect(),
             digest: Digest::default(),
@@ -275,6 +278,16 @@ impl<P: Process> World<P> {
     /// What was lost lately, oldest first.
     pub fn wrecks(&self) -> impl Iterator<Item = Wreck> {
         self.kit.net.wrecks.iter().copied()
+    }
+
+    /// From now on keeps account of all that is sent, for [`World::take_journal`]. What is played does not change.
+    pub fn keep_journal(&mut self) {
+        self.kit.journal = Some(Vec::new());
+    }
+
+    /// Takes what was sent since the last call; nothing unless [`World::keep_journal`] was called.
+    pub fn take_journal(&mut self) -> Vec<Sent<P::Message>> {
+        self.kit.journal.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes what the processes told since the last call.
@@ -424,6 +437,23 @@ impl<P: Process> World<P> {
         if self.kit.net.cuts.remove(&(from, to)) {
             self.kit.resume_sending(from, to);
         }
+    }
+
+    /// Makes the link worse than it is in one direction: by this much delay and so many lost segments in a million,
+    /// each of which TCP sends again. Nothing of either makes it as it was.
+    pub fn worsen(&mut self, from: NodeId, to: NodeId, delay: Nanos, loss_per_million: u32) {
+        self.digest.mix(17 | u64::from(from.0) << 8 | u64::from(to.0) << 24);
+        self.digest.mix(delay.0 ^ u64::from(loss_per_million) << 40);
+        if delay == Nanos::ZERO && loss_per_million == 0 {
+            self.kit.net.worse.remove(&(from, to));
+        } else {
+            self.kit.net.worse.insert((from, to), (delay, loss_per_million));
+        }
+    }
+
+    /// The links that are worse than their profile, each direction by itself: delay, and losses in a million.
+    pub fn worse(&self) -> impl Iterator<Item = ((NodeId, NodeId), (Nanos, u32))> {
+        self.kit.net.worse.iter().map(|(link, worse)| (*link, *worse))
     }
 
     /// Sets how slow a node's machine is.

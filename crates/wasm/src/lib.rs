@@ -4,6 +4,7 @@
 //! wall's tests in `www/test/wall`.
 
 mod painter;
+mod understand;
 
 use painter::Painter;
 use player::Player;
