@@ -1,6 +1,7 @@
 // A run being watched: owns the handle, the transport and the frame loop, and tells its listeners what changed.
 import { give, type MarkOut, type Order, openDocument, type Report, type Run, type Side } from './engine/engine';
 import { type Action, reduce, start, type Transport } from './transport/transport';
+import { words } from './words';
 
 /** What may have changed since the last call. */
 export interface Change {
@@ -8,6 +9,32 @@ export interface Change {
   moved: boolean;
   /** The marks, the tape or the known part of the run changed. */
   tape: boolean;
+}
+
+/** An order as the tape has it, with its time in words, such as `4.2s`. */
+export interface TapeLine {
+  at: string;
+  order: string;
+  muted?: boolean;
+  [field: string]: unknown;
+}
+
+/** A tape that was left, to return to. */
+export interface Branch {
+  name: string;
+  /** Where the orders of this run and of the branch part, in nanoseconds. */
+  at: number;
+  tape: TapeLine[];
+}
+
+/** The parts of a document that the page reads; the engine's own check has seen it. */
+export interface Parsed {
+  title?: string;
+  about?: string;
+  log?: object;
+  queue?: object;
+  tape?: TapeLine[];
+  workload?: { producers?: { name: string }[]; consumers?: { name: string }[] };
 }
 
 export type Listener = (change: Change) => void;
@@ -27,6 +54,9 @@ export class Session {
   promised: string | undefined;
   /** A message of an engine that stopped. */
   failure: string | undefined;
+  branches: Branch[] = [];
+  /** The window that is played again and again, in nanoseconds. */
+  loop: { from: number; to: number } | undefined;
   private times: readonly number[] = [];
   private listeners = new Set<Listener>();
   private painters = new Set<() => void>();
@@ -44,8 +74,8 @@ export class Session {
     this.transport = start(this.run.end, options.speed, options.playing);
     this.promised = options.promised;
     this.lookAhead();
-    this.loop = this.loop.bind(this);
-    this.frame = requestAnimationFrame(this.loop);
+    this.onFrameTime = this.onFrameTime.bind(this);
+    this.frame = requestAnimationFrame(this.onFrameTime);
   }
 
   /** Calls back when something changed, at most some thirty times a second. */
@@ -86,14 +116,110 @@ export class Session {
 
   /** Carries out an order now. Answers a sentence if it was refused. */
   order(order: Order): string | undefined {
+    const before = this.tape();
     try {
       give(this.run, order);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    this.left(before);
+    this.promised = undefined;
+    this.retaped();
+    return undefined;
+  }
+
+  /** The document, as far as the page reads it. */
+  parsed(): Parsed {
+    return JSON.parse(this.run.document()) as Parsed;
+  }
+
+  tape(): TapeLine[] {
+    return this.parsed().tape ?? [];
+  }
+
+  /** Writes the tape anew. Answers a sentence if it was refused. */
+  setTape(tape: TapeLine[]): string | undefined {
+    try {
+      this.run.setTape(JSON.stringify(tape));
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
     this.promised = undefined;
     this.retaped();
     return undefined;
+  }
+
+  /** Adds orders to the tape, each with its time. Answers a sentence if they were refused. */
+  add(orders: TapeLine[]): string | undefined {
+    return this.setTape([...this.tape(), ...orders]);
+  }
+
+  redo(): boolean {
+    const done = this.guard(() => this.run.redo()) ?? false;
+    if (done) this.retaped();
+    return done;
+  }
+
+  /** An order in the past cut off what came after: that stays as a branch. */
+  private left(before: TapeLine[]): void {
+    const kept = this.tape().map((line) => JSON.stringify(line));
+    if (before.every((line) => kept.includes(JSON.stringify(line)))) return;
+    this.branches = [...this.branches, this.branch(before)];
+  }
+
+  private branch(tape: TapeLine[]): Branch {
+    return { name: `${words.branches.numbered} ${this.branches.length + 1}`, at: this.transport.at, tape };
+  }
+
+  /** Keeps the run as it is as a branch. */
+  keepBranch(): void {
+    this.branches = [...this.branches, this.branch(this.tape())];
+    this.touched();
+  }
+
+  /** Goes on with a branch; what was is kept as one. */
+  takeBranch(branch: Branch): void {
+    const now = this.branch(this.tape());
+    if (this.setTape(branch.tape) !== undefined) return;
+    this.branches = this.branches.map((one) => (one === branch ? { ...now, name: branch.name } : one));
+    this.touched();
+  }
+
+  dropBranch(branch: Branch): void {
+    this.branches = this.branches.filter((one) => one !== branch);
+    this.touched();
+  }
+
+  /** Something beside the run changed that panels show. */
+  touched(): void {
+    this.changed({ moved: false, tape: true });
+  }
+
+  /** What this document comes to at its end with another tape: played aside, in slices. */
+  async outcome(tape: TapeLine[]): Promise<Report> {
+    const run = openDocument(JSON.stringify({ ...this.parsed(), tape }));
+    try {
+      while (!run.advance(run.end, FRAME_EVENTS).arrived) await new Promise((go) => setTimeout(go));
+      return run.report();
+    } finally {
+      run.free();
+    }
+  }
+
+  /** Goes to the next (1) or last (-1) mark of a kind. False if there is none. */
+  jump(way: 1 | -1, kind: string): boolean {
+    const { at } = this.transport;
+    const fits = this.marks.filter((mark) => kind === 'all' || mark.kind === kind);
+    const to = way > 0 ? fits.find((mark) => mark.at > at) : fits.findLast((mark) => mark.at < at);
+    if (to) this.act({ do: 'seek', to: to.at });
+    return to !== undefined;
+  }
+
+  /** Loops the two seconds around the playhead, or stops doing so. */
+  toggleLoop(): void {
+    const { at, end } = this.transport;
+    this.loop = this.loop ? undefined : { from: Math.max(0, at - 1e9), to: Math.min(end, at + 1e9) };
+    this.touched();
   }
 
   undo(): boolean {
@@ -169,8 +295,8 @@ export class Session {
     this.pending = { moved: this.pending.moved || change.moved, tape: this.pending.tape || change.tape };
   }
 
-  private loop(now: number): void {
-    this.frame = requestAnimationFrame(this.loop);
+  private onFrameTime(now: number): void {
+    this.frame = requestAnimationFrame(this.onFrameTime);
     const wall = this.last === 0 ? 0 : now - this.last;
     this.last = now;
     if (this.failure !== undefined && this.pending.tape === false) return;
@@ -186,6 +312,7 @@ export class Session {
   }
 
   private play(wall: number): void {
+    if (this.loop && this.transport.at >= this.loop.to) this.act({ do: 'seek', to: this.loop.from });
     const wanted = reduce(this.transport, { do: 'tick', wall, marks: this.times });
     const progress = this.guard(() => this.run.advance(wanted.at, FRAME_EVENTS));
     if (progress === undefined) return;

@@ -1,9 +1,12 @@
 // Loads the WebAssembly package and owns the handle; the only importer of it.
+import type { LifeOut } from '../gen/LifeOut';
 import type { MarkOut } from '../gen/MarkOut';
+import type { MessageOut } from '../gen/MessageOut';
 import type { Opened } from '../gen/Opened';
 import type { Picture } from '../gen/Picture';
 import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
+import type { SpaceTime } from '../gen/SpaceTime';
 import init, { Lab, readLink, readTranscript } from './pkg/brokerlab.js';
 
 export type { MarkOut, Opened, Picture, ProgressOut, Report };
@@ -47,6 +50,14 @@ export interface Run {
   /** Takes the order's JSON; see {@link give}. */
   order(order: string): void;
   undo(): boolean;
+  redo(): boolean;
+  /** Takes the tape's JSON. Throws with a sentence for each thing that is wrong. */
+  setTape(tape: string): void;
+  /** Thirteen numbers a bucket; see the Rust side. */
+  chart(side: Side): Float64Array;
+  spaceTime(side: Side, from: number, to: number, width: number, producer: number, sequence: number): SpaceTime | null;
+  life(side: Side, producer: number, sequence: number): LifeOut | null;
+  messages(side: Side, fate: string, limit: number): MessageOut[];
   link(): string;
   marks(): MarkOut[];
   report(): Report;

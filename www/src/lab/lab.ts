@@ -4,16 +4,37 @@ import { openTranscript, type Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
 import { applyTheme, begin, keepOffline, open } from '../opening';
 import '../panels/events';
+import type { FateAsked, MessagePicked, MessageRef, RuleAsked } from '../panels/listening';
 import '../panels/verdict';
 import type { Session } from '../session';
 import type { NodeChosen } from '../stage/stage';
 import '../stage/stage';
 import '../transport/bar';
 import { words } from '../words';
+import { commandsOf, type Deeds } from './commands';
 import { gallery, opening } from './gallery';
 import './node-menu';
+import { BlPalette } from './palette';
+import { BlWhy } from './why';
 
-type Tab = 'verdict' | 'events';
+type Tab = Parameters<Deeds['tab']>[0];
+
+/** Panels that are loaded when they are first wanted. */
+const later: Partial<Record<Tab, () => Promise<unknown>>> = {
+  charts: () => import('../panels/charts'),
+  'space-time': () => import('../panels/space-time'),
+  message: () => import('../panels/message'),
+  tape: () => import('../panels/tape'),
+};
+
+const TABS: readonly [Tab, string][] = [
+  ['verdict', words.verdict],
+  ['charts', words.panels.charts],
+  ['space-time', words.panels.spaceTime],
+  ['message', words.panels.message],
+  ['events', words.events],
+  ['tape', words.panels.tape],
+];
 
 interface Captions {
   title: string;
@@ -29,12 +50,16 @@ export class BlLab extends LitElement {
     menu: { state: true },
     tab: { state: true },
     notice: { state: true },
+    message: { state: true },
+    fate: { state: true },
   };
   declare session: Session | undefined;
   declare trouble: { title: string; what: string } | undefined;
   declare menu: { side: Side; card: Card; x: number; y: number } | undefined;
   declare tab: Tab;
   declare notice: string | undefined;
+  declare message: MessageRef | undefined;
+  declare fate: { side: Side; fate: string };
   private captions: Captions = { title: '', about: '', log: false, queue: false };
   private own = '';
   private spoken = '';
@@ -42,6 +67,7 @@ export class BlLab extends LitElement {
   constructor() {
     super();
     this.tab = 'verdict';
+    this.fate = { side: 0, fate: 'outstanding' };
   }
 
   protected override createRenderRoot() {
@@ -55,6 +81,19 @@ export class BlLab extends LitElement {
     void this.openAddress();
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
     window.addEventListener('keydown', (event) => this.onKey(event));
+    this.addEventListener('message-picked', (event) => {
+      this.message = (event as MessagePicked).detail;
+      this.fate = { ...this.fate, side: this.message.side };
+      if (this.tab !== 'space-time') this.show('message');
+    });
+    this.addEventListener('fate-asked', (event) => {
+      this.fate = (event as FateAsked).detail;
+      this.show('message');
+    });
+    this.addEventListener('rule-asked', (event) => {
+      const why = this.querySelector('bl-why');
+      if (why instanceof BlWhy) void why.ask((event as RuleAsked).detail);
+    });
     this.addEventListener('dragover', (event) => event.preventDefault());
     this.addEventListener('drop', (event) => {
       event.preventDefault();
@@ -99,13 +138,8 @@ export class BlLab extends LitElement {
     this.session = session;
     this.trouble = undefined;
     this.menu = undefined;
-    const document = JSON.parse(session.run.document()) as {
-      title?: string;
-      about?: string;
-      log?: object;
-      queue?: object;
-    };
-    const { title = '', about = '', log, queue } = document;
+    this.message = undefined;
+    const { title = '', about = '', log, queue } = session.parsed();
     this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
     if (title) window.document.title = `${title} · Brokerlab`;
     let captioned = false;
@@ -128,11 +162,64 @@ export class BlLab extends LitElement {
     if (live) live.textContent = said;
   }
 
+  /** Opens a panel, and loads it first if it has not been wanted yet. */
+  private show(tab: Tab) {
+    void later[tab]?.().then(() => this.requestUpdate());
+    this.tab = tab;
+  }
+
+  private commands() {
+    const { session } = this;
+    const palette = this.querySelector('bl-palette');
+    if (!session || !(palette instanceof BlPalette)) return;
+    palette.open(
+      commandsOf(session, {
+        open: (text) => this.openText(text),
+        tab: (tab) => this.show(tab),
+        share: () => void this.share(),
+        theme: () => this.switchTheme(),
+        shortcuts: () => this.shortcuts(),
+        breakIt: () => this.breakIt(),
+        figure: () => this.saveFigure(),
+        say: (text) => this.say(text),
+      }),
+    );
+  }
+
+  private shortcuts() {
+    const dialog = this.querySelector<HTMLDialogElement>('dialog.shortcuts');
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  /** Keys of one letter. True if there is such a key. */
+  private onLetter(key: string, session: Session): boolean {
+    const tab = TABS[Number(key) - 1];
+    if (key === 'b') this.breakIt();
+    else if (key === 'z') session.undo();
+    else if (key === 'y') session.redo();
+    else if (key === 'n') session.jump(1, 'all');
+    else if (key === 'p') session.jump(-1, 'all');
+    else if (key === 'l') session.toggleLoop();
+    else if (key === '?') this.shortcuts();
+    else if (key === '/' || key === 'k') this.commands();
+    else if (tab) this.show(tab[0]);
+    else return false;
+    return true;
+  }
+
   private onKey(event: KeyboardEvent) {
     const { session } = this;
     const typing =
-      event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox';
+      (event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox') ||
+      event.target instanceof HTMLSelectElement ||
+      event.target instanceof HTMLTextAreaElement;
+    if (session && event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      this.commands();
+      return;
+    }
     if (!session || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.querySelector('dialog[open]')) return;
     if (event.key === 'Escape') this.menu = undefined;
     else if (event.key === ' ') {
       if (event.target instanceof HTMLButtonElement) return;
@@ -141,8 +228,7 @@ export class BlLab extends LitElement {
     } else if (event.target instanceof HTMLInputElement) return;
     else if (event.key === 'ArrowRight') session.step();
     else if (event.key === 'ArrowLeft') session.act({ do: 'seek', to: session.transport.at - 0.25e9 });
-    else if (event.key === 'b') this.breakIt();
-    else if (event.key === 'z') session.undo();
+    else if (this.onLetter(event.key, session)) event.preventDefault();
   }
 
   /** The obvious way to break it: the machine that leads in each cluster loses power. */
@@ -230,6 +316,7 @@ export class BlLab extends LitElement {
         ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => session.undo()}>${words.undo}</button>
+        <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
         <button class="optional" @click=${() => this.saveFigure()}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);
@@ -263,18 +350,49 @@ export class BlLab extends LitElement {
   }
 
   private panel(session: Session) {
-    const tabs: [Tab, string][] = [
-      ['verdict', words.verdict],
-      ['events', words.events],
-    ];
-    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${tabs.map(
+    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${TABS.map(
       ([tab, name]) =>
-        html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => {
-          this.tab = tab;
-        }}>${name}</button>`,
+        html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.show(tab)}>${name}</button>`,
     )}</div>
-      ${this.tab === 'verdict' ? html`<bl-verdict .session=${session}></bl-verdict>` : html`<bl-events .session=${session}></bl-events>`}
+      ${this.panelOf(session)}
     </section>`;
+  }
+
+  private panelOf(session: Session) {
+    switch (this.tab) {
+      case 'verdict':
+        return html`<bl-verdict .session=${session}></bl-verdict>`;
+      case 'charts':
+        return html`<bl-charts .session=${session}></bl-charts>`;
+      case 'space-time':
+        return html`<bl-space-time .session=${session} .message=${this.message}></bl-space-time>`;
+      case 'message':
+        return html`<bl-message .session=${session} .message=${this.message} .fate=${this.fate.fate} .side=${this.fate.side}></bl-message>`;
+      case 'events':
+        return html`<bl-events .session=${session}></bl-events>`;
+      case 'tape':
+        return html`<bl-tape .session=${session}></bl-tape>`;
+    }
+  }
+
+  /** The dialogs: why, commands, keys. */
+  private dialogs() {
+    const keys: [string, string][] = [
+      ['Space', `${words.play} / ${words.pause}`],
+      ['→', words.step],
+      ['←', words.stepBack],
+      ['N · P', `${words.next} · ${words.previous}`],
+      ['L', words.loop],
+      ['B', words.breakIt],
+      ['Z · Y', `${words.undo} · ${words.redo}`],
+      ['1 … 6', TABS.map(([, name]) => name).join(', ')],
+      ['Ctrl K · /', words.commands],
+      ['?', words.shortcuts],
+    ];
+    return html`<bl-why></bl-why><bl-palette></bl-palette>
+      <dialog class="shortcuts" aria-label=${words.shortcuts}><form method="dialog"><h3>${words.shortcuts}</h3>
+        <table><tbody>${keys.map(([key, what]) => html`<tr><th scope="row"><kbd>${key}</kbd></th><td>${what}</td></tr>`)}</tbody></table>
+        <button class="filled" autofocus>${words.close}</button></form></dialog>`;
   }
 
   override render() {
@@ -295,6 +413,7 @@ export class BlLab extends LitElement {
       </main>
       <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>
       ${this.panel(session)}
+      ${this.dialogs()}
       <div class="sr live" aria-live="polite"></div>`;
   }
 }

@@ -1,38 +1,29 @@
 // The event list: all marks of the run in words, each with its rule; a click goes there.
-import { html, LitElement } from 'lit';
-import type { Session } from '../session';
+import { html } from 'lit';
 import { timeWords } from '../transport/transport';
 import { words } from '../words';
+import { Panel, RuleAsked } from './listening';
 
-export class BlEvents extends LitElement {
-  static override properties = { session: { attribute: false } };
-  declare session: Session | undefined;
-  private heard: Session | undefined;
-  private stop: (() => void) | undefined;
+export class BlEvents extends Panel {
   private shown = -1;
+  private kind = 'all';
+  private text = '';
 
-  protected override createRenderRoot() {
-    return this;
+  protected override hear({ tape }: { moved: boolean; tape: boolean }) {
+    if (tape || this.past() !== this.shown) this.requestUpdate();
   }
 
-  override disconnectedCallback() {
-    super.disconnectedCallback();
-    this.stop?.();
-  }
-
-  protected override updated() {
-    if (this.session === this.heard) return;
-    this.stop?.();
-    this.heard = this.session;
-    this.stop = this.session?.listen(({ tape }) => {
-      const past = this.past();
-      if (tape || past !== this.shown) this.requestUpdate();
-    });
+  private found() {
+    const text = this.text.toLowerCase();
+    const fits = (what: string) => text === '' || what.toLowerCase().includes(text);
+    return (this.session?.marks ?? []).filter(
+      (mark) => (this.kind === 'all' || mark.kind === this.kind) && fits(`${mark.what} ${mark.node} ${mark.rule}`),
+    );
   }
 
   private past(): number {
     const at = this.session?.transport.at ?? 0;
-    return this.session?.marks.filter((mark) => mark.at <= at).length ?? 0;
+    return this.found().filter((mark) => mark.at <= at).length;
   }
 
   override render() {
@@ -40,12 +31,23 @@ export class BlEvents extends LitElement {
     if (!session || session.marks.length === 0) return html`<p class="quiet">${words.noEvents}</p>`;
     const past = this.past();
     this.shown = past;
+    const found = this.found();
     const from = Math.max(0, past - 60);
-    return html`<ol class="events">${session.marks.slice(from, past + 40).map(
-      (mark, place) => html`<li class=${from + place < past ? '' : 'ahead'}><button
+    return html`<div class="filter"><select aria-label=${words.kindOfNext} @change=${(event: Event) => {
+      if (event.target instanceof HTMLSelectElement) this.kind = event.target.value;
+      this.requestUpdate();
+    }}>${Object.entries(words.kinds).map(([kind, name]) => html`<option value=${kind}>${name}</option>`)}</select>
+      <input type="search" aria-label=${words.search} placeholder=${words.search} @input=${(event: Event) => {
+        if (event.target instanceof HTMLInputElement) this.text = event.target.value;
+        this.requestUpdate();
+      }} /></div>
+      ${found.length === 0 ? html`<p class="quiet">${words.noMatch}</p>` : ''}
+      <ol class="events">${found.slice(from, past + 40).map(
+        (mark, place) => html`<li class=${from + place < past ? '' : 'ahead'}><button
         @click=${() => session.act({ do: 'seek', to: mark.at })}><span class="when">${timeWords(mark.at)}</span>
-        <span class="what ${mark.cluster}-side ${mark.kind}">${mark.what}</span><span class="rule">${mark.rule}</span></button></li>`,
-    )}</ol>`;
+        <span class="what ${mark.cluster}-side ${mark.kind}">${mark.what}</span></button><button class="rule" aria-label=${`${words.whyRule} ${mark.rule}`}
+        @click=${() => this.dispatchEvent(new RuleAsked(mark.rule))}>${mark.rule}</button></li>`,
+      )}</ol>`;
   }
 }
 

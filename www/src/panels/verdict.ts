@@ -4,6 +4,7 @@ import type { Report, Side } from '../engine/engine';
 import { count, millis } from '../format';
 import type { Session } from '../session';
 import { words } from '../words';
+import { FateAsked } from './listening';
 
 const SIDES = [
   { side: 0, key: 'log', promise: words.acknowledged },
@@ -90,13 +91,13 @@ export class BlVerdict extends LitElement {
     return SIDES.map(({ side, key, promise }) => {
       const cluster = report.clusters[key];
       if (!cluster) return html``;
-      const figures: [number, string, string][] = [
+      const figures: [number, string, string, string?][] = [
         [cluster.acknowledged, promise, ''],
-        [cluster.processed, words.processed, ''],
-        [cluster.duplicated, words.twice, 'warn'],
-        [cluster.reordered, words.reordered, 'warn'],
-        [cluster.lost, words.lost, 'bad'],
-        [cluster.outstanding, words.waiting, ''],
+        [cluster.processed, words.processed, '', 'processed'],
+        [cluster.duplicated, words.twice, 'warn', 'duplicated'],
+        [cluster.reordered, words.reordered, 'warn', 'reordered'],
+        [cluster.lost, words.lost, 'bad', 'lost'],
+        [cluster.outstanding, words.waiting, '', 'outstanding'],
       ];
       return html`<section class="verdict ${key}-side" aria-label=${key === 'log' ? words.log : words.queue}>
         <h2 class=${cluster.lost > 0 ? 'bad' : ''}>${cluster.verdict}</h2>
@@ -105,8 +106,13 @@ export class BlVerdict extends LitElement {
             ? ''
             : html`<p class="more">${cluster.notes.slice(0, 3).join('. ')}${cluster.notes.length > 0 ? '.' : ''}</p>
               <dl>${figures.map(
-                ([value, name, class_]) =>
-                  html`<div><dd class=${value > 0 ? class_ : ''}>${count(value)}</dd><dt>${name}</dt></div>`,
+                ([value, name, class_, fate]) =>
+                  html`<div><dd class=${value > 0 ? class_ : ''}>${
+                    fate && value > 0
+                      ? html`<button class="opens" title=${words.life.which} aria-label=${`${count(value)} ${name}`}
+                        @click=${() => this.dispatchEvent(new FateAsked({ side, fate, name }))}>${count(value)}</button>`
+                      : count(value)
+                  }</dd><dt>${name}</dt></div>`,
               )}<div><dd>${millis(cluster.latency_ms.p99)}</dd><dt>${words.p99}</dt></div></dl>
               ${this.spark(side)}`
         }

@@ -20,6 +20,7 @@ export class BlTransport extends LitElement {
   static override properties = { session: { attribute: false }, minimal: { type: Boolean } };
   declare session: Session | undefined;
   declare minimal: boolean;
+  private kind = 'all';
   private heard: Session | undefined;
   private stop: (() => void) | undefined;
   private width = 600;
@@ -104,6 +105,12 @@ export class BlTransport extends LitElement {
             <line x1=${x} x2=${x} y1=${y} y2=${y + 8}></line>
             ${label && !this.minimal ? svg`<text x=${x} y=${log ? 11 : middle * 2 - 3} text-anchor="middle">${mark.what}</text>` : ''}</g>`;
         })}
+        ${session.loop ? svg`<rect class="loop" x=${(session.loop.from / end) * this.width} width=${((session.loop.to - session.loop.from) / end) * this.width} y=${middle - 5} height="10"></rect>` : ''}
+        ${session.branches.map((branch, place) => {
+          const x = (branch.at / end) * this.width;
+          const y = middle + 8 + Math.min(place, 3) * 4;
+          return svg`<path class="branch" d=${`M${x} ${middle}q4 0 8 ${y - middle}H${this.width}`}><title>${branch.name}: ${timeWords(branch.at)}</title></path>`;
+        })}
         <circle class="head" cx=${played} cy=${middle} r="7"></circle>
       </svg>
       <input class="scrub" type="range" min="0" max=${Math.round(end / 1e6)} step="1" .value=${String(Math.round(at / 1e6))}
@@ -123,7 +130,13 @@ export class BlTransport extends LitElement {
             ? ''
             : html`<button title=${words.stepBack} aria-label=${words.stepBack}
                 @click=${() => session.act({ do: 'seek', to: at - 0.25e9 })}>${icon('back')}</button>
-              <button title=${words.step} aria-label=${words.step} @click=${() => session.step()}>${icon('step')}</button>`
+              <button title=${words.step} aria-label=${words.step} @click=${() => session.step()}>${icon('step')}</button>
+              <span class="jump"><button title=${`${words.previous} (P)`} aria-label=${words.previous} @click=${() => session.jump(-1, this.kind)}>⇤</button>
+              <select aria-label=${words.kindOfNext} title=${words.kindOfNext} @change=${(event: Event) => {
+                if (event.target instanceof HTMLSelectElement) this.kind = event.target.value;
+              }}>${Object.entries(words.kinds).map(([kind, name]) => html`<option value=${kind}>${name}</option>`)}</select>
+              <button title=${`${words.next} (N)`} aria-label=${words.next} @click=${() => session.jump(1, this.kind)}>⇥</button>
+              <button title=${`${words.loopWhy} (L)`} aria-pressed=${session.loop !== undefined} @click=${() => session.toggleLoop()}>${words.loop}</button></span>`
         }
         <output class="clock">${timeWords(at)}</output>
         ${

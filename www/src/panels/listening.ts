@@ -1,0 +1,63 @@
+// What every panel has in common: it hears its session, and shows itself again when something changed.
+import { LitElement } from 'lit';
+import type { Change, Session } from '../session';
+
+export abstract class Panel extends LitElement {
+  static override properties = { session: { attribute: false } };
+  declare session: Session | undefined;
+  private heard: Session | undefined;
+  private stop: (() => void) | undefined;
+
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override disconnectedCallback() {
+    super.disconnectedCallback();
+    this.stop?.();
+    this.heard = undefined;
+  }
+
+  protected override updated() {
+    if (this.session === this.heard) return;
+    this.stop?.();
+    this.heard = this.session;
+    this.stop = this.session?.listen((change) => this.hear(change));
+    this.opened();
+  }
+
+  /** Another run is shown from now on. */
+  protected opened(): void {}
+
+  protected hear(_change: Change): void {
+    this.requestUpdate();
+  }
+}
+
+/** Which message: of which cluster, which producer, its number from 0. */
+export interface MessageRef {
+  side: 0 | 1;
+  producer: number;
+  sequence: number;
+}
+
+/** A message was picked, to be seen in all its life. */
+export class MessagePicked extends CustomEvent<MessageRef> {
+  constructor(detail: MessageRef) {
+    super('message-picked', { bubbles: true, detail });
+  }
+}
+
+/** A rule was asked for: why is that so? */
+export class RuleAsked extends CustomEvent<string> {
+  constructor(rule: string) {
+    super('rule-asked', { bubbles: true, detail: rule });
+  }
+}
+
+/** A number was asked for: which messages does it count? */
+export class FateAsked extends CustomEvent<{ side: 0 | 1; fate: string; name: string }> {
+  constructor(detail: { side: 0 | 1; fate: string; name: string }) {
+    super('fate-asked', { bubbles: true, detail });
+  }
+}
