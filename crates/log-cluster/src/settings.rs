@@ -1,12 +1,16 @@
 //! Settings under Kafka's own names, with its own defaults, units and ranges.
 
-/// One setting, for documentation and for suggestions.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+/// One setting, for forms and for suggestions.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingInfo {
     /// Kafka's name: `linger.ms`.
     pub name: &'static str,
     /// The default, as one would write it; empty when unset.
-    pub default: &'static str,
+    pub default: String,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// The least and the greatest value, if it is a number with bounds.
+    pub range: Option<(i64, i64)>,
 }
 
 /// A value that a setting can take.
@@ -126,10 +130,10 @@ pub(crate) use words;
 
 /// A struct of settings: field, type, default, Kafka's name, and the least and greatest value that Kafka takes.
 macro_rules! settings {
-    ($(#[$meta:meta])* $struct:ident { $($(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $name:literal $(, $least:literal .. $most:expr)?;)+ }) => {
+    ($(#[$meta:meta])* $struct:ident { $($(#[doc = $about:literal])+ $field:ident: $type:ty = $default:expr, $name:literal $(, $least:literal .. $most:expr)?;)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $struct { $($(#[$doc])* #[doc = concat!("\n\n`", $name, "`, by default `", stringify!($default), "`.")] pub $field: $type),+ }
+        pub struct $struct { $($(#[doc = $about])+ #[doc = concat!("\n\n`", $name, "`, by default `", stringify!($default), "`.")] pub $field: $type),+ }
 
         impl Default for $struct {
             fn default() -> Self {
@@ -146,6 +150,18 @@ macro_rules! settings {
             pub fn defaults() -> Vec<(&'static str, String)> {
                 let it = $struct::default();
                 vec![$(($name, $crate::settings::SettingValue::write(&it.$field))),+]
+            }
+
+            /// All settings, with what they do and their bounds.
+            #[must_use]
+            pub fn settings() -> Vec<$crate::settings::SettingInfo> {
+                let it = $struct::default();
+                vec![$($crate::settings::SettingInfo {
+                    name: $name,
+                    default: $crate::settings::SettingValue::write(&it.$field),
+                    about: concat!($($about),+).trim_ascii(),
+                    range: $crate::settings::bounds(&[$($least, $most)?]),
+                }),+]
             }
 
             /// Sets one setting by Kafka's name.
@@ -191,6 +207,14 @@ impl Ranged for i64 {
 impl Ranged for Option<i64> {
     fn number(&self) -> Option<i64> {
         *self
+    }
+}
+
+/// The bounds of a setting, if it has both.
+pub(crate) fn bounds(both: &[i64]) -> Option<(i64, i64)> {
+    match both {
+        [least, most] => Some((*least, *most)),
+        _ => None,
     }
 }
 

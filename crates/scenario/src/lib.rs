@@ -5,6 +5,7 @@
 
 mod compile;
 pub mod document;
+mod forms;
 pub mod link;
 mod log_part;
 mod orders;
@@ -16,5 +17,6 @@ pub mod units;
 
 pub use compile::{Compiled, bounds, compile};
 pub use document::Document;
+pub use forms::{FormSetting, form_settings};
 pub use orders::{Deed, Part, Step, resolve};
 pub use read::{Refusal, TEXT_MAX, nearest, read, write};

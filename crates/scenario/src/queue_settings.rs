@@ -38,6 +38,14 @@ fn sizes(config: &mut Config) -> [(&'static str, &mut u64); 4] {
     ]
 }
 
+/// Every setting that is a span or a size with its default as one would write it; the others without one.
+pub(crate) fn defaults() -> Vec<(&'static str, String)> {
+    let mut config = Config::default();
+    let spans: Vec<_> = spans(&mut config).map(|(name, span)| (name, Span(*span).to_string())).into();
+    let sizes: Vec<_> = sizes(&mut config).map(|(name, size)| (name, Size(*size).to_string())).into();
+    spans.into_iter().chain(sizes).chain(OTHERS.map(|name| (name, String::new()))).collect()
+}
+
 /// All that is neither a span nor a size.
 const OTHERS: [&str; 9] = [
     "quorum_commands_soft_limit",

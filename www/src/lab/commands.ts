@@ -9,7 +9,7 @@ import { presets } from './presets';
 /** What the page does for commands beside what the session can. */
 export interface Deeds {
   open(text: string): void;
-  tab(name: 'verdict' | 'charts' | 'space-time' | 'message' | 'events' | 'tape'): void;
+  tab(name: 'verdict' | 'charts' | 'space-time' | 'message' | 'events' | 'tape' | 'settings'): void;
   share(): void;
   theme(): void;
   shortcuts(): void;
@@ -64,6 +64,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     ['message', words.panels.message, '4'],
     ['events', words.events, '5'],
     ['tape', words.panels.tape, '6'],
+    ['settings', words.panels.settings, '7'],
   ] as const;
   return [
     { name: `${words.play} / ${words.pause}`, key: 'Space', run: () => session.act({ do: 'toggle' }) },

@@ -6,6 +6,7 @@ import { applyTheme, begin, keepOffline, open } from '../opening';
 import '../panels/events';
 import type { FateAsked, MessagePicked, MessageRef, RuleAsked } from '../panels/listening';
 import '../panels/verdict';
+import type { DocumentChanged } from '../panels/settings';
 import type { Session } from '../session';
 import type { NodeChosen } from '../stage/stage';
 import '../stage/stage';
@@ -25,6 +26,7 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
   'space-time': () => import('../panels/space-time'),
   message: () => import('../panels/message'),
   tape: () => import('../panels/tape'),
+  settings: () => import('../panels/settings'),
 };
 
 const TABS: readonly [Tab, string][] = [
@@ -34,6 +36,7 @@ const TABS: readonly [Tab, string][] = [
   ['message', words.panels.message],
   ['events', words.events],
   ['tape', words.panels.tape],
+  ['settings', words.panels.settings],
 ];
 
 interface Captions {
@@ -90,6 +93,7 @@ export class BlLab extends LitElement {
       this.fate = (event as FateAsked).detail;
       this.show('message');
     });
+    this.addEventListener('document-changed', (event) => this.openText((event as DocumentChanged).detail, true));
     this.addEventListener('rule-asked', (event) => {
       const why = this.querySelector('bl-why');
       if (why instanceof BlWhy) void why.ask((event as RuleAsked).detail);
@@ -112,10 +116,13 @@ export class BlLab extends LitElement {
     }
   }
 
-  /** Opens a document's text, from the gallery or a file. */
-  private openText(text: string) {
+  /** Opens a document's text, from the gallery or a file; or one that was changed, where the old one stands. */
+  private openText(text: string, again = false) {
     try {
-      this.watch(begin(text, undefined));
+      const before = again ? this.session : undefined;
+      const session = begin(text, undefined);
+      if (before) session.act({ do: 'seek', to: before.transport.at });
+      this.watch(session);
       this.own = '';
       history.replaceState(null, '', location.pathname + location.search);
     } catch (error) {
@@ -372,6 +379,8 @@ export class BlLab extends LitElement {
         return html`<bl-events .session=${session}></bl-events>`;
       case 'tape':
         return html`<bl-tape .session=${session}></bl-tape>`;
+      case 'settings':
+        return html`<bl-settings .session=${session}></bl-settings>`;
     }
   }
 
@@ -385,7 +394,7 @@ export class BlLab extends LitElement {
       ['L', words.loop],
       ['B', words.breakIt],
       ['Z · Y', `${words.undo} · ${words.redo}`],
-      ['1 … 6', TABS.map(([, name]) => name).join(', ')],
+      ['1 … 7', TABS.map(([, name]) => name).join(', ')],
       ['Ctrl K · /', words.commands],
       ['?', words.shortcuts],
     ];

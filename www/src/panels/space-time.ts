@@ -15,7 +15,7 @@ export class BlSpaceTime extends Panel {
   static override properties = { ...Panel.properties, message: { attribute: false }, side: { state: true } };
   declare message: MessageRef | undefined;
   declare side: 0 | 1;
-  private span = 50e6;
+  private span = 250e6;
   private from = 0;
   private diagram: SpaceTime | null = null;
   private pointed: Spot | undefined;
@@ -155,7 +155,8 @@ export class BlSpaceTime extends Panel {
           return svg`<text class=${shape.class} x=${shape.x} y=${shape.y} text-anchor=${shape.anchor}>${shape.text}</text>`;
         return shape.shape === 'path' ? svg`<path class=${shape.class} d=${shape.d}></path>` : '';
       })}
-      ${diagram.spots.map((spot) => this.spot(spot))}
+      <svg class="inside" x=${diagram.left} y="0" width=${Math.max(1, diagram.width - diagram.left - 14)} height=${diagram.height}
+        viewBox=${`${diagram.left} 0 ${Math.max(1, diagram.width - diagram.left - 14)} ${diagram.height}`}>${diagram.spots.map((spot) => this.spot(spot))}</svg>
       ${inside ? svg`<line class="playhead" x1=${x} x2=${x} y1="20" y2=${diagram.height - 6}></line>` : ''}
     </svg>`;
   }

@@ -1,0 +1,76 @@
+//! The settings that a document can hold, for forms: names, defaults, bounds, what they do.
+
+use crate::queue_settings;
+use log_cluster::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use log_cluster::settings::SettingInfo;
+
+/// Where in a document a setting belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormSetting {
+    /// The path of its map in a document: `log.producer`; that of a topic's is `log.topics[].config`.
+    pub part: &'static str,
+    /// The broker's name for it.
+    pub name: &'static str,
+    /// The default, as one would write it; empty when unset.
+    pub default: String,
+    /// What it does, in a sentence; empty where its name says it all.
+    pub about: &'static str,
+    /// The least and the greatest value.
+    pub range: Option<(i64, i64)>,
+}
+
+/// All settings, by their parts.
+#[must_use]
+pub fn form_settings() -> Vec<FormSetting> {
+    let parts: [(&'static str, Vec<SettingInfo>); 4] = [
+        ("log.producer", ProducerConfig::settings()),
+        ("log.consumer", ConsumerConfig::settings()),
+        ("log.broker", BrokerConfig::settings()),
+        ("log.topics[].config", TopicConfig::settings()),
+    ];
+    let log = parts.into_iter().flat_map(|(part, settings)| {
+        settings.into_iter().map(move |setting| FormSetting {
+            part,
+            name: setting.name,
+            default: setting.default,
+            about: setting.about,
+            range: setting.range,
+        })
+    });
+    let queue = queue_settings::defaults().into_iter().map(|(name, default)| FormSetting {
+        part: "queue.config",
+        name,
+        default,
+        about: "",
+        range: None,
+    });
+    log.chain(queue).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_of_the_log_cluster_is_one_that_it_takes() {
+        for setting in form_settings() {
+            let taken = match setting.part {
+                "log.producer" => ProducerConfig::default().set(setting.name, &setting.default),
+                "log.consumer" => ConsumerConfig::default().set(setting.name, &setting.default),
+                "log.broker" => BrokerConfig::default().set(setting.name, &setting.default),
+                "log.topics[].config" => TopicConfig::default().set(setting.name, &setting.default),
+                _ => Ok(()),
+            };
+            assert_eq!(taken, Ok(()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn forms_know_what_the_brokers_documentation_says() {
+        let all = form_settings();
+        let find = |name: &str| all.iter().find(|setting| setting.name == name).map(|s| (s.default.as_str(), s.range));
+        assert_eq!(find("linger.ms"), Some(("5", Some((0, i64::MAX)))));
+        assert_eq!(find("net_ticktime"), Some(("1min", None)));
+        assert!(all.iter().filter(|s| s.part.starts_with("log")).all(|s| !s.about.is_empty()));
+    }
+}

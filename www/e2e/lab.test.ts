@@ -1,0 +1,186 @@
+// The lab's panels, driven as a reader drives them.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type House, open } from './house';
+
+let house: House;
+
+beforeAll(async () => {
+  house = await open();
+}, 60_000);
+
+afterAll(() => house.close());
+
+describe('understanding a run', () => {
+  it('shows charts over the whole run, and the same as a table', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.getByRole('tab', { name: 'Charts' }).click();
+    await page.waitForSelector('bl-charts .uplot canvas');
+    expect(await page.locator('bl-charts .uplot').count()).toBe(5);
+    await page.click('text=As a table');
+    const rows = await page.locator('bl-charts tbody tr').count();
+    expect(rows).toBeGreaterThan(20);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('follows a message from a number of the verdict through its life to its place in time', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.locator('.verdict.log-side .opens').last().click();
+    await page.waitForSelector('bl-message .listed button');
+    await page.locator('bl-message .listed button').first().click();
+    await page.waitForSelector('bl-message .steps .step');
+    const told = (await page.locator('bl-message .steps').textContent()) ?? '';
+    expect(told).toContain('handed over by its application');
+    await page.fill('bl-message input[name=name]', 'orders-1 #3');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('bl-message h3:has-text("orders-1 #3")');
+    const life = (await page.locator('bl-message .steps').textContent()) ?? '';
+    for (const step of ['appended to the log', 'acknowledged to its producer', 'delivered', 'processed', 'for the high watermark']) {
+      expect(life).toContain(step);
+    }
+    const at = (await page.locator('bl-message .step .when').nth(1).textContent()) ?? '';
+    await page.locator('bl-message .step button').nth(2).click();
+    expect(await page.textContent('.clock')).toBe(at);
+    await page.fill('bl-message input[name=name]', 'nobody #3');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('bl-message [role=alert]:has-text("orders-1 #1")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('draws a window as a space-time diagram, whose arrows lead to their messages', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    await page.getByRole('tab', { name: 'Space-time' }).click();
+    await page.waitForSelector('.space-time .arrow.produce', { state: 'attached' });
+    await page.locator('.space-time .spot', { has: page.locator('.arrow.produce') }).first().dispatchEvent('click');
+    await page.waitForSelector('.space-time .arrow.mine', { state: 'attached' });
+    await page.waitForSelector('.space-time .step', { state: 'attached' });
+    expect(await page.textContent('bl-space-time .told')).toContain('orders-');
+    await page.selectOption('bl-space-time select', '1');
+    await page.waitForSelector('.space-time.queue .lane-name:has-text("rabbit-1")', { state: 'attached' });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('says why: a rule’s sentence, its settings, and where the broker’s own words are', async () => {
+    const { page, context, wrong } = await house.paused(8);
+    await page.getByRole('tab', { name: 'Events' }).click();
+    await page.fill('bl-events input[type=search]', 'leads');
+    await page.locator('bl-events button.rule').first().click();
+    await page.waitForSelector('dialog.why[open]');
+    expect(((await page.textContent('dialog.why p')) ?? '').length).toBeGreaterThan(30);
+    expect(await page.getAttribute('dialog.why a', 'href')).toMatch(/^https:/);
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog.why:not([open])', { state: 'attached' });
+    await page.fill('bl-events input[type=search]', 'no such event');
+    await page.waitForSelector('text=No event of this kind');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('breaking and rewinding', () => {
+  it('mutes, moves and deletes orders, and takes them back', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.getByRole('tab', { name: 'Tape' }).click();
+    await page.waitForSelector('bl-tape li:has-text("broker-1")');
+    await house.until(page, 'broker-1', 'powered off|power');
+    await page.locator('bl-tape li', { hasText: 'power-off node=broker-1' }).getByText('Mute').click();
+    await page.waitForSelector('bl-tape li.muted');
+    expect(await house.says(page, 'broker-1')).not.toMatch(/power/);
+    await page.click('bl-tape >> text=Undo');
+    await house.until(page, 'broker-1', 'power');
+    await page.click('bl-tape >> text=Redo');
+    await page.waitForSelector('bl-tape li.muted');
+    await page.locator('bl-tape li.muted').getByText('Mute').click();
+    await house.until(page, 'broker-1', 'power');
+    await page.locator('bl-tape li', { hasText: 'power-off node=broker-1' }).getByText('Edit').click();
+    await page.fill('bl-tape input[name=fields]', 'node=broker-9');
+    await page.click('bl-tape >> text=Save');
+    await page.waitForSelector('bl-tape [role=alert]:has-text("there is no node `broker-9`")');
+    await page.fill('bl-tape input[name=fields]', 'node=broker-2');
+    await page.click('bl-tape >> text=Save');
+    await house.until(page, 'broker-2', 'power');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('keeps what an order in the past cut off as a branch, drawn, named and compared', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    await page.click('[data-node="broker-2"]');
+    await page.click('.menu >> text=Kill');
+    await page.waitForSelector('.time .branch', { state: 'attached' });
+    await page.getByRole('tab', { name: 'Tape' }).click();
+    await page.locator('bl-tape .branches input').fill('as it was');
+    await page.keyboard.press('Tab');
+    await page.click('bl-tape >> text=Compare');
+    await page.waitForSelector('bl-tape .difference', { timeout: 30_000 });
+    expect(await page.textContent('bl-tape .difference')).toContain('as it was');
+    expect(await page.locator('bl-tape .differs').count()).toBeGreaterThan(0);
+    await page.click('bl-tape >> text=Go there');
+    await house.until(page, 'broker-2', 'broker-2(?!.*killed)');
+    await page.waitForSelector('bl-tape li:has-text("power-off node=broker-1")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('does everything by name from the keyboard: presets, jumps, nodes', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    const command = async (text: string) => {
+      await page.keyboard.press('Control+k');
+      await page.waitForSelector('dialog.palette[open]');
+      await page.keyboard.type(text);
+      await page.keyboard.press('Enter');
+    };
+    await command('Pause broker-3');
+    await house.until(page, 'broker-3', 'paused');
+    await command('Tape');
+    await command('rolling restart');
+    await page.waitForSelector('bl-tape li:has-text("stop node=rabbit-3")');
+    await page.keyboard.press(' ');
+    const at = await house.clock(page);
+    await page.keyboard.press('n');
+    expect(await house.clock(page)).toBeGreaterThan(at);
+    await page.keyboard.press('p');
+    await page.keyboard.press('?');
+    await page.waitForSelector('dialog.shortcuts[open]');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('l');
+    await page.waitForSelector('.time .loop', { state: 'attached' });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('settings', () => {
+  it('are forms with the real names; what is refused says why; what is changed is marked and played', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.waitForSelector('#setting-acks');
+    await page.fill('#setting-linger-ms', '-5');
+    await page.keyboard.press('Tab');
+    await page.waitForSelector('bl-settings [role=alert]:has-text("linger.ms")');
+    await page.fill('#setting-linger-ms', '50');
+    await page.keyboard.press('Tab');
+    await page.waitForSelector('li.differs:has(#setting-linger-ms)');
+    await page.click('bl-settings >> text=Play with these');
+    await page.waitForFunction(() => document.querySelector('bl-settings input#setting-linger-ms') instanceof HTMLInputElement);
+    expect(await page.inputValue('#setting-linger-ms')).toBe('50');
+    expect(Math.abs((await house.clock(page)) - 6)).toBeLessThan(2);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('are text, too: checked by the engine, with its words', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.click('text=The document as text');
+    await page.waitForSelector('bl-editor .cm-content');
+    await page.locator('bl-editor .cm-content').click();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.insertText('{ "log": { "brokers": "three" } }');
+    await page.waitForSelector('bl-editor .cm-lint-marker-error');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});

@@ -1,0 +1,142 @@
+// The document as text: an editor that completes names and shows what the engine's own check says. Loaded on demand.
+import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
+import { json } from '@codemirror/lang-json';
+import { type Diagnostic, linter, lintGutter } from '@codemirror/lint';
+import { EditorState } from '@codemirror/state';
+import { EditorView, keymap } from '@codemirror/view';
+import { basicSetup } from 'codemirror';
+import { checkDocument, type SettingOut } from '../engine/engine';
+import { words } from '../words';
+import { DocumentChanged } from './settings';
+
+/** The names that a document's own schema knows, with what they are. */
+async function schemaNames(): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  const walk = (node: unknown) => {
+    if (typeof node !== 'object' || node === null) return;
+    const { properties } = node as { properties?: Record<string, { description?: string }> };
+    if (properties) {
+      for (const [name, { description = '' }] of Object.entries(properties)) names.set(name, description);
+    }
+    Object.values(node).forEach(walk);
+  };
+  const answer = await fetch('./scenario.schema.json');
+  if (answer.ok) walk(await answer.json());
+  return names;
+}
+
+/** Where in a text the last name of a path such as `log.producer.acks` stands; the path's names in their order. */
+export function placeOfPath(text: string, path: string): { from: number; to: number } {
+  let from = 0;
+  let found = { from: 0, to: Math.min(text.length, 1) };
+  // Names themselves hold dots: the longest run of steps that stands in the text as one name is taken.
+  const steps = path
+    .replace(/\[(\d+)\]/g, '.')
+    .split('.')
+    .filter(Boolean);
+  for (let start = 0; start < steps.length; ) {
+    let taken = 1;
+    for (let count = steps.length - start; count >= 1; count -= 1) {
+      const name = `"${steps.slice(start, start + count).join('.')}"`;
+      const place = text.indexOf(name, from);
+      if (place < 0) continue;
+      found = { from: place, to: place + name.length };
+      from = place + name.length;
+      taken = count;
+      break;
+    }
+    start += taken;
+  }
+  return found;
+}
+
+/** What the engine says of a text, each sentence at its place. */
+export function diagnose(text: string): Diagnostic[] {
+  return checkDocument(text)
+    .split('\n')
+    .filter(Boolean)
+    .map((message) => {
+      const line = /line (\d+) column (\d+)/.exec(message);
+      if (line) {
+        const before = text.split('\n').slice(0, Number(line[1]) - 1);
+        const from = Math.min(text.length, before.reduce((sum, one) => sum + one.length + 1, 0) + Number(line[2]) - 1);
+        return { from: Math.max(0, from - 1), to: from, severity: 'error' as const, message };
+      }
+      const path = /^([\w.[\]-]+):/.exec(message)?.[1] ?? '';
+      return { ...placeOfPath(text, path), severity: 'error' as const, message };
+    });
+}
+
+export class BlEditor extends HTMLElement {
+  text = '';
+  settings: SettingOut[] = [];
+  private view: EditorView | undefined;
+
+  connectedCallback() {
+    // In a tree of its own the editor's styles are sheets that a strict policy allows.
+    const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
+    root.replaceChildren();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(
+      '.holder{max-height:420px;overflow:auto}button{font:inherit;margin:8px;padding:6px 14px;color:inherit;background:none;border:1px solid currentColor;border-radius:6px;cursor:pointer}pre{margin:8px;white-space:pre-wrap}',
+    );
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    const holder = document.createElement('div');
+    holder.className = 'holder';
+    const play = document.createElement('button');
+    play.textContent = words.settings.play;
+    play.addEventListener('click', () => this.play());
+    root.append(holder, play);
+    const names = schemaNames();
+    const complete = async (context: CompletionContext): Promise<CompletionResult | null> => {
+      const word = context.matchBefore(/"[\w.-]*/);
+      if (!word && !context.explicit) return null;
+      const known = [...(await names)].map(([label, info]) => ({ label: `"${label}"`, info, type: 'property' }));
+      const settings = this.settings.map(({ name, about, default: value, part }) => ({
+        label: `"${name}"`,
+        info: `${about} ${value ? `${words.settings.byDefault} ${value}.` : ''}`,
+        detail: part,
+        type: 'property',
+      }));
+      return { from: word?.from ?? context.pos, options: [...known, ...settings] };
+    };
+    const dark = document.documentElement.classList.contains('dark');
+    this.view = new EditorView({
+      parent: holder,
+      root,
+      state: EditorState.create({
+        doc: this.text,
+        extensions: [
+          basicSetup,
+          json(),
+          lintGutter(),
+          linter((view) => diagnose(view.state.doc.toString()), { delay: 250 }),
+          autocompletion({ override: [complete] }),
+          keymap.of([{ key: 'Mod-Enter', run: () => this.play() }]),
+          EditorView.contentAttributes.of({ 'aria-label': words.settings.asText }),
+          EditorView.theme(
+            {
+              '&': { fontSize: '13px' },
+              '.cm-gutters': { background: 'transparent', color: 'inherit', border: 'none' },
+            },
+            { dark },
+          ),
+        ],
+      }),
+    });
+  }
+
+  disconnectedCallback() {
+    this.view?.destroy();
+    this.view = undefined;
+  }
+
+  private play(): boolean {
+    const text = this.view?.state.doc.toString() ?? '';
+    // What is wrong is marked in the text already.
+    if (checkDocument(text) === '') this.dispatchEvent(new DocumentChanged(text));
+    return true;
+  }
+}
+
+customElements.define('bl-editor', BlEditor);

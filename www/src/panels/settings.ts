@@ -1,0 +1,186 @@
+// Settings as forms with their real names, defaults and bounds; and the whole document as text, on demand.
+import { html } from 'lit';
+import { checkDocument, formSettings, type SettingOut } from '../engine/engine';
+import { words } from '../words';
+import { Panel } from './listening';
+import './settings.css';
+
+/** Play this document instead, from the same place. */
+export class DocumentChanged extends CustomEvent<string> {
+  constructor(text: string) {
+    super('document-changed', { bubbles: true, detail: text });
+  }
+}
+
+type Tree = { [name: string]: unknown };
+
+/** The map of a document that a part's settings stand in, made at need. Topics are those of the first. */
+function mapOf(document: Tree, part: string, topic: number): Tree | undefined {
+  let at: Tree = document;
+  for (const step of part.split('.')) {
+    const list = step.endsWith('[]');
+    const name = list ? step.slice(0, -2) : step;
+    if (list) {
+      const all = at[name];
+      const one: unknown = Array.isArray(all) ? all[topic] : undefined;
+      if (typeof one !== 'object' || one === null) return undefined;
+      at = one as Tree;
+      continue;
+    }
+    const next = at[name];
+    if (typeof next === 'object' && next !== null) at = next as Tree;
+    else {
+      const made: Tree = {};
+      at[name] = made;
+      at = made;
+    }
+  }
+  return at;
+}
+
+export class BlSettings extends Panel {
+  private all: SettingOut[] | undefined;
+  private chosen = '';
+  private text = '';
+  private onlyChanged = false;
+  private topic = 0;
+  /** What was typed and not played yet, by part, topic and name; an empty text takes the default. */
+  private drafts = new Map<string, string>();
+  private refused = '';
+  private asText = false;
+
+  protected override opened() {
+    this.drafts.clear();
+    this.refused = '';
+    this.all ??= formSettings();
+    const { log } = this.session?.parsed() ?? {};
+    if (this.chosen === '' || this.chosen.startsWith('log') !== (log !== undefined))
+      this.chosen = log ? 'log.producer' : 'queue.config';
+    this.requestUpdate();
+  }
+
+  protected override hear() {}
+
+  private key(setting: SettingOut): string {
+    return `${setting.part}|${setting.part.includes('[]') ? this.topic : 0}|${setting.name}`;
+  }
+
+  private document(): Tree {
+    return JSON.parse(this.session?.run.document() ?? '{}') as Tree;
+  }
+
+  /** The document with all drafts in it. */
+  private drafted(): string {
+    const document = this.document();
+    for (const [key, value] of this.drafts) {
+      const [part = '', topic = '0', name = ''] = key.split('|');
+      const map = mapOf(document, part, Number(topic));
+      if (!map) continue;
+      if (value === '') delete map[name];
+      else
+        map[name] =
+          /^-?\d{1,15}$/.test(value) && part.startsWith('log')
+            ? Number(value)
+            : value === 'true' || value === 'false'
+              ? value === 'true'
+              : value;
+    }
+    return JSON.stringify(document, null, 2);
+  }
+
+  private play() {
+    const text = this.drafted();
+    this.refused = checkDocument(text);
+    if (!this.refused) this.dispatchEvent(new DocumentChanged(text));
+    this.requestUpdate();
+  }
+
+  private type(setting: SettingOut, value: string) {
+    this.drafts.set(this.key(setting), value.trim());
+    this.refused = checkDocument(this.drafted());
+    this.requestUpdate();
+  }
+
+  private row(setting: SettingOut, document: Tree) {
+    const map = mapOf(document, setting.part, this.topic);
+    const written = map?.[setting.name];
+    const given = written === undefined ? '' : String(written);
+    const value = this.drafts.get(this.key(setting)) ?? given;
+    const bounds = setting.least || setting.most ? `${setting.least || '…'} – ${setting.most || '…'}` : '';
+    const differs = value !== '' && value !== setting.default;
+    const id = `setting-${setting.name.replaceAll('.', '-')}`;
+    return html`<li class=${differs ? 'differs' : ''}><label for=${id}><code>${setting.name}</code>${differs ? html` <span class="mark">${words.settings.changed}</span>` : ''}</label>
+      <input id=${id} .value=${value} placeholder=${setting.default || words.settings.unset} aria-describedby=${`${id}-about`}
+        @change=${(event: Event) => {
+          if (event.target instanceof HTMLInputElement) this.type(setting, event.target.value);
+        }} />
+      <span class="quiet" id=${`${id}-about`}>${setting.about} ${bounds ? `${words.settings.bounds} ${bounds}.` : ''} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
+  }
+
+  private forms() {
+    const document = this.document();
+    const parts = [...new Set((this.all ?? []).map((setting) => setting.part))].filter(
+      (part) => document[part.split('.')[0] ?? ''] !== undefined,
+    );
+    const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
+    const text = this.text.toLowerCase();
+    const shown = (this.all ?? []).filter((setting) => {
+      if (setting.part !== this.chosen) return false;
+      if (text && !`${setting.name} ${setting.about}`.toLowerCase().includes(text)) return false;
+      return (
+        !this.onlyChanged ||
+        this.drafts.has(this.key(setting)) ||
+        mapOf(document, setting.part, this.topic)?.[setting.name] !== undefined
+      );
+    });
+    return html`<div class="bar"><select aria-label=${words.settings.part} @change=${(event: Event) => {
+      if (event.target instanceof HTMLSelectElement) this.chosen = event.target.value;
+      this.requestUpdate();
+    }}>${parts.map((part) => html`<option value=${part} ?selected=${part === this.chosen}>${words.settings.parts[part as keyof typeof words.settings.parts] ?? part}</option>`)}</select>
+      ${
+        this.chosen.includes('[]') && topics.length > 1
+          ? html`<select aria-label=${words.settings.topic} @change=${(event: Event) => {
+              if (event.target instanceof HTMLSelectElement) this.topic = Number(event.target.value);
+              this.requestUpdate();
+            }}>${topics.map((topic, place) => html`<option value=${place} ?selected=${place === this.topic}>${topic.name}</option>`)}</select>`
+          : ''
+      }
+      <input type="search" aria-label=${words.settings.search} placeholder=${words.settings.search} @input=${(
+        event: Event,
+      ) => {
+        if (event.target instanceof HTMLInputElement) this.text = event.target.value;
+        this.requestUpdate();
+      }} />
+      <label><input type="checkbox" .checked=${this.onlyChanged} @change=${() => {
+        this.onlyChanged = !this.onlyChanged;
+        this.requestUpdate();
+      }} /> ${words.settings.onlyChanged}</label></div>
+      <ul class="settings">${shown.map((setting) => this.row(setting, document))}</ul>
+      ${shown.length === 0 ? html`<p class="quiet">${words.settings.none}</p>` : ''}`;
+  }
+
+  private switch() {
+    this.asText = !this.asText;
+    if (this.asText) void import('./editor').then(() => this.requestUpdate());
+    this.requestUpdate();
+  }
+
+  override render() {
+    if (!this.session || !this.all) return html``;
+    return html`<div class="bar"><button aria-pressed=${this.asText} @click=${() => this.switch()}>${words.settings.asText}</button>
+        ${
+          this.asText
+            ? ''
+            : html`<button class="filled" ?disabled=${this.drafts.size === 0} @click=${() => this.play()}>${words.settings.play}</button>
+          <button ?disabled=${this.drafts.size === 0} @click=${() => {
+            this.drafts.clear();
+            this.refused = '';
+            this.requestUpdate();
+          }}>${words.settings.drop}</button>`
+        }<span class="quiet">${words.settings.replay}</span></div>
+      ${this.refused ? html`<pre class="refused" role="alert">${this.refused}</pre>` : ''}
+      ${this.asText ? html`<bl-editor .text=${this.session.run.document()} .settings=${this.all}></bl-editor>` : this.forms()}`;
+  }
+}
+
+customElements.define('bl-settings', BlSettings);
