@@ -35,12 +35,18 @@ describe('understanding a run', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('bl-message h3:has-text("orders-1 #3")');
     const life = (await page.locator('bl-message .steps').textContent()) ?? '';
-    for (const step of ['appended to the log', 'acknowledged to its producer', 'delivered', 'processed', 'for the high watermark']) {
+    for (const step of [
+      'appended to the log',
+      'acknowledged to its producer',
+      'delivered',
+      'processed',
+      'for the high watermark',
+    ]) {
       expect(life).toContain(step);
     }
     const at = (await page.locator('bl-message .step .when').nth(1).textContent()) ?? '';
     await page.locator('bl-message .step button').nth(2).click();
-    expect(await page.textContent('.clock')).toBe(at);
+    await page.waitForFunction((wanted) => document.querySelector('.clock')?.textContent === wanted, at);
     await page.fill('bl-message input[name=name]', 'nobody #3');
     await page.keyboard.press('Enter');
     await page.waitForSelector('bl-message [role=alert]:has-text("orders-1 #1")');
@@ -52,7 +58,10 @@ describe('understanding a run', () => {
     const { page, context, wrong } = await house.paused(4);
     await page.getByRole('tab', { name: 'Space-time' }).click();
     await page.waitForSelector('.space-time .arrow.produce', { state: 'attached' });
-    await page.locator('.space-time .spot', { has: page.locator('.arrow.produce') }).first().dispatchEvent('click');
+    await page
+      .locator('.space-time .spot', { has: page.locator('.arrow.produce') })
+      .first()
+      .dispatchEvent('click');
     await page.waitForSelector('.space-time .arrow.mine', { state: 'attached' });
     await page.waitForSelector('.space-time .step', { state: 'attached' });
     expect(await page.textContent('bl-space-time .told')).toContain('orders-');
@@ -136,7 +145,7 @@ describe('breaking and rewinding', () => {
     await house.until(page, 'broker-3', 'paused');
     await command('Tape');
     await command('rolling restart');
-    await page.waitForSelector('bl-tape li:has-text("stop node=rabbit-3")');
+    await page.waitForSelector('bl-tape li:has-text("stop cluster=queue node=rabbit-3")');
     await page.keyboard.press(' ');
     const at = await house.clock(page);
     await page.keyboard.press('n');
@@ -164,7 +173,9 @@ describe('settings', () => {
     await page.keyboard.press('Tab');
     await page.waitForSelector('li.differs:has(#setting-linger-ms)');
     await page.click('bl-settings >> text=Play with these');
-    await page.waitForFunction(() => document.querySelector('bl-settings input#setting-linger-ms') instanceof HTMLInputElement);
+    await page.waitForFunction(
+      () => document.querySelector('bl-settings input#setting-linger-ms') instanceof HTMLInputElement,
+    );
     expect(await page.inputValue('#setting-linger-ms')).toBe('50');
     expect(Math.abs((await house.clock(page)) - 6)).toBeLessThan(2);
     expect(wrong).toEqual([]);
@@ -180,6 +191,35 @@ describe('settings', () => {
     await page.keyboard.press('Control+a');
     await page.keyboard.insertText('{ "log": { "brokers": "three" } }');
     await page.waitForSelector('bl-editor .cm-lint-marker-error');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('the first minutes', () => {
+  it('are three steps, each done by doing it, and do not come back', async () => {
+    const { page, context, wrong } = await house.visit('');
+    await page.waitForSelector('.first li.now:has-text("Watch")');
+    await page.waitForSelector('.first li.now:has-text("Break")', { timeout: 30_000 });
+    await page.keyboard.press('b');
+    await page.waitForSelector('.first li.now:has-text("Rewind")');
+    await house.scrub(page, 1);
+    await page.waitForSelector('.first', { state: 'detached' });
+    await page.reload();
+    await page.waitForSelector('[data-node="broker-1"]');
+    expect(await page.$('.first')).toBeNull();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('make a link slow and lossy by a command', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    await page.keyboard.press('/');
+    await page.keyboard.type('lossy link');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('6');
+    await page.waitForSelector('bl-tape li:has-text("slow-link")');
+    expect(await page.textContent('bl-tape li:has-text("slow-link")')).toContain('loss_percent=5');
     expect(wrong).toEqual([]);
     await context.close();
   });

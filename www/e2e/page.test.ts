@@ -1,92 +1,30 @@
 // The page as a person uses it: the build in dist/, served from a path, in a real Chromium.
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { extname, join, resolve } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type House, open } from './house';
 
 const root = resolve(import.meta.dirname, '../..');
 const golden = JSON.parse(readFileSync(`${root}/scenarios/digests.json`, 'utf8')) as Record<string, string>;
-const TYPES: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.wasm': 'application/wasm',
-  '.svg': 'image/svg+xml',
-  '.json': 'application/json',
-};
-/** The page must work from any path. */
-const PATH = '/some/where/';
-const CSP =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; frame-src 'self'";
 
-let server: Server;
-let browser: Browser;
-let address = '';
+let house: House;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = decodeURIComponent((request.url ?? '/').split('?')[0] ?? '/');
-    const name = path.startsWith(PATH) ? path.slice(PATH.length) || 'index.html' : '';
-    const file = join(root, 'dist', name);
-    if (!name || !existsSync(file) || !statSync(file).isFile()) {
-      response.writeHead(404).end();
-      return;
-    }
-    const strict = name === 'example.html' ? {} : { 'content-security-policy': CSP };
-    response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', ...strict });
-    createReadStream(file).pipe(response);
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const bound = server.address();
-  address = `http://localhost:${typeof bound === 'object' && bound ? bound.port : 0}${PATH}`;
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-  browser = await chromium.launch({ executablePath, args });
+  house = await open();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-});
+afterAll(() => house?.close());
 
-interface Visit {
-  page: Page;
-  context: BrowserContext;
-  /** What went wrong on the page, and requests to anyone else. */
-  wrong: string[];
-}
-
-async function visit(path: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-  const page = await context.newPage();
-  const wrong: string[] = [];
-  page.on('pageerror', (error) => wrong.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
-  page.on(
-    'request',
-    (request) => !/^(http:\/\/localhost|data:|blob:)/.test(request.url()) && wrong.push(request.url()),
-  );
-  await page.goto(address + path);
-  return { page, context, wrong };
-}
-
-const clock = async (page: Page) => Number.parseFloat((await page.textContent('.clock')) ?? 'NaN');
-const says = (page: Page, node: string) => page.getAttribute(`[data-node="${node}"]`, 'aria-label');
+const visit: House['visit'] = (path, options) => house.visit(path, options);
+const clock = (page: Page) => house.clock(page);
+const says = (page: Page, node: string) => house.says(page, node);
+const scrub = (page: Page, seconds: number) => house.scrub(page, seconds);
 
 async function shareLink(page: Page): Promise<string> {
   await page.click('text=Share');
   await page.waitForFunction(() => location.hash.startsWith('#1.'));
   return page.evaluate(() => location.hash);
-}
-
-/** Scrubs to a time by the time line's own control. */
-async function scrub(page: Page, seconds: number) {
-  await page.locator('.scrub').evaluate((input, value) => {
-    if (!(input instanceof HTMLInputElement)) return;
-    input.value = String(value * 1000);
-    input.dispatchEvent(new Event('input', { bubbles: true }));
-  }, seconds);
 }
 
 describe('the lab', () => {

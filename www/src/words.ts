@@ -153,6 +153,22 @@ export const words = {
     title: 'Break it by a preset',
     open: 'Open',
   },
+  first: {
+    title: 'First minutes',
+    close: 'Close the first steps',
+    watch: {
+      name: 'Watch',
+      what: 'Messages fly from producers to brokers to consumers, on both sides the same. Space pauses.',
+    },
+    break: { name: 'Break', what: 'Click a broker and kill it, or press B.' },
+    rewind: { name: 'Rewind', what: 'Drag the time line back, and see it happen again.' },
+  },
+  links: {
+    oneWay: 'Cut one way',
+    slow: 'Slow link, 100 ms more',
+    lossy: 'Lossy link, 5 % of segments',
+    heal: 'Heal everything',
+  },
   settings: {
     part: 'Settings of',
     parts: {
@@ -168,7 +184,8 @@ export const words = {
     none: 'No setting is called that.',
     changed: 'changed',
     unset: 'unset',
-    bounds: 'From',
+    to: 'to',
+    atLeast: 'At least',
     byDefault: 'By default',
     play: 'Play with these',
     drop: 'Take back',

@@ -273,6 +273,7 @@ impl Player {
 
     fn replace_tape(&mut self, tape: Vec<TapeOrder>) -> Result<(), Refusal> {
         let before = std::mem::replace(&mut self.document.tape, tape);
+        self.document.tape.sort_by_key(|order| order.at.time());
         if let Err(refusal) = self.retape() {
             self.document.tape = before;
             return Err(refusal);

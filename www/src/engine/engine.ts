@@ -29,6 +29,8 @@ export interface Order {
   from?: string[];
   to?: string[];
   one_way?: boolean;
+  delay?: string;
+  loss_percent?: number;
   percent?: number;
   rate?: string;
   processing?: string;

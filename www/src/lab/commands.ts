@@ -1,5 +1,5 @@
 // What the command palette offers, made anew from the run as it stands.
-import type { Side } from '../engine/engine';
+import type { Order, Side } from '../engine/engine';
 import type { Session } from '../session';
 import { deeds, words } from '../words';
 import { gallery } from './gallery';
@@ -54,6 +54,28 @@ function nodeCommands(session: Session, say: (text: string) => void): Command[] 
   );
 }
 
+function linkCommands(session: Session, say: (text: string) => void): Command[] {
+  return ([0, 1] as const).flatMap((side: Side) => {
+    const cluster = side === 0 ? 'log' : 'queue';
+    return (session.run.picture(side)?.links ?? []).flatMap(({ from, to }) => {
+      const make = (name: string, order: Order): Command => ({
+        name: `${name}: ${from} – ${to}, ${side === 0 ? words.log : words.queue}`,
+        run: () => {
+          const refused = session.order({ cluster, from: [from], to: [to], ...order });
+          if (refused) say(refused);
+        },
+      });
+      return [
+        make(words.cutLink, { order: 'cut' }),
+        make(words.links.oneWay, { order: 'cut', one_way: true }),
+        make(words.links.slow, { order: 'slow-link', delay: '100ms' }),
+        make(words.links.lossy, { order: 'slow-link', loss_percent: 5 }),
+        make(words.healLink, { order: 'heal' }),
+      ];
+    });
+  });
+}
+
 /** All commands. */
 export function commandsOf(session: Session, page: Deeds): Command[] {
   const { at } = session.transport;
@@ -90,6 +112,8 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.theme, run: page.theme },
     { name: words.shortcuts, key: '?', run: page.shortcuts },
     ...nodeCommands(session, page.say),
+    ...linkCommands(session, page.say),
+    { name: words.links.heal, run: () => void session.order({ order: 'heal-all' }) },
     ...gallery.map((example) => ({
       name: `${words.presets.open}: ${example.title}`,
       run: () => page.open(example.text),

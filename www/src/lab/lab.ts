@@ -14,6 +14,7 @@ import '../transport/bar';
 import { words } from '../words';
 import { commandsOf, type Deeds } from './commands';
 import { gallery, opening } from './gallery';
+import './first-minutes';
 import './node-menu';
 import { BlPalette } from './palette';
 import { BlWhy } from './why';
@@ -418,7 +419,7 @@ export class BlLab extends LitElement {
       }}>
         ${this.captions.log ? this.side(0, session) : ''}${this.captions.queue ? this.side(1, session) : ''}
         ${this.menu ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
-        ${this.banner(session)}
+        ${this.banner(session)}<bl-first-minutes .session=${session}></bl-first-minutes>
       </main>
       <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>
       ${this.panel(session)}

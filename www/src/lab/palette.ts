@@ -67,6 +67,8 @@ export class BlPalette extends LitElement {
   }
 
   private run(command: Command | undefined) {
+    // Where nothing had the focus before, a browser leaves it on the hidden field for a frame, and keys would go there.
+    this.querySelector('input')?.blur();
     this.querySelector('dialog')?.close();
     command?.run();
   }

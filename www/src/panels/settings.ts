@@ -106,7 +106,11 @@ export class BlSettings extends Panel {
     const written = map?.[setting.name];
     const given = written === undefined ? '' : String(written);
     const value = this.drafts.get(this.key(setting)) ?? given;
-    const bounds = setting.least || setting.most ? `${setting.least || '…'} – ${setting.most || '…'}` : '';
+    const bounds = setting.most
+      ? `${setting.least} ${words.settings.to} ${setting.most}.`
+      : setting.least
+        ? `${words.settings.atLeast} ${setting.least}.`
+        : '';
     const differs = value !== '' && value !== setting.default;
     const id = `setting-${setting.name.replaceAll('.', '-')}`;
     return html`<li class=${differs ? 'differs' : ''}><label for=${id}><code>${setting.name}</code>${differs ? html` <span class="mark">${words.settings.changed}</span>` : ''}</label>
@@ -114,7 +118,7 @@ export class BlSettings extends Panel {
         @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) this.type(setting, event.target.value);
         }} />
-      <span class="quiet" id=${`${id}-about`}>${setting.about} ${bounds ? `${words.settings.bounds} ${bounds}.` : ''} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
+      <span class="quiet" id=${`${id}-about`}>${setting.about} ${bounds} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
   }
 
   private forms() {

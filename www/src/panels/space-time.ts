@@ -112,7 +112,6 @@ export class BlSpaceTime extends Panel {
     ].join();
     if (key === this.drawn) return;
     this.drawn = key;
-    this.pointed = undefined;
     this.diagram = session.run.spaceTime(
       this.side,
       this.from,
