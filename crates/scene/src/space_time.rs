@@ -125,7 +125,7 @@ fn diagram<C: Cluster>(player: &Player, side: &Side<C>, log: bool, trace: &SideT
     };
     let mut lanes: Vec<&NodeInfo> = nodes.iter().collect();
     lanes.sort_by_key(|node| (rank(node), node.id));
-    let left = if window.width < 520.0 { 84.0 } else { 116.0 };
+    let left = if window.width < 520.0 { 100.0 } else { 116.0 };
     let sheet = Sheet { nodes, lanes: lanes.iter().map(|node| node.id).collect(), window, left };
     let mut spots = Vec::new();
     let left_out = arrows(player, &sheet, trace, &mut spots);
