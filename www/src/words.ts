@@ -107,7 +107,7 @@ export const words = {
   },
   life: {
     which: 'Which messages',
-    find: 'orders #41',
+    find: 'orders-1 #41',
     go: 'Find',
     none: 'There are none at the playhead.',
     first: 'The first 200 are listed.',
