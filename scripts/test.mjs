@@ -26,6 +26,11 @@ const steps = {
     buildPage();
     return run('vitest', ['run', '--config', 'www/e2e/vitest.config.ts']);
   },
+  size: () => {
+    buildWasm();
+    buildPage();
+    return run('node', ['scripts/size.mjs']);
+  },
 };
 const wanted = process.argv.slice(2);
 const results = [];
