@@ -88,6 +88,19 @@ describe('understanding a run', () => {
   });
 });
 
+describe('nothing is moving', () => {
+  it('says what is waited for, until when, and goes there', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.keyboard.press('w');
+    await page.waitForSelector('dialog.waits[open]');
+    expect(await page.textContent('dialog.waits')).toContain('broker.session.timeout.ms');
+    await page.locator('dialog.waits .until').first().click();
+    await page.waitForFunction(() => document.querySelector('.clock')?.textContent === '15.125 s');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('breaking and rewinding', () => {
   it('mutes, moves and deletes orders, and takes them back', async () => {
     const { page, context, wrong } = await house.paused(6);

@@ -153,6 +153,12 @@ export const words = {
     title: 'Break it by a preset',
     open: 'Open',
   },
+  waits: {
+    title: 'What is it waiting for?',
+    at: 'The run stands at',
+    until: 'until',
+    nothing: 'For nothing but the next message.',
+  },
   first: {
     title: 'First minutes',
     close: 'Close the first steps',

@@ -12,12 +12,14 @@ mod queue_faces;
 mod space_time;
 mod subtitles;
 mod svg;
+mod waits;
 
 pub use flights::{FlightRow, Sight, flights};
 pub use layout::{Curve, Layout, point};
 pub use picture::{Card, Link, Picture, Rect, Shape};
 pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
 pub use svg::{STYLE, figure};
+pub use waits::{Wait, waits};
 
 use player::{Cluster, Player, Side};
 use queue_cluster::{MetadataStore, PartitionHandling};

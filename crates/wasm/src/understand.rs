@@ -239,3 +239,11 @@ pub fn check_document(text: &str) -> String {
     let checked = scenario::read(text).and_then(|document| scenario::compile(&document).map(|_| ()));
     checked.err().map_or(String::new(), |refusal| refusal.to_string())
 }
+
+#[wasm_bindgen]
+impl Lab {
+    /// What is waited for at the playhead: `[{cluster, says, until, rule}]`.
+    pub fn waits(&self) -> JsValue {
+        to_js(&scene::waits(&self.player))
+    }
+}

@@ -8,6 +8,7 @@ import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
 import type { SettingOut } from '../gen/SettingOut';
 import type { SpaceTime } from '../gen/SpaceTime';
+import type { Wait } from '../gen/Wait';
 import init, {
   formSettings as allSettings,
   checkDocument as checkText,
@@ -66,6 +67,8 @@ export interface Run {
   chart(side: Side): Float64Array;
   spaceTime(side: Side, from: number, to: number, width: number, producer: number, sequence: number): SpaceTime | null;
   life(side: Side, producer: number, sequence: number): LifeOut | null;
+  /** What is waited for at the playhead. */
+  waits(): Wait[];
   messages(side: Side, fate: string, limit: number): MessageOut[];
   link(): string;
   marks(): MarkOut[];

@@ -14,6 +14,7 @@ export interface Deeds {
   theme(): void;
   shortcuts(): void;
   breakIt(): void;
+  waits(): void;
   figure(): void;
   /** Says something to the reader for a while. */
   say(text: string): void;
@@ -96,6 +97,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.previous, key: 'P', run: () => void session.jump(-1, 'all') },
     { name: words.loop, key: 'L', run: () => session.toggleLoop() },
     { name: words.breakIt, key: 'B', run: page.breakIt },
+    { name: words.waits.title, key: 'W', run: page.waits },
     { name: words.undo, key: 'Z', run: () => void session.undo() },
     { name: words.redo, key: 'Y', run: () => void session.redo() },
     ...presets.map((preset) => ({

@@ -17,6 +17,7 @@ import { gallery, opening } from './gallery';
 import './first-minutes';
 import './node-menu';
 import { BlPalette } from './palette';
+import { BlWaits } from './waits';
 import { BlWhy } from './why';
 
 type Tab = Parameters<Deeds['tab']>[0];
@@ -188,10 +189,16 @@ export class BlLab extends LitElement {
         theme: () => this.switchTheme(),
         shortcuts: () => this.shortcuts(),
         breakIt: () => this.breakIt(),
+        waits: () => this.askWaits(),
         figure: () => this.saveFigure(),
         say: (text) => this.say(text),
       }),
     );
+  }
+
+  private askWaits() {
+    const waits = this.querySelector('bl-waits');
+    if (this.session && waits instanceof BlWaits) void waits.ask(this.session);
   }
 
   private shortcuts() {
@@ -207,6 +214,7 @@ export class BlLab extends LitElement {
     else if (key === 'y') session.redo();
     else if (key === 'n') session.jump(1, 'all');
     else if (key === 'p') session.jump(-1, 'all');
+    else if (key === 'w') this.askWaits();
     else if (key === 'l') session.toggleLoop();
     else if (key === '?') this.shortcuts();
     else if (key === '/' || key === 'k') this.commands();
@@ -324,6 +332,7 @@ export class BlLab extends LitElement {
         ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => session.undo()}>${words.undo}</button>
+        <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.askWaits()}>?</button>
         <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
         <button class="optional" @click=${() => this.saveFigure()}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
@@ -393,13 +402,14 @@ export class BlLab extends LitElement {
       ['←', words.stepBack],
       ['N · P', `${words.next} · ${words.previous}`],
       ['L', words.loop],
+      ['W', words.waits.title],
       ['B', words.breakIt],
       ['Z · Y', `${words.undo} · ${words.redo}`],
       ['1 … 7', TABS.map(([, name]) => name).join(', ')],
       ['Ctrl K · /', words.commands],
       ['?', words.shortcuts],
     ];
-    return html`<bl-why></bl-why><bl-palette></bl-palette>
+    return html`<bl-waits></bl-waits><bl-why></bl-why><bl-palette></bl-palette>
       <dialog class="shortcuts" aria-label=${words.shortcuts}><form method="dialog"><h3>${words.shortcuts}</h3>
         <table><tbody>${keys.map(([key, what]) => html`<tr><th scope="row"><kbd>${key}</kbd></th><td>${what}</td></tr>`)}</tbody></table>
         <button class="filled" autofocus>${words.close}</button></form></dialog>`;
