@@ -116,7 +116,9 @@ describe('twelve states', () => {
     await state.reach(page);
     await page.waitForTimeout(300);
     expect(wrong).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    // A phone makes the page wider where something runs off it: then it is wider than the screen.
+    const width = state.phone ? PHONE.viewport.width : 1440;
+    expect(await page.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth))).toBe(width);
     if (process.env.SHOTS) {
       mkdirSync(folder, { recursive: true });
       await page.screenshot({ path: `${folder}/${name}.jpg`, type: 'jpeg', quality: 62 });

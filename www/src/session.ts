@@ -218,7 +218,7 @@ export class Session {
   /** Loops the two seconds around the playhead, or stops doing so. */
   toggleLoop(): void {
     const { at, end } = this.transport;
-    this.loop = this.loop ? undefined : { from: Math.max(0, at - 1e9), to: Math.min(end, at + 1e9) };
+    this.loop = this.loop ? undefined : { from: Math.max(0, at - 1e9), to: Math.min(end - 1e6, at + 1e9) };
     this.touched();
   }
 

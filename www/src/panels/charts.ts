@@ -12,6 +12,9 @@ import { Panel } from './listening';
 const FIELDS = 13;
 const BUCKET = 0.25;
 
+/** While a run is still being found out the charts change at most this often, in milliseconds. */
+const CALM = 300;
+
 interface Line {
   side: 0 | 1;
   /** Which of a bucket's numbers. */
@@ -64,6 +67,7 @@ export class BlCharts extends Panel {
   private plots: uPlot[] = [];
   private data: Float64Array[] = [];
   private known = -1;
+  private drawn = 0;
   private observer: ResizeObserver | undefined;
   private asTable = false;
 
@@ -93,8 +97,11 @@ export class BlCharts extends Panel {
   protected override hear({ tape }: { moved: boolean; tape: boolean }) {
     const { session } = this;
     if (!session) return;
-    if (tape || session.run.known !== this.known) {
-      this.known = session.run.known;
+    const { known, end } = session.run;
+    const due = performance.now() - this.drawn > CALM || known >= end;
+    if (due && (tape || known !== this.known)) {
+      this.drawn = performance.now();
+      this.known = known;
       this.data = [session.run.chart(0), session.run.chart(1)];
       this.draw();
       if (this.asTable) this.requestUpdate();
