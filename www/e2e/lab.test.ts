@@ -209,6 +209,18 @@ describe('settings', () => {
   });
 });
 
+describe('by hand', () => {
+  it('one message is published, and its life can be followed', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    await page.click('[data-node="orders-2"]');
+    await page.click('.menu >> text=Publish one');
+    await page.keyboard.press('6');
+    await page.waitForSelector('bl-tape li:has-text("publish-one cluster=log node=orders-2")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('the first minutes', () => {
   it('are three steps, each done by doing it, and do not come back', async () => {
     const { page, context, wrong } = await house.visit('');

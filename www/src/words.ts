@@ -222,6 +222,7 @@ export const deeds = [
   { order: 'slow-network', label: 'Slow network', hint: 'ten times slower' },
   { order: 'fill-disk', label: 'Fill the disk', hint: 'something else takes all its room: a disk alarm, cluster-wide' },
   { order: 'free-disk', label: 'Free the disk', hint: 'the room is there again' },
+  { order: 'publish-one', label: 'Publish one', hint: 'one more message, now, beside what the workload has' },
   { order: 'commit-transaction', label: 'Commit', hint: 'commits its open transaction' },
   { order: 'abort-transaction', label: 'Abort', hint: 'aborts its open transaction' },
 ] as const;

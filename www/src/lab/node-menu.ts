@@ -87,6 +87,8 @@ export class BlNodeMenu extends LitElement {
       case 'pause':
       case 'stop':
         return alive;
+      case 'publish-one':
+        return card.role === 'producer' && alive;
       case 'commit-transaction':
       case 'abort-transaction':
         return this.side === 0 && card.role === 'producer' && alive && card.says.includes('transaction');
