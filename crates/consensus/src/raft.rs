@@ -18,6 +18,14 @@ pub enum Role {
     Leader,
 }
 
+impl Role {
+    /// Whether it asks for votes, or for their promise.
+    #[must_use]
+    pub fn is_candidate(self) -> bool {
+        matches!(self, Role::PreCandidate | Role::Candidate)
+    }
+}
+
 /// What differs between the two brokers' use of Raft.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Options {

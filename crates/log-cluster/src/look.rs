@@ -360,6 +360,7 @@ fn reads_committed_only(members: &[&Consumer]) -> bool {
 fn controller_view(controller: &Controller) -> ControllerView {
     ControllerView {
         is_active: controller.active,
+        is_candidate: controller.raft.role().is_candidate(),
         leader: controller.raft.leader().map(NodeId),
         epoch: controller.raft.term().0,
         log_end: controller.raft.last_index().0,

@@ -99,6 +99,8 @@ pub struct ReplicaView {
 pub struct ControllerView {
     /// Whether it takes itself for the active one.
     pub is_active: bool,
+    /// Whether it asks for votes, or for their promise.
+    pub is_candidate: bool,
     /// Whom it takes for the active one.
     pub leader: Option<NodeId>,
     /// The epoch (Raft's term).

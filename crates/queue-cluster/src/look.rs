@@ -159,6 +159,7 @@ impl QueueCluster {
             queue.members.push(MemberView {
                 node: *member,
                 leads,
+                candidate: up && raft.role().is_candidate(),
                 term: raft.term().0,
                 commit: raft.commit().0,
                 log_end: raft.last_index().0,

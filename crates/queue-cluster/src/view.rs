@@ -97,6 +97,8 @@ pub struct MemberView {
     pub node: NodeId,
     /// Whether it leads.
     pub leads: bool,
+    /// Whether it is alive and asks for votes, or for their promise.
+    pub candidate: bool,
     /// Its term.
     pub term: u64,
     /// What it knows to be committed.

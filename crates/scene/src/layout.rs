@@ -45,7 +45,8 @@ impl Layout {
         let controllers: Vec<NodeId> = of(|role| role == Role::Controller).collect();
         let producers: Vec<NodeId> = of(|role| matches!(role, Role::Producer(_))).collect();
         let consumers: Vec<NodeId> = of(|role| matches!(role, Role::Consumer(_))).collect();
-        let tall = (44.0 + 24.0 * rows as f32).clamp(64.0, 168.0);
+        // Five rows at their full height, more of them thinner, and beyond that what is there.
+        let tall = (44.0 + (24.0 * rows as f32).min((16.0 * rows as f32).max(124.0))).clamp(68.0, 300.0);
         let mut layout = Layout {
             width,
             height,
@@ -71,7 +72,12 @@ impl Layout {
         let foot = if controllers.is_empty() { 0.0 } else { 58.0 };
         let room = height - 2.0 * MARGIN - foot;
         let servers = self.servers.clone();
-        let at = spread(servers.len(), room, self.tall, if servers.len() > 5 { 10.0 } else { 30.0 });
+        let gap = match servers.len() {
+            0..=3 => 30.0,
+            4 | 5 => 16.0,
+            _ => 8.0,
+        };
+        let at = spread(servers.len(), room, self.tall, gap);
         for (index, node) in servers.iter().enumerate() {
             let (y, h) = at(index);
             self.places[node.index()] = Rect { x: left, y: MARGIN + y, w: server, h };
@@ -83,7 +89,7 @@ impl Layout {
             self.places[node.index()] = Rect { x: (width - broad) / 2.0 + x, y: height - MARGIN - 38.0, w, h: 38.0 };
         }
         for (clients, x) in [(producers, MARGIN), (consumers, width - MARGIN - client)] {
-            let at = spread(clients.len(), room, 84.0, 10.0);
+            let at = spread(clients.len(), room, 84.0, if clients.len() > 8 { 4.0 } else { 10.0 });
             for (index, node) in clients.iter().enumerate() {
                 let (y, h) = at(index);
                 self.places[node.index()] = Rect { x, y: MARGIN + y, w: client, h };
@@ -94,31 +100,43 @@ impl Layout {
     fn in_rows(&mut self, controllers: &[NodeId], producers: &[NodeId], consumers: &[NodeId]) {
         let (width, height) = (self.width, self.height);
         let room = width - 2.0 * MARGIN;
-        let client = 74.0;
-        let foot = if controllers.is_empty() { 0.0 } else { 44.0 };
-        for (clients, y) in [(producers, MARGIN), (consumers, height - MARGIN - client)] {
-            let at = spread(clients.len(), room, 136.0, 8.0);
+        let foot = if controllers.is_empty() { 0.0 } else { 50.0 };
+        // Clients in as many rows as their names need; more rows are lower ones.
+        let rows_of = |clients: &[NodeId]| clients.len().div_ceil(((room / 68.0) as usize).max(1)).max(1);
+        let high = |clients: &[NodeId]| match rows_of(clients) {
+            1 => 74.0,
+            rows => (rows as f32 * 40.0 - 6.0).min(height * 0.22),
+        };
+        for (clients, y) in [(producers, MARGIN), (consumers, height - MARGIN - high(consumers))] {
+            let rows = rows_of(clients);
+            let across = clients.len().div_ceil(rows);
+            let (at, down) = (spread(across, room, 136.0, 6.0), spread(rows, high(clients), 74.0, 6.0));
             for (index, node) in clients.iter().enumerate() {
-                let (x, w) = at(index);
-                self.places[node.index()] = Rect { x: MARGIN + x, y, w, h: client };
+                let ((x, w), (down, h)) = (at(index % across), down(index / across));
+                self.places[node.index()] = Rect { x: MARGIN + x, y: y + down, w, h };
             }
         }
-        let air = 56.0;
-        let top = MARGIN + client + air;
-        let bottom = height - MARGIN - client - air - foot;
+        let air = if self.servers.len() > 4 || rows_of(producers) > 1 { 30.0 } else { 56.0 };
+        let top = MARGIN + high(producers) + air;
+        let bottom = height - MARGIN - high(consumers) - air - foot;
         let servers = self.servers.clone();
-        let across = if servers.len() > 4 { servers.len().div_ceil(2) } else { servers.len() };
-        let at = spread(across, room, 170.0, 14.0);
+        let across = match servers.len() {
+            count @ 0..=3 => count,
+            4 => 2,
+            5 | 6 => 3,
+            _ => 4,
+        };
+        let at = spread(across, room, 170.0, if across > 3 { 8.0 } else { 14.0 });
         let rows = servers.len().div_ceil(across.max(1));
-        let down = spread(rows, bottom - top, self.tall + 16.0, 20.0);
+        let down = spread(rows, bottom - top, self.tall + 16.0, if rows > 2 { 10.0 } else { 20.0 });
         for (index, node) in servers.iter().enumerate() {
             let ((x, w), (y, h)) = (at(index % across), down(index / across));
             self.places[node.index()] = Rect { x: MARGIN + x, y: top + y, w, h };
         }
-        let at = spread(controllers.len(), room, 104.0, 8.0);
+        let at = spread(controllers.len(), room, 112.0, 6.0);
         for (index, node) in controllers.iter().enumerate() {
             let (x, w) = at(index);
-            self.places[node.index()] = Rect { x: MARGIN + x, y: bottom + 12.0, w, h: 32.0 };
+            self.places[node.index()] = Rect { x: MARGIN + x, y: bottom + 10.0, w, h: 38.0 };
         }
     }
 

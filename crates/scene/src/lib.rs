@@ -5,6 +5,7 @@
 
 mod faces;
 mod flights;
+mod fold;
 mod layout;
 mod log_faces;
 mod picture;
@@ -16,7 +17,7 @@ mod waits;
 
 pub use flights::{FlightRow, Sight, flights};
 pub use layout::{Curve, Layout, point};
-pub use picture::{Card, Link, Picture, Rect, Shape};
+pub use picture::{Card, Link, Picture, Rect, Shape, Tip};
 pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
 pub use svg::{STYLE, figure};
 pub use waits::{Wait, waits};
@@ -73,6 +74,12 @@ pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture
         }
     };
     Some(Picture { width: layout.width, height: layout.height, caption, links, cards })
+}
+
+/// Whether a server has no way to any other server.
+fn is_cut_off<P: sim::Process>(world: &sim::World<P>, nodes: &[sim::workload::NodeInfo], node: NodeId) -> bool {
+    let mut others = nodes.iter().filter(|other| other.role == Role::Server && other.id != node).peekable();
+    others.peek().is_some() && others.all(|other| world.is_cut(node, other.id) && world.is_cut(other.id, node))
 }
 
 /// When a node was last ordered to be anything but running.

@@ -1,6 +1,7 @@
 //! Faces of the log cluster: brokers with their replicas, controllers, producers, consumers.
 
 use crate::faces::Face;
+use crate::fold::{Fold, Part, fold, grid};
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
@@ -28,7 +29,12 @@ pub(crate) fn cards(
     let face = |node: &NodeInfo| {
         let mut face = Face::new(node, layout.place(node.id), world.health(node.id), now, since(node.id));
         match node.role {
-            Role::Server => broker(&mut face, node.id, &view),
+            Role::Server => {
+                if crate::is_cut_off(world, side.cluster.nodes(), node.id) {
+                    face.cut_off();
+                }
+                broker(&mut face, node.id, &view);
+            }
             Role::Controller => controller(&mut face, node.id, &view),
             Role::Producer(index) => producer(&mut face, index, &view, subtitles),
             Role::Consumer(index) => consumer(&mut face, index, &view, subtitles),
@@ -55,33 +61,64 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View) {
     let led = led_by(view, node);
     match broker.registration {
         _ if !face.is_alive() => {}
-        Registration::Fenced => face.badge("fenced", "badge fenced"),
-        Registration::ControlledShutdown => face.badge("shutting down", "badge fenced"),
-        Registration::Unregistered => face.badge("not registered", "badge fenced"),
-        Registration::Active if led.is_empty() => face.badge("follower", "quiet"),
+        Registration::Fenced => {
+            face.fenced_head();
+            face.badge(&["fenced"], "badge fenced");
+        }
+        Registration::ControlledShutdown => face.badge(&["shutting down", "leaving"], "badge fenced"),
+        Registration::Unregistered => {
+            face.fenced_head();
+            face.badge(&["not registered", "unknown"], "badge fenced");
+        }
+        Registration::Active if led.is_empty() => face.badge(&["follower"], "quiet"),
         Registration::Active => {
-            let words =
-                if led.len() > 4 { format!("leads {}", led.len()) } else { format!("leads {}", led.join(" · ")) };
-            face.badge(&words, "badge filled");
+            let short = format!("leads {}", led.len());
+            let long = if led.len() > 4 { short.clone() } else { format!("leads {}", led.join(" · ")) };
+            face.badge(&[&long, &short], "badge filled");
         }
     }
+    say_waits(face, broker);
     let replicas: Vec<&ReplicaView> = broker.replicas.iter().filter(user).collect();
     let top = view_end(view);
     let window = window(view, top);
-    let body = face.body();
-    let room = face.place.y + face.place.h - body - 6.0;
-    let row = (room / replicas.len().max(1) as f32).clamp(4.0, 24.0);
-    for (index, replica) in replicas.iter().enumerate() {
-        let y = body + index as f32 * row;
-        if y + row > face.place.y + face.place.h {
-            break;
+    let field = face.field();
+    match fold(replicas.len(), field) {
+        Fold::Rows(row) => {
+            for (index, replica) in replicas.iter().enumerate() {
+                let y = field.y + index as f32 * row;
+                strip(face, view, replica, Rect { y, h: row, ..field }, (top.saturating_sub(window), window));
+            }
         }
-        strip(face, view, replica, y, row, (top.saturating_sub(window), window));
+        Fold::Grid(..) => {
+            let parts: Vec<_> = replicas.iter().map(|replica| part(face, view, replica)).collect();
+            grid(face, field, &parts);
+        }
     }
-    say_waits(face, broker);
     say_transactions(face, node, view);
     say_groups(face, node, view);
     say_shares(face, node, view);
+}
+
+/// A replica as a cell.
+fn part(face: &Face<'_>, view: &View, replica: &ReplicaView) -> (Part, String, String) {
+    let part = match (face.is_alive(), replica.is_leader, replica.in_sync) {
+        (false, ..) => Part::Offline,
+        (true, true, _) => Part::Leads,
+        (true, false, true) => Part::Follows,
+        (true, false, false) => Part::Behind,
+    };
+    (part, replica.partition.to_string(), words_of(face, &label(view, replica.topic, replica.partition), replica))
+}
+
+/// A replica in words, with all its marks.
+fn words_of(face: &Face<'_>, name: &str, replica: &ReplicaView) -> String {
+    if !face.is_alive() {
+        return format!("{name}: {} on its disk", replica.log_end);
+    }
+    let role = if replica.is_leader { "leads" } else { "follows" };
+    let sync = if replica.in_sync { "in sync" } else { "not in sync" };
+    let (end, high, flushed) = (replica.log_end, replica.high_watermark, replica.flushed);
+    format!("{name} {role}, {sync}, log end {end}, high watermark {high}, flushed {flushed}")
 }
 
 /// The windows of share groups that a broker keeps.
@@ -131,7 +168,8 @@ fn led_by(view: &View, node: NodeId) -> Vec<String> {
 
 fn say_waits(face: &mut Face<'_>, broker: &BrokerView) {
     if broker.waiting_produces > 0 {
-        face.say(format!("{} produce requests wait for replicas", broker.waiting_produces));
+        let count = broker.waiting_produces;
+        face.note(&format!("{count} wait"), format!("{count} produce requests wait for replicas"));
     }
 }
 
@@ -149,58 +187,76 @@ fn window(view: &View, top: u64) -> u64 {
 }
 
 /// A replica's log, its newest part: committed, above the high watermark, and where it ends.
-fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, y: f32, row: f32, (from, window): (u64, u64)) {
+fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, place: Rect, (from, window): (u64, u64)) {
     let name = label(view, replica.topic, replica.partition);
-    let wide = face.place.w >= 180.0;
+    let (row, wide) = (place.h, place.w >= 150.0);
     let has_text = row >= 13.0;
     let (label_width, number_width) = match (has_text, wide) {
         (false, _) => (0.0, 0.0),
         (true, true) => (if name.len() > 3 { 66.0 } else { 26.0 }, 44.0),
-        (true, false) => (20.0, 0.0),
+        (true, false) => (22.0, 0.0),
     };
     let height = (row - 6.0).clamp(3.0, 11.0);
     let bar = Rect {
-        x: face.place.x + 10.0 + label_width,
-        y: y + (row - height) / 2.0,
-        w: face.place.w - 20.0 - label_width - number_width,
+        x: place.x + label_width,
+        y: place.y + (row - height) / 2.0,
+        w: place.w - label_width - number_width,
         h: height,
     };
     let part = |offset: u64| (offset.saturating_sub(from) as f32 / window as f32).min(1.0) * bar.w;
     let (committed, end) = (part(replica.high_watermark.min(replica.log_end)), part(replica.log_end));
+    let start = part(replica.log_start).min(committed);
     let class = match (replica.is_leader, replica.in_sync && face.is_alive()) {
         (_, false) => ["log out-of-sync", "log-part behind", "log-part behind open"],
         (true, true) => ["log", "log-part", "log-part open"],
         (false, true) => ["log", "log-part follower", "log-part follower open"],
     };
+    let words = words_of(face, &name, replica);
+    face.tip(place, words.clone());
     face.pen.rect(bar, 2.0, class[0]);
-    face.pen.rect(Rect { w: committed, ..bar }, 2.0, class[1]);
+    face.pen.rect(Rect { x: bar.x + start, w: committed - start, ..bar }, 2.0, class[1]);
     face.pen.rect(Rect { x: bar.x + committed, w: end - committed, ..bar }, 1.0, class[2]);
-    let mark = bar.x + committed;
-    face.pen.path(format!("M{mark:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), "watermark");
-    let stable = bar.x + part(replica.last_stable.min(replica.log_end));
-    if stable < mark && face.is_alive() {
-        face.pen.path(format!("M{stable:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), "watermark stable");
+    let tiered = part(replica.local_start);
+    if tiered > start + 1.0 {
+        face.pen.rect(Rect { x: bar.x + start, w: tiered - start, ..bar }, 2.0, "log-part tiered");
+        let words = format!("up to offset {} in remote storage only", replica.local_start);
+        face.tip(Rect { x: bar.x + start, w: tiered - start, ..bar }, words);
     }
+    let flushed = part(replica.flushed.min(replica.log_end));
+    if flushed > start + 1.0 && row >= 13.0 {
+        face.pen.rect(Rect { x: bar.x + start, y: bar.y + bar.h + 1.5, w: flushed - start, h: 1.5 }, 0.0, "flushed");
+    }
+    ticks(face, replica, bar, &part);
     if has_text {
         let class = if replica.is_leader { "label leads" } else { "label" };
-        let baseline = y + row / 2.0 + 4.0;
-        face.pen.text(face.place.x + 10.0, baseline, fitted(&name, label_width, 12.0), class, "start");
+        let baseline = place.y + row / 2.0 + 4.0;
+        face.pen.text(place.x, baseline, fitted(&name, label_width, 12.0), class, "start");
         if number_width > 0.0 {
-            let end = face.place.x + face.place.w - 10.0;
-            face.pen.text(end, baseline, player::words::grouped(replica.log_end), "number", "end");
+            face.pen.text(place.x_end(), baseline, player::words::grouped(replica.log_end), "number", "end");
         }
     }
-    if !face.is_alive() {
-        face.say(format!("{name}: {} on its disk", replica.log_end));
-        return;
-    }
-    let role = if replica.is_leader { "leads" } else { "follows" };
-    let sync = if replica.in_sync { "in sync" } else { "not in sync" };
-    face.say(format!("{name} {role}, {sync}, log end {}, high watermark {}", replica.log_end, replica.high_watermark));
-    if replica.open_transactions > 0 || replica.last_stable < replica.high_watermark {
+    face.say(words);
+    if face.is_alive() && (replica.open_transactions > 0 || replica.last_stable < replica.high_watermark) {
         let (open, stable) = (replica.open_transactions, replica.last_stable);
         face.say(format!("{open} open transactions, last stable offset {stable}"));
     }
+}
+
+/// The marks of a strip, each with its name while the pointer rests on it.
+fn ticks(face: &mut Face<'_>, replica: &ReplicaView, bar: Rect, part: &dyn Fn(u64) -> f32) {
+    let high = replica.high_watermark.min(replica.log_end);
+    let mut tick = |offset: u64, class: &'static str, name: &str| {
+        let x = bar.x + part(offset);
+        face.pen.path(format!("M{x:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), class);
+        face.tip(Rect { x: x - 4.0, y: bar.y - 3.0, w: 8.0, h: bar.h + 6.0 }, format!("{name} {offset}"));
+    };
+    if part(replica.log_end) > part(high) + 2.0 {
+        tick(replica.log_end, "watermark end", "log end");
+    }
+    if replica.last_stable < high {
+        tick(replica.last_stable, "watermark stable", "last stable offset");
+    }
+    tick(high, "watermark", "high watermark");
 }
 
 fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
@@ -215,6 +271,9 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
             (format!("epoch {}", controller.epoch), "quiet small")
         };
         face.pen.text(x + 10.0, y + 30.0, fitted(&words, face.place.w - 14.0, 12.0), class, "start");
+        if controller.is_candidate {
+            face.candidate();
+        }
         face.say(words);
     }
 }
@@ -225,7 +284,7 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
         return;
     }
     face.foot(subtitles.rate(index));
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     let mut add = |count: u32, what: &str| {
         if count > 0 {
             words.push(format!("{count} {what}"));
@@ -240,7 +299,8 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     }
     let words = if words.is_empty() { vec!["idle".to_owned()] } else { words };
     for (row, line) in words.iter().enumerate() {
-        face.line(row, line, "quiet");
+        let short = line.replace("hangs in transaction", "hangs in no.");
+        face.line(row, &[line, &short, short.split(" in ").next().unwrap_or_default()], "quiet");
     }
     face.say(words.join(", "));
 }
@@ -276,7 +336,7 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     };
     match state {
         Some(words) => {
-            face.line(0, words, "quiet");
+            face.line(0, &[words], "quiet");
             face.say(words);
         }
         None => assigned(face, view, consumer),
@@ -288,13 +348,19 @@ fn assigned(face: &mut Face<'_>, view: &View, consumer: &ConsumerView) {
     if let Some(share) = &consumer.share {
         // Of a share group nobody has a place in the log.
         let again = share.records.iter().filter(|(_, _, count)| *count > 1).count();
-        face.line(0, &names.join(" "), "label");
-        face.line(1, &format!("{} acquired", consumer.buffered), "quiet");
+        face.line(0, &[&names.join(" "), &format!("{} partitions", names.len())], "label");
+        face.line(1, &[&format!("{} acquired", consumer.buffered)], "quiet");
         return face.say(format!("shares {}, {} acquired, {again} again", names.join(", "), consumer.buffered));
     }
     let lag: u64 = consumer.assigned.iter().map(|a| a.lag).sum();
     let class = if lag > 20 { "warning" } else { "quiet" };
-    face.line(0, &names.join(" "), "label");
-    face.line(1, &format!("lag {} · {} held", player::words::grouped(lag), consumer.buffered), class);
+    let (lag_words, many) = (format!("lag {}", player::words::grouped(lag)), format!("{} partitions", names.len()));
+    let held = format!("{lag_words} · {} held", consumer.buffered);
+    if face.place.h < 50.0 {
+        face.line(0, &[&format!("{lag_words} · {}", names.join(" ")), &lag_words, &lag_words[4..]], class);
+    } else {
+        face.line(0, &[&names.join(" "), &many], "label");
+        face.line(1, &[&held, &lag_words], class);
+    }
     face.say(format!("reads {}, lag {lag}, {} buffered", names.join(", "), consumer.buffered));
 }

@@ -72,6 +72,16 @@ pub enum Shape {
     },
 }
 
+/// A place on a face that says more than it shows: its title while the pointer rests on it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
+pub struct Tip {
+    /// Where.
+    pub place: Rect,
+    /// What it says.
+    pub text: String,
+}
+
 /// A node with its face.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
@@ -88,6 +98,8 @@ pub struct Card {
     pub place: Rect,
     /// What is drawn, in order; coordinates are the stage's.
     pub shapes: Vec<Shape>,
+    /// What parts of it say in full, the narrowest last.
+    pub tips: Vec<Tip>,
 }
 
 /// A link between two nodes, drawn under the cards.
@@ -126,14 +138,34 @@ pub(crate) struct Pen {
     pub shapes: Vec<Shape>,
 }
 
-/// About how wide a letter is, as a part of the size of the type.
-const LETTER: f32 = 0.56;
+/// How wide a text is at a size, in CSS pixels: by the widest of the usual system fonts, so that what fits here fits
+/// everywhere.
+pub(crate) fn width_of(text: &str, size: f32) -> f32 {
+    let em = |letter: char| match letter {
+        'i' | 'j' | 'l' => 0.28,
+        ' ' | '.' | ',' | '·' | ':' | '\'' => 0.32,
+        'f' | 't' | 'r' | '-' | '(' | ')' | 'I' => 0.4,
+        's' | 'c' | 'k' | 'v' | 'x' | 'y' | 'z' => 0.56,
+        'm' | 'M' | 'W' | '…' | '@' => 1.0,
+        'w' | 'A'..='Z' => 0.78,
+        letter if letter.is_ascii() => 0.635,
+        _ => 0.8,
+    };
+    text.chars().map(em).sum::<f32>() * size
+}
 
 impl Pen {
     pub fn rect(&mut self, place: Rect, r: f32, class: &'static str) {
+        if let Shape::Rect { x, y, w, h, class, .. } = Pen::one(place, class) {
+            self.shapes.push(Shape::Rect { x, y, w, h, r, class });
+        }
+    }
+
+    /// A rectangle on its own.
+    pub fn one(place: Rect, class: &'static str) -> Shape {
         let round = |v: f32| (v * 10.0).round() / 10.0;
         let Rect { x, y, w, h } = place;
-        self.shapes.push(Shape::Rect { x: round(x), y: round(y), w: round(w.max(0.0)), h: round(h), r, class });
+        Shape::Rect { x: round(x), y: round(y), w: round(w.max(0.0)), h: round(h.max(0.0)), r: 5.0, class }
     }
 
     pub fn text(&mut self, x: f32, y: f32, text: impl Into<String>, class: &'static str, anchor: &'static str) {
@@ -147,10 +179,12 @@ impl Pen {
 
 /// Cuts a text to a width, with an ellipsis where something is missing.
 pub(crate) fn fitted(text: &str, width: f32, size: f32) -> String {
-    let room = (width / (size * LETTER)).max(1.0) as usize;
-    if text.chars().count() <= room {
+    if width_of(text, size) <= width {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    let mut kept: String = text.to_owned();
+    while kept.chars().count() > 1 && width_of(&kept, size) + size > width {
+        kept.pop();
+    }
+    format!("{}…", kept.trim_end_matches([' ', '·']))
 }

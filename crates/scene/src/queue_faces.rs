@@ -1,6 +1,7 @@
 //! Faces of the queue cluster: nodes with their queues, publishers, consumers with their windows.
 
 use crate::faces::Face;
+use crate::fold::{self, Fold, fold, grid};
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
@@ -28,7 +29,12 @@ pub(crate) fn cards(
     let face = |node: &NodeInfo| {
         let mut face = Face::new(node, layout.place(node.id), world.health(node.id), now, since(node.id));
         match node.role {
-            Role::Server | Role::Controller => server(&mut face, node.id, &view),
+            Role::Server | Role::Controller => {
+                if crate::is_cut_off(world, side.cluster.nodes(), node.id) {
+                    face.cut_off();
+                }
+                server(&mut face, node.id, &view);
+            }
             Role::Producer(u16::MAX) => scripted(&mut face, node.id, side),
             Role::Producer(index) => publisher(&mut face, index, &view, subtitles),
             Role::Consumer(index) => consumer(&mut face, index, &view, side, subtitles),
@@ -52,36 +58,66 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View) {
         parts.iter().filter_map(|part| if let Part::Home(q) = part { Some(q.name.as_str()) } else { None }).collect();
     let trouble = view.nodes.iter().find(|seen| seen.id == node).and_then(trouble_of);
     if let Some(words) = trouble.filter(|_| face.is_alive()) {
-        face.badge(&words, "warning");
+        face.badge(&[&words], "warning");
     } else if face.is_alive() {
         match parts.first() {
-            _ if leads.len() > 3 => face.badge(&format!("leads {}", leads.len()), "badge filled"),
+            _ if leads.len() > 3 => face.badge(&[&format!("leads {}", leads.len())], "badge filled"),
             Some(Part::Home(queue)) if queue.kind == QueueKind::Quorum => {
                 let term = queue.members.iter().find(|m| m.node == node).map_or(0, |m| m.term);
-                face.badge(&format!("leader · term {term}"), "badge filled");
+                face.badge(&[&format!("leader · term {term}"), "leader"], "badge filled");
             }
-            Some(Part::Home(_)) => face.badge("home", "badge filled"),
-            Some(Part::Mirror(_, true)) => face.badge("mirror", "quiet"),
-            Some(Part::Mirror(_, false)) => face.badge("mirror, not synchronised", "warning"),
-            Some(Part::Member(..)) => face.badge("follower", "quiet"),
-            None => face.badge("no queue here", "quiet"),
+            Some(Part::Home(_)) => face.badge(&["home"], "badge filled"),
+            Some(Part::Mirror(_, true)) => face.badge(&["mirror"], "quiet"),
+            Some(Part::Mirror(_, false)) => face.badge(&["mirror, not synchronised", "not synchronised"], "warning"),
+            Some(Part::Member(..)) => face.badge(&["follower"], "quiet"),
+            None => face.badge(&["no queue here"], "quiet"),
         }
     }
     let most = view.queues.iter().map(|queue| queue.ready + queue.unacked).max().unwrap_or(0);
-    let body = face.body();
-    let room = face.place.y + face.place.h - body - 6.0;
-    let row = (room / parts.len().max(1) as f32).clamp(4.0, 30.0);
+    let field = face.field();
+    if parts.iter().any(|part| matches!(part, Part::Member(_, member) if member.candidate)) {
+        face.candidate();
+    }
+    let Fold::Rows(row) = fold(parts.len(), field) else {
+        let cells: Vec<_> = parts.iter().map(|part| cell_of(face, part)).collect();
+        return grid(face, field, &cells);
+    };
     for (index, part) in parts.iter().enumerate() {
-        let y = body + index as f32 * row;
-        if y + row > face.place.y + face.place.h {
-            break;
-        }
+        let place = Rect { y: field.y + index as f32 * row, h: row, ..field };
         match part {
-            Part::Home(queue) => stack(face, queue, most, y, row),
-            Part::Member(queue, member) => copy(face, queue, member, y, row),
-            Part::Mirror(queue, synced) => mirror(face, queue, *synced, y, row),
+            Part::Home(queue) => stack(face, queue, most, place),
+            Part::Member(queue, member) => copy(face, queue, member, place),
+            Part::Mirror(queue, synced) => mirror(face, queue, *synced, place),
         }
     }
+}
+
+/// A queue as a cell.
+fn cell_of(face: &Face<'_>, part: &Part<'_>) -> (fold::Part, String, String) {
+    let (kind, queue, words) = match part {
+        Part::Home(queue) if queue.available => (fold::Part::Leads, queue, stack_words(queue)),
+        Part::Home(queue) => (fold::Part::Offline, queue, stack_words(queue)),
+        Part::Member(queue, member) => (fold::Part::Follows, queue, member_words(queue, member)),
+        Part::Mirror(queue, true) => (fold::Part::Follows, queue, mirror_words(queue, true)),
+        Part::Mirror(queue, false) => (fold::Part::Behind, queue, mirror_words(queue, false)),
+    };
+    let kind = if face.is_alive() { kind } else { fold::Part::Offline };
+    (kind, queue.name.clone(), words)
+}
+
+fn stack_words(queue: &QueueView) -> String {
+    let state = if queue.available { "" } else { ", not available" };
+    format!("{}: {} ready, {} unacked{state}", queue.name, queue.ready, queue.unacked)
+}
+
+fn member_words(queue: &QueueView, member: &MemberView) -> String {
+    let (name, term) = (&queue.name, member.term);
+    let (end, commit, flushed) = (member.log_end, member.commit, member.flushed);
+    format!("{name}: follows in term {term}, log end {end}, commit {commit}, flushed {flushed}")
+}
+
+fn mirror_words(queue: &QueueView, synced: bool) -> String {
+    format!("{}: mirror, {}", queue.name, if synced { "synchronised" } else { "not synchronised" })
 }
 
 /// What is the matter with a node that is alive, in a few words; the worst first.
@@ -96,15 +132,12 @@ fn trouble_of(node: &NodeView) -> Option<String> {
 }
 
 /// A mirror's line: whether it could take over.
-fn mirror(face: &mut Face<'_>, queue: &QueueView, synced: bool, y: f32, row: f32) {
-    let (label, place, has_text) = row_parts(face, y, row);
-    let bar = Rect { y: place.y + place.h / 2.0 - 4.0, h: 8.0_f32.min(place.h), ..place };
+fn mirror(face: &mut Face<'_>, queue: &QueueView, synced: bool, row: Rect) {
+    let place = row_parts(face, row, (&queue.name, "label"), None);
+    let bar = Rect { y: place.y + place.h / 2.0 - 4.0_f32.min(place.h / 2.0), h: 8.0_f32.min(place.h), ..place };
     face.pen.rect(bar, 2.0, if synced { "log-part follower" } else { "log" });
-    if has_text && label > 0.0 {
-        let baseline = y + row / 2.0 + 4.0;
-        face.pen.text(face.place.x + 10.0, baseline, fitted(&queue.name, label - 4.0, 12.0), "label", "start");
-    }
-    face.say(format!("{}: mirror, {}", queue.name, if synced { "synchronised" } else { "not synchronised" }));
+    face.tip(row, mirror_words(queue, synced));
+    face.say(mirror_words(queue, synced));
 }
 
 fn part_of(queue: &QueueView, node: NodeId) -> Option<Part<'_>> {
@@ -118,25 +151,25 @@ fn part_of(queue: &QueueView, node: NodeId) -> Option<Part<'_>> {
     Some(Part::Member(queue, member))
 }
 
-/// The label, the cells' place and the number's place of a row.
-fn row_parts(face: &Face<'_>, y: f32, row: f32) -> (f32, Rect, bool) {
-    let wide = face.place.w >= 180.0;
-    let has_text = row >= 13.0;
-    let label = if has_text { if wide { 66.0 } else { 0.0 } } else { 0.0 };
-    let number = if has_text && wide { 40.0 } else { 0.0 };
-    let height = (row - 8.0).clamp(3.0, 18.0);
-    let place = Rect {
-        x: face.place.x + 10.0 + label,
-        y: y + (row - height) / 2.0,
-        w: face.place.w - 20.0 - label - number,
-        h: height,
-    };
-    (label, place, has_text)
+/// Writes a row's label and number where there is room for them; the place between is the cells'.
+fn row_parts(face: &mut Face<'_>, row: Rect, (name, class): (&str, &'static str), number: Option<u64>) -> Rect {
+    let wide = row.w >= 150.0 && row.h >= 13.0;
+    let (label, end) = if wide { (66.0, 40.0) } else { (0.0, 0.0) };
+    if wide {
+        let baseline = row.y + row.h / 2.0 + 4.0;
+        face.pen.text(row.x, baseline, fitted(name, label - 4.0, 12.0), class, "start");
+        if let Some(number) = number {
+            let class = if class == "label leads" { "number" } else { "number quiet" };
+            face.pen.text(row.x_end(), baseline, player::words::grouped(number), class, "end");
+        }
+    }
+    let height = (row.h - 8.0).clamp(3.0, 18.0);
+    Rect { x: row.x + label, y: row.y + (row.h - height) / 2.0, w: row.w - label - end, h: height }
 }
 
 /// What waits and what is with consumers, cell by cell.
-fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, y: f32, row: f32) {
-    let (label, place, has_text) = row_parts(face, y, row);
+fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, row: Rect) {
+    let place = row_parts(face, row, (&queue.name, "label leads"), Some(queue.ready + queue.unacked));
     let each = most.div_ceil(CELLS).max(1);
     let width = place.w / CELLS as f32;
     let (unacked, total) = (queue.unacked.div_ceil(each), (queue.unacked + queue.ready).div_ceil(each));
@@ -147,61 +180,35 @@ fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, y: f32, row: f32) {
             n if n < total => "cell ready",
             _ => "cell",
         };
-        face.pen.rect(Rect { x: place.x + cell as f32 * width, w: width - 2.0, ..place }, 1.5, class);
+        let gap = if width > 4.0 { 2.0 } else { 0.5 };
+        face.pen.rect(Rect { x: place.x + cell as f32 * width, w: width - gap, ..place }, 1.5, class);
     }
-    if has_text {
-        let baseline = y + row / 2.0 + 4.0;
-        if label > 0.0 {
-            face.pen.text(
-                face.place.x + 10.0,
-                baseline,
-                fitted(&queue.name, label - 4.0, 12.0),
-                "label leads",
-                "start",
-            );
-        }
-        let end = face.place.x + face.place.w - 10.0;
-        if face.place.w >= 180.0 {
-            face.pen.text(end, baseline, player::words::grouped(queue.ready + queue.unacked), "number", "end");
-        }
-    }
-    let state = if queue.available { "" } else { ", not available" };
-    face.say(format!("{}: {} ready, {} unacked{state}", queue.name, queue.ready, queue.unacked));
+    let scale = if each > 1 { format!("; a cell is {each} messages") } else { String::new() };
+    face.tip(row, format!("{}{scale}", stack_words(queue)));
+    face.say(stack_words(queue));
     if queue.dead_letters > 0 {
         face.say(format!("{} dead letters wait for their target", queue.dead_letters));
     }
 }
 
 /// A follower's copy: how far its log is behind the leader's.
-fn copy(face: &mut Face<'_>, queue: &QueueView, member: &MemberView, y: f32, row: f32) {
-    let (label, place, has_text) = row_parts(face, y, row);
+fn copy(face: &mut Face<'_>, queue: &QueueView, member: &MemberView, row: Rect) {
+    let place = row_parts(face, row, (&queue.name, "label"), Some(member.log_end));
     let top = queue.members.iter().map(|other| other.log_end).max().unwrap_or(0);
     let window = (queue.members.iter().map(|m| top - m.log_end).max().unwrap_or(0) * 3 / 2).max(48).next_power_of_two();
     let from = top.saturating_sub(window);
     let part = |index: u64| (index.saturating_sub(from) as f32 / window as f32).min(1.0) * place.w;
-    let bar = Rect { y: place.y + place.h / 2.0 - 4.0, h: 8.0_f32.min(place.h), ..place };
+    let bar = Rect { y: place.y + place.h / 2.0 - 4.0_f32.min(place.h / 2.0), h: 8.0_f32.min(place.h), ..place };
+    let (committed, end) = (part(member.commit.min(member.log_end)), part(member.log_end));
     face.pen.rect(bar, 2.0, "log");
-    face.pen.rect(Rect { w: part(member.commit.min(member.log_end)), ..bar }, 2.0, "log-part follower");
-    let committed = part(member.commit.min(member.log_end));
-    face.pen.rect(
-        Rect { x: bar.x + committed, w: part(member.log_end) - committed, ..bar },
-        1.0,
-        "log-part follower open",
-    );
-    if has_text {
-        let baseline = y + row / 2.0 + 4.0;
-        if label > 0.0 {
-            face.pen.text(face.place.x + 10.0, baseline, fitted(&queue.name, label - 4.0, 12.0), "label", "start");
-        }
-        if face.place.w >= 180.0 {
-            let end = face.place.x + face.place.w - 10.0;
-            face.pen.text(end, baseline, player::words::grouped(member.log_end), "number quiet", "end");
-        }
+    face.pen.rect(Rect { w: committed, ..bar }, 2.0, "log-part follower");
+    face.pen.rect(Rect { x: bar.x + committed, w: end - committed, ..bar }, 1.0, "log-part follower open");
+    let flushed = part(member.flushed.min(member.log_end));
+    if row.h >= 13.0 && flushed > 1.0 {
+        face.pen.rect(Rect { y: bar.y + bar.h + 1.5, w: flushed, h: 1.5, ..bar }, 0.0, "flushed");
     }
-    face.say(format!(
-        "{}: follows in term {}, log end {}, commit {}",
-        queue.name, member.term, member.log_end, member.commit
-    ));
+    face.tip(row, member_words(queue, member));
+    face.say(member_words(queue, member));
 }
 
 fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {
@@ -228,7 +235,7 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
         lines.push(("idle".to_owned(), "quiet"));
     }
     for (row, (line, class)) in lines.iter().enumerate() {
-        face.line(row, line, class);
+        face.line(row, &[line], class);
         face.say(line.clone());
     }
 }
@@ -240,10 +247,10 @@ fn scripted(face: &mut Face<'_>, node: NodeId, side: &Side<QueueCluster>) {
     let lines = ((face.place.h - 30.0) / 15.0).max(1.0) as usize;
     let last: Vec<String> = seen.iter().rev().take(lines).map(|(_, _, seen)| words_of(seen)).collect();
     if last.is_empty() {
-        face.line(0, "scripted", "quiet");
+        face.line(0, &["scripted"], "quiet");
     }
     for (row, words) in last.iter().enumerate() {
-        face.line(row, words, if row == 0 { "label" } else { "quiet" });
+        face.line(row, &[words], if row == 0 { "label" } else { "quiet" });
         face.say(words.clone());
     }
 }
@@ -277,34 +284,61 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueClust
     }
     face.foot(subtitles.processing(index));
     if consumer.connected.is_none() {
-        face.line(0, "not connected", "warning");
+        face.line(0, &["not connected"], "warning");
         face.say("not connected");
         return;
     }
-    window(face, consumer, side);
     let words = match consumer.prefetch {
         0 => format!("{} held, no limit", consumer.unacked_count),
         most => format!("{} of {most} held", consumer.unacked_count),
     };
-    face.line(1, &words, "quiet");
+    let short = match consumer.prefetch {
+        0 => format!("{} held", consumer.unacked_count),
+        most => format!("{}/{most}", consumer.unacked_count),
+    };
+    if face.place.h < 50.0 {
+        face.line(0, &[&words, &short], "quiet");
+    } else {
+        window(face, consumer, side);
+        face.line(1, &[&words, &short], "quiet");
+    }
     face.say(format!("prefetch {}, {words}", consumer.prefetch));
 }
 
-/// The prefetch window, slot by slot.
+/// The most slots that are drawn one by one.
+const SLOTS: u16 = 24;
+
+/// The prefetch window, slot by slot; a wide one as a bar; without a limit a tray that is open at its end.
 fn window(face: &mut Face<'_>, consumer: &ConsumerView, side: &Side<QueueCluster>) {
-    let open = consumer.prefetch == 0;
-    let slots = if open { 12 } else { consumer.prefetch.min(20) };
-    let room = face.place.w - 20.0;
-    let width = (room / f32::from(slots)).min(12.0);
-    let height = 10.0;
-    let y = face.place.y + 29.0;
-    for slot in 0..slots {
-        let place = Rect { x: face.place.x + 10.0 + f32::from(slot) * width, y, w: width - 2.0, h: height };
-        let class = match consumer.unacked.get(usize::from(slot)) {
-            Some(id) => hue(side, *id),
-            None if open => "slot open",
-            None => "slot",
-        };
-        face.pen.rect(place, 1.5, class);
+    let place = Rect { x: face.place.x + 10.0, y: face.place.y + 27.0, w: face.place.w - 20.0, h: 10.0 };
+    let held = |slot: u16| consumer.unacked.get(usize::from(slot)).map(|id| hue(side, *id));
+    let words = match consumer.prefetch {
+        0 => "prefetch 0: no limit to what it may hold".to_owned(),
+        most => format!("prefetch {most}: it may hold so many at a time"),
+    };
+    face.tip(place, words);
+    match consumer.prefetch {
+        0 => {
+            let Rect { x, y, w, h } = Rect { x: place.x - 2.0, y: place.y - 2.0, w: place.w, h: 14.0 };
+            face.pen.path(format!("M{:.1} {y:.1}H{x:.1}v{h:.1}H{:.1}", x + w, x + w), "tray");
+            for slot in 0..12 {
+                let width = place.w / 12.0;
+                let place = Rect { x: place.x + f32::from(slot) * width + 1.0, w: width - 2.0, ..place };
+                held(slot).into_iter().for_each(|class| face.pen.rect(place, 1.5, class));
+            }
+        }
+        slots if slots <= SLOTS => {
+            let width = (place.w / f32::from(slots)).min(12.0);
+            for slot in 0..slots {
+                let gap = if width > 6.0 { 2.0 } else { 1.0 };
+                let place = Rect { x: place.x + f32::from(slot) * width, w: width - gap, ..place };
+                face.pen.rect(place, 1.5, held(slot).unwrap_or("slot"));
+            }
+        }
+        most => {
+            let part = (consumer.unacked_count as f32 / f32::from(most)).min(1.0);
+            face.pen.rect(place, 2.0, "slot");
+            face.pen.rect(Rect { w: place.w * part, ..place }, 2.0, "cell ready");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::flights::{FlightRow, Sight, flights};
 use crate::layout::{Curve, point};
-use crate::picture::{Card, Link, Picture, Shape};
+use crate::picture::{Card, Link, Picture, Rect, Shape, Tip};
 use crate::{Which, layout, picture};
 use player::{Player, report};
 use sim::Nanos;
@@ -68,7 +68,9 @@ pub fn figure(player: &mut Player, width: f32, height: f32, dark: bool) -> Strin
 
 /// The hatching of what is with consumers.
 const HATCH: &str = "<defs><pattern id=\"hatch-queue\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" \
-    patternTransform=\"rotate(45)\"><path d=\"M0 0v4\" style=\"stroke:var(--queue);stroke-width:2.4\"/></pattern></defs>";
+    patternTransform=\"rotate(45)\"><path d=\"M0 0v4\" style=\"stroke:var(--queue);stroke-width:2.4\"/></pattern>\
+    <pattern id=\"hatch-quiet\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
+    <path d=\"M0 0v4\" style=\"stroke:var(--faint);stroke-width:1.6\"/></pattern></defs>";
 
 fn stage(text: &mut String, picture: &Picture) {
     for Link { state, d, .. } in &picture.links {
@@ -81,9 +83,13 @@ fn stage(text: &mut String, picture: &Picture) {
         };
         let _ = writeln!(text, "<path class=\"{class}\" d=\"{d}\"/>");
     }
-    for Card { says, shapes, .. } in &picture.cards {
+    for Card { says, shapes, tips, .. } in &picture.cards {
         let _ = writeln!(text, "<g><title>{}</title>", escaped(says));
         shapes.iter().for_each(|shape| draw(text, shape));
+        for Tip { place: Rect { x, y, w, h }, text: words } in tips {
+            let place = format!("x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\"");
+            let _ = writeln!(text, "<rect class=\"tip\" {place}><title>{}</title></rect>", escaped(words));
+        }
         text.push_str("</g>\n");
     }
 }

@@ -5,6 +5,7 @@ import type { Card } from '../gen/Card';
 import type { Link } from '../gen/Link';
 import type { Picture } from '../gen/Picture';
 import type { Shape } from '../gen/Shape';
+import type { Tip } from '../gen/Tip';
 import type { Session } from '../session';
 import { words } from '../words';
 
@@ -127,12 +128,19 @@ export class BlStage extends LitElement {
       <path class=${link.state === 'open' ? 'link' : `link ${link.state}`} d=${link.d}></path></g>`;
   }
 
+  /** Over the face: what a part of it says in full while the pointer rests there. */
+  private tip(card: Card, { place, text }: Tip) {
+    return svg`<rect class="tip" x=${place.x} y=${place.y} width=${place.w} height=${place.h} aria-hidden="true"
+      @click=${() => this.choose(card)}><title>${text}</title></rect>`;
+  }
+
   private card(card: Card) {
     // The face is drawn; what it says is the name of the one thing over it that is focused and clicked.
     const { x, y, w, h } = card.place;
     return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'}><g aria-hidden="true">${card.shapes.map(shape)}</g>
       <rect class="hit" role="button" tabindex="0" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
-        @click=${() => this.choose(card)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}></rect></g>`;
+        @click=${() => this.choose(card)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}></rect>
+      ${card.tips.map((tip) => this.tip(card, tip))}</g>`;
   }
 
   override render() {
@@ -141,7 +149,9 @@ export class BlStage extends LitElement {
     return html`<svg class="stage ${side}" width=${this.size.width} height=${this.size.height} role="group"
         aria-label=${this.side === 0 ? words.log : words.queue}>
         <defs><pattern id="hatch-queue" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-          <path class="hatch" d="M0 0v4"></path></pattern></defs>
+          <path class="hatch" d="M0 0v4"></path></pattern>
+          <pattern id="hatch-quiet" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <path class="hatch quiet" d="M0 0v4"></path></pattern></defs>
         ${picture === null ? nothing : [picture.links.map((link) => this.link(link)), picture.cards.map((card) => this.card(card))]}
       </svg><canvas aria-hidden="true"></canvas>`;
   }
