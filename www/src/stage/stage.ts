@@ -128,10 +128,14 @@ export class BlStage extends LitElement {
       <path class=${link.state === 'open' ? 'link' : `link ${link.state}`} d=${link.d}></path></g>`;
   }
 
-  /** Over the face: what a part of it says in full while the pointer rests there. */
-  private tip(card: Card, { place, text }: Tip) {
-    return svg`<rect class="tip" x=${place.x} y=${place.y} width=${place.w} height=${place.h} aria-hidden="true"
-      @click=${() => this.choose(card)}><title>${text}</title></rect>`;
+  /** The title is that of the part under the pointer; the narrowest part comes last. */
+  private point(event: PointerEvent, card: Card) {
+    const box = this.querySelector('svg')?.getBoundingClientRect();
+    const title = event.target instanceof Element ? event.target.querySelector('title') : null;
+    if (!box || !title) return;
+    const [x, y] = [event.clientX - box.x, event.clientY - box.y];
+    const over = ({ place: p }: Tip) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h;
+    title.textContent = card.tips.findLast(over)?.text ?? card.name;
   }
 
   private card(card: Card) {
@@ -139,8 +143,8 @@ export class BlStage extends LitElement {
     const { x, y, w, h } = card.place;
     return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'}><g aria-hidden="true">${card.shapes.map(shape)}</g>
       <rect class="hit" role="button" tabindex="0" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
-        @click=${() => this.choose(card)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}></rect>
-      ${card.tips.map((tip) => this.tip(card, tip))}</g>`;
+        @click=${() => this.choose(card)} @pointermove=${(event: PointerEvent) => this.point(event, card)}
+        @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}><title></title></rect></g>`;
   }
 
   override render() {
