@@ -1,5 +1,6 @@
 // What the page's first load takes, compressed: dist/index.html, the scripts and styles it names and all that those
-// import at once, and the engines; not what a panel loads when it is first wanted. Fails if it is more than the gate; raise that only with a reason in the change that does.
+// import at once, and the engines; not what a panel loads when it is first wanted.
+// Fails if it is more than the gate; raise that only with a reason in the change that does.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { root, stop } from './tools.mjs';
