@@ -177,13 +177,17 @@ describe('the lab', () => {
       await page.click('[aria-label="Pause"]');
       await page.waitForTimeout(400);
       await page.addScriptTag({ content: axe });
-      const found = await page.evaluate(async () => {
-        const { axe } = window as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-        };
-        return (await axe.run()).violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
-      });
-      expect(found).toEqual([]);
+      for (const tab of ['Verdict', 'Charts', 'Space-time', 'Message', 'Events', 'Tape', 'Settings']) {
+        await page.getByRole('tab', { name: tab }).click();
+        await page.waitForTimeout(200);
+        const found = await page.evaluate(async () => {
+          const { axe } = window as unknown as {
+            axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+          };
+          return (await axe.run()).violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
+        });
+        expect(found.map((one) => `${tab}: ${one}`)).toEqual([]);
+      }
       expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
       await context.close();
     }
