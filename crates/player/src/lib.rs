@@ -238,7 +238,7 @@ impl Player {
         self.document.tape.retain(|kept| kept.at.time() <= at);
         self.document.tape.push(order);
         self.retape()?;
-        self.keyframes.retain(|state| state.at < at);
+        self.forget_from(at);
         self.state.play(&self.compiled.tape, at, u64::MAX);
         self.ahead = self.state.clone();
         Ok(())
@@ -284,10 +284,7 @@ impl Player {
         let gone = old.iter().filter(|order| !new.contains(order));
         let come = new.iter().filter(|order| !old.contains(order));
         let first = gone.chain(come).map(|order| order.at.time()).min().unwrap_or(Time::ZERO);
-        self.keyframes.retain(|state| state.at < first);
-        if self.keyframes.is_empty() {
-            self.keyframes.push(State::new(&self.compiled));
-        }
+        self.forget_from(first);
         self.state = self.keyframes[self.keyframes.len() - 1].clone();
         self.state.play(&self.compiled.tape, at, u64::MAX);
         self.ahead = self.state.clone();
@@ -299,6 +296,14 @@ impl Player {
         let kept = self.keyframes.partition_point(|state| state.at <= at);
         let nearest = &self.keyframes[kept.saturating_sub(1)];
         if self.state.at <= at && self.state.at > nearest.at { self.state.clone() } else { nearest.clone() }
+    }
+
+    /// Drops the states that are not true any more once the tape is another from `at` on; the start is made anew.
+    fn forget_from(&mut self, at: Time) {
+        self.keyframes.retain(|state| state.at < at);
+        if self.keyframes.is_empty() {
+            self.keyframes.push(State::new(&self.compiled));
+        }
     }
 
     fn retape(&mut self) -> Result<(), Refusal> {

@@ -73,11 +73,12 @@ fn begin<C: Cluster>(side: &mut Side<C>, trace: &mut SideTrace) {
     trace.arrows.sort_by_key(|arrow| (arrow.flight.sent, arrow.flight.due));
 }
 
-fn gather<C: Cluster>(side: &mut Side<C>, trace: &mut SideTrace, keep: Keep) {
+/// Takes down what was sent and told since `since`.
+fn gather<C: Cluster>(side: &mut Side<C>, trace: &mut SideTrace, since: Time, keep: Keep) {
     let sent = side.cluster.take_journal().into_iter();
     trace.arrows.extend(sent.map(|(flight, carries)| Arrow { flight, lost: None, carries }));
     trace.steps.extend(side.steps.as_mut().map(std::mem::take).unwrap_or_default());
-    for wreck in side.cluster.wrecks() {
+    for wreck in side.cluster.wrecks().into_iter().filter(|wreck| wreck.at > since) {
         let same = |arrow: &&mut Arrow| arrow.flight == wreck.flight && arrow.lost.is_none();
         if let Some(arrow) = trace.arrows.iter_mut().rev().find(same) {
             arrow.lost = Some(wreck.at);
@@ -130,9 +131,10 @@ impl Player {
         state.queue.iter_mut().for_each(|side| begin(side, &mut trace.queue));
         let mut played = 0;
         while state.at < to && played < events && trace.log.arrows.len() + trace.queue.arrows.len() <= most {
+            let since = state.at;
             played += state.play(tape, to, CHUNK);
-            state.log.iter_mut().for_each(|side| gather(side, &mut trace.log, keep));
-            state.queue.iter_mut().for_each(|side| gather(side, &mut trace.queue, keep));
+            state.log.iter_mut().for_each(|side| gather(side, &mut trace.log, since, keep));
+            state.queue.iter_mut().for_each(|side| gather(side, &mut trace.queue, since, keep));
         }
         trace.to = state.at;
         trace

@@ -174,3 +174,19 @@ fn a_tape_written_anew_plays_as_if_it_had_always_been_so() {
     assert!(player.redo() && !player.redo());
     assert_eq!(player.digest(), whole(&muted, at(6_000)).0);
 }
+
+#[test]
+fn an_order_at_the_very_start_is_taken_and_can_be_sought_over() {
+    let mut player = Player::new(document()).unwrap();
+    player.advance(at(3_000), u64::MAX);
+    player.seek(Time::ZERO, u64::MAX);
+    let mut order = TapeOrder::new(Span(Nanos::ZERO), Verb::PowerOff);
+    order.node = Some("broker-2".to_owned());
+    player.order(order).unwrap();
+    player.advance(at(3_000), u64::MAX);
+    let after = player.digest();
+    player.seek(Time::ZERO, u64::MAX);
+    player.seek(at(3_000), u64::MAX);
+    assert_eq!(player.digest(), after);
+    assert_eq!(whole(player.document(), at(3_000)).0, after);
+}
