@@ -121,6 +121,7 @@ pub fn open(load: Load, messages: u32) -> Ready {
             name: format!("consumer-{number}"),
             processing: Duration::Constant(Nanos::ZERO),
             start: Time::ZERO,
+            by_hand: false,
         });
     }
     let loss = loss.map(|after| Time::ZERO + START + after);

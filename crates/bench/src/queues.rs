@@ -124,6 +124,7 @@ pub fn open(load: Load, messages: u32) -> Ready {
             name: format!("consumer-{queue}"),
             processing: Duration::Constant(Nanos::micros(5)),
             start: Time::ZERO,
+            by_hand: false,
         });
     }
     Ready { cluster: QueueCluster::new(1, &workload, &config), messages }

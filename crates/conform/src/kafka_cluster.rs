@@ -218,7 +218,7 @@ fn workload_of(recording: &Recording, begin: Time) -> Workload {
         start: begin,
     };
     let processing = Duration::Constant(Nanos(0));
-    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO };
+    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO, by_hand: false };
     Workload { producers: vec![producer], consumers: vec![consumer] }
 }
 

@@ -162,7 +162,7 @@ fn cluster_of(case: &Case, seed: u64, names: &[&str]) -> Result<LogCluster, Stri
         if step.op == "consumer.open" && step.name.as_deref() == names.get(workload.consumers.len()).copied() {
             let name = step.name.clone().unwrap_or_default();
             let processing = Duration::Constant(Nanos(0));
-            workload.consumers.push(ConsumerSpec { name, processing, start: now });
+            workload.consumers.push(ConsumerSpec { name, processing, start: now, by_hand: false });
             config.consumers.push(client_of(step)?);
         }
         now += takes(step);

@@ -101,7 +101,12 @@ impl<'a> Play<'a> {
                     let name = step.name.as_deref().unwrap_or_default();
                     names.push(name);
                     let processing = Duration::Constant(Nanos::ZERO);
-                    workload.consumers.push(ConsumerSpec { name: name.into(), processing, start: Time::ZERO });
+                    workload.consumers.push(ConsumerSpec {
+                        name: name.into(),
+                        processing,
+                        start: Time::ZERO,
+                        by_hand: false,
+                    });
                     config.consumers.push(member_of(step)?);
                 }
                 _ => {}

@@ -176,7 +176,7 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
             "consumer.open" => {
                 let processing = Duration::Constant(Nanos(0));
                 let name = step.name.clone().unwrap_or_default();
-                workload.consumers.push(ConsumerSpec { name, processing, start: now });
+                workload.consumers.push(ConsumerSpec { name, processing, start: now, by_hand: false });
                 config.consumers.push(client_of(step)?);
             }
             "wait" => now += Nanos::millis(step.ms.unwrap_or(0)),

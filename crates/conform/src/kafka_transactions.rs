@@ -115,7 +115,12 @@ impl<'a> Play<'a> {
                 }
                 "topic.read" => {
                     let processing = Duration::Constant(Nanos::ZERO);
-                    workload.consumers.push(ConsumerSpec { name: format!("reader-{index}"), processing, start: at });
+                    workload.consumers.push(ConsumerSpec {
+                        name: format!("reader-{index}"),
+                        processing,
+                        start: at,
+                        by_hand: false,
+                    });
                     let mut reader = client_of(step)?;
                     reader.config.set("auto.offset.reset", "earliest")?;
                     reader.config.group_id = format!("reader-{index}");

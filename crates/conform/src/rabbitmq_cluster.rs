@@ -247,7 +247,7 @@ fn workload_of(recording: &Recording) -> Workload {
         start: BEGIN,
     };
     let processing = Duration::Constant(Nanos::millis(recording.consumer.processing_ms));
-    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO };
+    let consumer = ConsumerSpec { name: "consumer".into(), processing, start: Time::ZERO, by_hand: false };
     Workload { producers: vec![producer], consumers: vec![consumer] }
 }
 

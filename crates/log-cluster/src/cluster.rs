@@ -72,7 +72,7 @@ impl LogCluster {
             Role::Consumer(index) => {
                 let spec = &workload.consumers[usize::from(index)];
                 let client = config.consumer(usize::from(index));
-                let consumer = Consumer::new(layout.clone(), index, client, spec.processing, spec.start);
+                let consumer = Consumer::new(layout.clone(), index, client, spec);
                 (Node::Consumer(Box::new(consumer)), config.client_machine.clone())
             }
         };
@@ -111,14 +111,7 @@ impl LogCluster {
     /// # Errors
     /// A sentence, if there is no such client.
     pub fn order(&mut self, order: &ClientOrder) -> Result<(), String> {
-        let role = match order {
-            ClientOrder::SetRate { producer, .. }
-            | ClientOrder::PublishOne { producer, .. }
-            | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
-            ClientOrder::SetProcessing { consumer, .. } | ClientOrder::SetPrefetch { consumer, .. } => {
-                Role::Consumer(*consumer)
-            }
-        };
+        let role = order.role();
         let Some(node) = self.nodes.iter().find(|node| node.role == role) else {
             return Err(format!("there is no such client: {role:?}"));
         };

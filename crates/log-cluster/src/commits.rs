@@ -13,7 +13,9 @@ use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
 impl Consumer {
     /// Sends the positions to be committed. False if there is nothing to commit, or nobody to send it to.
     pub(crate) fn commit(&mut self, awaited: bool, fx: &mut Fx<'_>) -> bool {
-        self.commit_as(Asked::Commit(awaited), awaited, fx)
+        // Who leads it by hand commits, too, unless that is left to the client.
+        let left_to_it = !self.hand.on || self.config.enable_auto_commit;
+        left_to_it && self.commit_as(Asked::Commit(awaited), awaited, fx)
     }
 
     pub(crate) fn commit_as(&mut self, asked: Asked, awaited: bool, fx: &mut Fx<'_>) -> bool {

@@ -1,21 +1,21 @@
 //! A consumer: fetches, polls, works on one message at a time, and commits (K-C1 to K-C5, K-O1, K-O2).
 
 use crate::admin::Order;
+use crate::by_hand::Led;
 use crate::client::{Client, Fx, Waits};
-use crate::config::{ConsumerClient, ConsumerConfig, IsolationLevel, OffsetReset, millis};
-use crate::error::Code;
+use crate::config::{ConsumerClient, ConsumerConfig, millis};
 use crate::layout::{Layout, Slot};
 use crate::log::Entry;
 use crate::membership::Membership;
-use crate::rpc::{ClientWake, Fetch, FetchPart, Fetched, Message, Request, Response, Ticket, Wake};
+use crate::rpc::{ClientWake, Message, Response, Ticket, Wake};
 use crate::share::{ShareAsk, ShareMember};
 use crate::shared_queue::SharedQueue;
-use crate::transactions::{Forward, ForwardAsk, readable};
+use crate::transactions::{Forward, ForwardAsk};
 use crate::view::MemberState;
-use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
-use sim::workload::{ClientOrder, Duration};
+use sim::story::{Life, MessageId, Note, Rule};
+use sim::workload::{ClientOrder, ConsumerSpec, Duration};
 use sim::{Event, Nanos, Time};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// What a consumer remembers of a request.
@@ -53,7 +53,7 @@ pub(crate) struct Assigned {
     /// Worked on and not known to be committed.
     pub(crate) unsettled: SharedQueue<(u64, MessageId)>,
     /// Looking for its position.
-    seeking: bool,
+    pub(crate) seeking: bool,
 }
 
 /// A record in the application's hands.
@@ -92,7 +92,7 @@ pub struct Consumer {
     /// The application waits for a commit.
     pub(crate) waits_for_commit: bool,
     polled_something: bool,
-    rotate: u32,
+    pub(crate) rotate: u32,
     pub(crate) stopping: bool,
     pub(crate) begun: bool,
     /// Where it writes what it has processed, if it does (K-X7).
@@ -101,16 +101,12 @@ pub struct Consumer {
     pub(crate) share: Option<Box<ShareMember>>,
     /// The error that ended the application.
     pub(crate) failed: Option<&'static str>,
+    /// Whether, and how, it is led by hand.
+    pub(crate) hand: Led,
 }
 
 impl Consumer {
-    pub(crate) fn new(
-        layout: Rc<Layout>,
-        index: u16,
-        client: ConsumerClient,
-        processing: Duration,
-        start: Time,
-    ) -> Consumer {
+    pub(crate) fn new(layout: Rc<Layout>, index: u16, client: ConsumerClient, spec: &ConsumerSpec) -> Consumer {
         let config = client.config;
         let request_timeout = millis(config.request_timeout_ms);
         let forward = client.forward.as_ref().map(|own| Forward::new(&layout, own, request_timeout));
@@ -122,7 +118,8 @@ impl Consumer {
             reconnect_most: millis(config.reconnect_backoff_max_ms),
             metadata_age: millis(config.metadata_max_age_ms),
         };
-        let share = client.share.map(|plan| Box::new(ShareMember::new(plan, &config)));
+        let mut share = client.share.map(|plan| Box::new(ShareMember::new(plan, &config)));
+        share.iter_mut().for_each(|share| share.plan.by_hand |= spec.by_hand);
         let named = |name: &String| (0..).zip(&layout.topics).find(|(_, topic)| *topic.name == **name).map(|(i, _)| i);
         let mut topics: Vec<u32> = client.topics.iter().filter_map(named).collect();
         topics.sort_unstable();
@@ -133,8 +130,9 @@ impl Consumer {
             client: Client::new(layout, waits),
             index,
             topics,
-            processing,
-            start,
+            processing: spec.processing,
+            start: spec.start,
+            hand: Led::new(spec.by_hand),
             poll_records: u32::try_from(config.max_poll_records).unwrap_or(500),
             config,
             membership: Membership::default(),
@@ -168,6 +166,7 @@ impl Consumer {
         self.begun = false;
         self.failed = None;
         self.wakes_at = Time::ZERO;
+        self.hand = Led::new(self.hand.on);
         self.forward.iter_mut().for_each(|own| own.renew());
         self.share.iter_mut().for_each(|share| share.renew());
     }
@@ -197,6 +196,7 @@ impl Consumer {
             Event::Ordered(Order::Client(ClientOrder::SetPrefetch { count, .. })) => {
                 self.poll_records = if count == 0 { 500 } else { u32::from(count) };
             }
+            Event::Ordered(Order::Client(ClientOrder::Hand { hand, .. })) => self.on_hand(hand, fx),
             Event::Ordered(Order::Share(order)) => self.on_share_order(order, fx),
             Event::Ordered(_) | Event::Received(..) | Event::Woke(_) => {}
         }
@@ -255,7 +255,7 @@ impl Consumer {
 
     /// One `poll()`: keeps up the membership, commits, fetches, and hands records to the application.
     pub(crate) fn poll(&mut self, fx: &mut Fx<'_>) {
-        if !self.begun || self.working {
+        if !self.begun || self.working || self.idles(fx) {
             return;
         }
         self.last_poll = fx.now();
@@ -295,49 +295,14 @@ impl Consumer {
     }
 
     fn commits_by_hand(&self) -> bool {
-        !self.config.enable_auto_commit && self.share.is_none()
+        !self.config.enable_auto_commit && self.share.is_none() && !self.hand.on
     }
 
     /// The application works on what it polled.
     pub(crate) fn start_work(&mut self, fx: &mut Fx<'_>) {
         self.polled_something = true;
+        self.hand_polled(fx);
         self.work(fx);
-    }
-
-    /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
-    fn take_records(&mut self) {
-        let most = self.poll_records as usize;
-        let slots: Vec<Slot> = self.assigned.keys().copied().collect();
-        for turn in 0..slots.len() {
-            let slot = slots[(self.rotate as usize + turn) % slots.len()];
-            if self.membership.modern.revoking.contains(&slot) {
-                continue;
-            }
-            let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
-            let Some(mut position) = assigned.position else { continue };
-            while self.in_hand.len() < most {
-                let Some(entry) = assigned.buffered.front() else { break };
-                let skip = position.saturating_sub(entry.base) as usize;
-                let room = most - self.in_hand.len();
-                let mut records = entry.batch.records(skip);
-                let taken = records.by_ref().take(room);
-                let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
-                let in_hand = |(delta, id, key)| InHand { slot, offset: entry.base + delta, id, key, bytes };
-                self.in_hand.extend(taken.map(in_hand));
-                // What compaction took, and what is not for applications, is passed over.
-                let end = entry.end();
-                position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
-                drop(records);
-                if position >= end {
-                    assigned.buffered.pop_front();
-                }
-            }
-            assigned.position = Some(position);
-            if self.in_hand.len() >= most {
-                self.rotate = self.rotate.wrapping_add(turn as u32);
-                break;
-            }
-        }
     }
 
     /// The application works on the next record.
@@ -382,75 +347,6 @@ impl Consumer {
         }
     }
 
-    /// K-C2: one fetch to each broker at a time, and none while something of it is buffered.
-    fn fetch(&mut self, fx: &mut Fx<'_>) {
-        if self.stopping {
-            return;
-        }
-        let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
-        let mut busy: BTreeSet<u16> = BTreeSet::new();
-        let mut stale = false;
-        let revoking = &self.membership.modern.revoking;
-        for (slot, assigned) in self.assigned.iter().filter(|(slot, _)| !revoking.contains(slot)) {
-            let Some((leader, leader_epoch)) = self.client.leader(*slot) else {
-                stale = true;
-                continue;
-            };
-            if !assigned.buffered.is_empty() {
-                busy.insert(leader);
-            } else if assigned.position.is_some() {
-                let part = FetchPart { slot: *slot, offset: assigned.fetch_from, leader_epoch, last_epoch: None };
-                wanted.entry(leader).or_default().push(part);
-            }
-        }
-        for (leader, parts) in wanted {
-            let under_way = self.client.waiting(leader).any(|asked| matches!(asked, Asked::Fetch));
-            if busy.contains(&leader) || under_way {
-                continue;
-            }
-            let fetch = Fetch {
-                replica: None,
-                max_wait: millis(self.config.fetch_max_wait_ms),
-                min_bytes: self.config.fetch_min_bytes.unsigned_abs(),
-                max_bytes: self.config.fetch_max_bytes.unsigned_abs(),
-                partition_bytes: self.config.max_partition_fetch_bytes.unsigned_abs(),
-                committed_only: self.config.isolation_level == IsolationLevel::ReadCommitted,
-                parts,
-            };
-            let look = Look::plain(FlightKind::Fetch);
-            self.client.ask(leader, Request::Fetch(Box::new(fetch)), Asked::Fetch, 100, look, fx);
-        }
-        if stale {
-            self.client.refresh(fx);
-        }
-        self.seek(fx);
-    }
-
-    /// Looks for the positions of partitions that have none: the committed ones, else by `auto.offset.reset`.
-    fn seek(&mut self, fx: &mut Fx<'_>) {
-        if self.membership.offsets_wanted {
-            self.ask_for_offsets(fx);
-        }
-        let unknown: Vec<Slot> = self
-            .assigned
-            .iter()
-            .filter(|(_, assigned)| assigned.position.is_none() && assigned.seeking)
-            .map(|(slot, _)| *slot)
-            .collect();
-        if self.config.auto_offset_reset == OffsetReset::None && !unknown.is_empty() {
-            // K-C5: nobody has said where to begin.
-            return self.fail("NoOffsetForPartitionException", fx);
-        }
-        for slot in unknown {
-            let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
-            if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
-                let request = Request::ListOffset(slot, self.config.auto_offset_reset, self.config.isolation_level);
-                let look = Look::plain(FlightKind::Control);
-                self.client.ask(leader, request, Asked::Offset(slot), 60, look, fx);
-            }
-        }
-    }
-
     fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
         match response {
             Response::Metadata(image) => {
@@ -491,67 +387,6 @@ impl Consumer {
         self.client.refresh(fx);
         let wait = self.client.waits.retry;
         fx.wake_in(wait, Wake::Client(ClientWake::Retry(0)));
-    }
-
-    /// K-C5: a position by `auto.offset.reset`.
-    fn reset_to(&mut self, slot: Slot, offset: u64, fx: &mut Fx<'_>) {
-        let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
-            return;
-        };
-        assigned.position = Some(offset);
-        assigned.fetch_from = offset;
-        assigned.seeking = false;
-        let skipped = self.config.auto_offset_reset == OffsetReset::Latest && offset > 0;
-        if skipped || assigned.committed.is_some() {
-            let layout = &self.client.layout;
-            let values = vec![layout.label(slot), layout.name(fx.me().0), offset.to_string()];
-            fx.mark(MarkKind::Change, "offset-reset", values, Rule("K-C5"));
-        }
-    }
-
-    /// Takes up committed offsets; what has none is looked for.
-    pub(crate) fn take_offsets(&mut self, offsets: Vec<(Slot, Option<u64>)>) {
-        for (slot, offset) in offsets {
-            let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
-                continue;
-            };
-            assigned.committed = offset;
-            assigned.position = offset;
-            assigned.fetch_from = offset.unwrap_or(0);
-            assigned.committing = offset.unwrap_or(0);
-            assigned.seeking = offset.is_none();
-        }
-    }
-
-    fn take_fetched(&mut self, part: Fetched, fx: &mut Fx<'_>) {
-        let Some(assigned) = self.assigned.get_mut(&part.slot).filter(|assigned| assigned.position.is_some()) else {
-            return;
-        };
-        match part.error {
-            Some(Code::OffsetOutOfRange) => {
-                assigned.position = None;
-                assigned.seeking = true;
-                assigned.buffered.clear();
-                return;
-            }
-            Some(_) => return self.try_later(fx),
-            None => {}
-        }
-        let committed_only = self.config.isolation_level == IsolationLevel::ReadCommitted;
-        let limit = if committed_only { part.last_stable } else { part.high_watermark };
-        assigned.high_watermark = assigned.high_watermark.max(limit);
-        if part.asked != assigned.fetch_from {
-            return; // Asked for before the position was changed.
-        }
-        for entry in readable(part.entries, &part.aborted) {
-            let skip = assigned.fetch_from.saturating_sub(entry.base) as usize;
-            let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
-            for (id, _) in entry.batch.messages(skip) {
-                fx.note(Note::Life(id, life, Rule("K-C1")));
-            }
-            assigned.fetch_from = entry.end();
-            assigned.buffered.push_back(entry);
-        }
     }
 
     fn on_disconnected(&mut self, broker: u16, fx: &mut Fx<'_>) {

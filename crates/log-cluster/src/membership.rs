@@ -212,6 +212,7 @@ impl Consumer {
                     _ => {}
                 }
                 self.after_commit(result, &offsets, fx);
+                self.hand_committed(result, &offsets, fx);
             }
         }
     }
@@ -392,11 +393,13 @@ impl Consumer {
         }
         let limit = millis(self.config.max_poll_interval_ms);
         let due = self.last_poll + limit;
-        if due > fx.now() || !self.working {
+        let away = self.working || (self.is_left_alone() && self.membership.state != MemberState::Unjoined);
+        if due > fx.now() || !away {
             let next = due.max(fx.now() + sim::Nanos::millis(100));
             fx.wake_at(next, Wake::Client(ClientWake::PollInterval(life)));
             return;
         }
+        self.hand_overdue(fx);
         if self.is_modern() {
             fx.wake_in(limit, Wake::Client(ClientWake::PollInterval(life)));
             return self.leave_until_polled(fx);

@@ -167,7 +167,7 @@ impl Producer {
                 self.end_transaction(*commit, fx);
                 self.pump(fx);
             }
-            ClientOrder::SetProcessing { .. } | ClientOrder::SetPrefetch { .. } => {}
+            ClientOrder::SetProcessing { .. } | ClientOrder::SetPrefetch { .. } | ClientOrder::Hand { .. } => {}
         }
     }
 

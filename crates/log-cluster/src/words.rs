@@ -68,4 +68,12 @@ pub const WORDS: &[(&str, &str)] = &[
     ("share-rejected", "{0}: {1} records of {2} are archived, they were rejected"),
     ("share-acknowledgement-refused", "{0}: its acknowledgement is refused, {1}"),
     ("offset-reset", "{0}: {1} starts at offset {2}"),
+    ("hand-taken", "{0} is led by hand now: it polls and commits when it is told to"),
+    ("hand-let-go", "{0} goes on by itself"),
+    ("hand-polled", "{0}: poll() returns {1} records"),
+    ("hand-polled-nothing", "{0}: poll() returns nothing"),
+    ("hand-committed", "{0} has committed {1}"),
+    ("hand-commit-failed", "{0}: its commit fails, {1}"),
+    ("hand-said", "{0} {1} {2} offset {3}"),
+    ("hand-overdue", "{0} has not polled for max.poll.interval.ms: it leaves its group"),
 ];

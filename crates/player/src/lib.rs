@@ -22,6 +22,7 @@ use scenario::tape::TapeOrder;
 use scenario::units::Span;
 use scenario::{Compiled, Document, Refusal};
 use sim::story::Mark;
+use sim::workload::Problem;
 use sim::{Nanos, Time};
 
 /// How far a call came.
@@ -232,7 +233,10 @@ impl Player {
         self.state.play(&self.compiled.tape, self.state.at, u64::MAX);
         let at = self.state.at;
         order.at = Span(Nanos(at.0));
-        scenario::resolve(&self.document, &self.compiled.workload, &order)?;
+        let step = scenario::resolve(&self.document, &self.compiled.workload, &order)?;
+        if let Some(message) = self.state.objection(&step) {
+            return Err(Refusal(vec![Problem { path: "order".to_owned(), message }]));
+        }
         self.history.push(self.document.tape.clone());
         self.undone.clear();
         self.document.tape.retain(|kept| kept.at.time() <= at);

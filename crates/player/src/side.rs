@@ -43,6 +43,8 @@ pub trait Cluster: Clone {
     fn events(&self) -> u64;
     /// Does what is ordered.
     fn act(&mut self, deed: &Deed);
+    /// Why an order makes no sense at this moment, in a sentence that says what to do.
+    fn objection(&self, deed: &Deed) -> Option<String>;
 }
 
 macro_rules! cluster {
@@ -111,6 +113,13 @@ macro_rules! cluster {
 
             fn events(&self) -> u64 {
                 self.world().events()
+            }
+
+            fn objection(&self, deed: &Deed) -> Option<String> {
+                match deed {
+                    Deed::Client(order) => <$name>::objection(self, order),
+                    _ => None,
+                }
             }
 
             fn act(&mut self, deed: &Deed) {
@@ -358,6 +367,14 @@ impl<C: Cluster> Side<C> {
     }
 
     pub(crate) fn act(&mut self, at: Time, deed: &Deed) {
+        if let Deed::Client(order @ ClientOrder::Hand { .. }) = deed
+            && let Some(why) = self.cluster.objection(deed)
+        {
+            let node = self.cluster.nodes().iter().find(|node| node.role == order.role());
+            let node = node.map_or(NodeId::default(), |node| node.id);
+            let (code, values) = ("hand-refused", vec![why]);
+            return self.marks.push(Mark { at, kind: MarkKind::Refusal, node, code, values, rule: Rule("X-3") });
+        }
         self.mark_fault(at, deed);
         self.cluster.act(deed);
         self.listen();
@@ -441,6 +458,8 @@ impl<C: Cluster> Side<C> {
                 let code = if *commit { "commit-ordered" } else { "abort-ordered" };
                 (code, Role::Producer(*producer), String::new())
             }
+            // What is done by hand the consumer tells itself.
+            ClientOrder::Hand { .. } => return,
         };
         let Some(node) = self.cluster.nodes().iter().find(|node| node.role == role) else { return };
         let values = vec![node.name.clone(), value];

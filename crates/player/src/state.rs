@@ -116,6 +116,15 @@ impl State {
         }
     }
 
+    /// Why an order makes no sense at the playhead: an objection of every cluster that it is for.
+    pub(crate) fn objection(&self, step: &Step) -> Option<String> {
+        let log = self.log.as_ref().filter(|_| step.log).map(|side| Cluster::objection(&side.cluster, &step.deed));
+        let queue =
+            self.queue.as_ref().filter(|_| step.queue).map(|side| Cluster::objection(&side.cluster, &step.deed));
+        let all: Option<Vec<String>> = log.into_iter().chain(queue).collect();
+        all.and_then(|all| all.into_iter().next())
+    }
+
     /// Plays one event, or carries out one order, whichever is next by `limit`. False if nothing is.
     pub(crate) fn step(&mut self, tape: &[Step], limit: Time) -> bool {
         let next = self.next_event();

@@ -21,6 +21,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("processing-set", "{0} now works {1} on a message"),
     ("prefetch-set", "{0}: prefetch {1}"),
     ("published-one", "{0} publishes one more"),
+    ("hand-refused", "{0}"),
     ("commit-ordered", "{0} is told to commit"),
     ("abort-ordered", "{0} is told to abort"),
     ("disk-filled", "{0}: something else fills the disk, {1} are free"),

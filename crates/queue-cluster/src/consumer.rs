@@ -19,7 +19,7 @@ pub struct Consumer {
     pub settings: ConsumerSettings,
     pub uplink: Uplink,
     config: Rc<Config>,
-    spec: ConsumerSpec,
+    pub(crate) spec: ConsumerSpec,
     place: u16,
     pub reader: u8,
     dice: Dice,
@@ -126,6 +126,7 @@ impl Consumer {
                     self.consume(fx);
                 }
             }
+            Order::Client(ClientOrder::Hand { hand, .. }) => self.on_hand(*hand, fx),
             Order::Client(_) | Order::Operate(_) | Order::Server(_) => {}
         }
     }
@@ -172,7 +173,11 @@ impl Consumer {
     fn on_frame(&mut self, frame: Frame, fx: &mut Fx<'_>) {
         self.uplink.heard(fx.now());
         match frame {
-            Frame::Reply(_, Reply::Deliver { tag, redelivered, body, .. }) => {
+            Frame::Reply(_, Reply::GotNothing) => self.got_nothing(fx),
+            Frame::Reply(
+                _,
+                Reply::Deliver { tag, redelivered, body, .. } | Reply::Got { tag, redelivered, body, .. },
+            ) => {
                 if let Some(id) = body.id {
                     let life = Life::Delivered { reader: self.reader, consumer: self.place, redelivered };
                     fx.note(Note::Life(id, life, Rule("R-P3")));
@@ -212,7 +217,7 @@ impl Consumer {
         }
         let Some((tag, body)) = self.held.pop_front() else { return };
         self.note_processed(&body, fx);
-        let every = self.settings.reject_every;
+        let every = if self.spec.by_hand { 0 } else { self.settings.reject_every };
         if !self.settings.no_ack {
             if every > 0 && self.processed.is_multiple_of(u64::from(every)) {
                 self.uplink.send(1, Method::Nack { tag, multiple: false, requeue: self.settings.requeue }, fx);
@@ -234,6 +239,9 @@ impl Consumer {
     /// Acknowledges what is finished, several at once if so set, and always before the window is full of it.
     fn acknowledge(&mut self, fx: &mut Fx<'_>) {
         let finished = self.finished.len() as u32;
+        if self.spec.by_hand {
+            return;
+        }
         let full = self.settings.prefetch_count > 0 && finished >= u32::from(self.settings.prefetch_count);
         if finished < self.settings.ack_every.max(1) && !full {
             return;

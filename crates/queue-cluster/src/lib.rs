@@ -5,6 +5,7 @@
 
 mod alarms;
 mod arguments;
+mod by_hand;
 mod channel;
 mod check;
 mod classic;
@@ -55,6 +56,7 @@ mod value;
 mod view;
 mod words;
 
+pub use by_hand::HeldView;
 pub use config::*;
 pub use frame::{Frame, Order, ServerOrder, Wake};
 pub use policy::{ApplyTo, Pattern, Policy};
@@ -186,14 +188,7 @@ impl QueueCluster {
     /// # Errors
     /// A sentence, if there is no such client.
     pub fn order(&mut self, order: &ClientOrder) -> Result<(), String> {
-        let role = match order {
-            ClientOrder::SetRate { producer, .. }
-            | ClientOrder::PublishOne { producer, .. }
-            | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
-            ClientOrder::SetProcessing { consumer, .. } | ClientOrder::SetPrefetch { consumer, .. } => {
-                Role::Consumer(*consumer)
-            }
-        };
+        let role = order.role();
         let found = self.nodes.iter().find(|info| info.role == role).map(|info| info.id);
         let id = found.ok_or_else(|| format!("no client is {role:?}"))?;
         self.world.order(id, Order::Client(order.clone()));

@@ -32,4 +32,9 @@ pub const WORDS: &[(&str, &str)] = &[
     ("members-changed", "{0}: its members are {1}"),
     ("members-refused", "{0}: {1}"),
     ("queue-crashed", "{0}: its process crashed"),
+    ("hand-taken", "{0} is led by hand now: it settles nothing by itself"),
+    ("hand-let-go", "{0} goes on by itself"),
+    ("hand-acked", "{0} acks delivery {1}"),
+    ("hand-nacked", "{0} nacks delivery {1}: {2}"),
+    ("hand-got-nothing", "{0} gets nothing: {1} has no message ready"),
 ];

@@ -173,7 +173,13 @@ fn workload(document: &Document, seconds: u64, check: &mut Checker) -> Workload 
     for (index, consumer) in part.consumers.iter().enumerate() {
         name(format!("workload.consumers[{index}].name"), &consumer.name, check);
         let (processing, start) = (consumer.processing.0, consumer.start.time());
-        workload.consumers.push(ConsumerSpec { name: consumer.name.clone(), processing, start });
+        let (name, by_hand) = (consumer.name.clone(), consumer.by_hand);
+        let own = document.log.as_ref().and_then(|log| log.clients.get(&name));
+        if by_hand && own.is_some_and(|own| own.forward.is_some()) {
+            let message = "commits with its transactions as it forwards: it cannot be led by hand";
+            check.refuse(format!("workload.consumers[{index}].by_hand"), message);
+        }
+        workload.consumers.push(ConsumerSpec { name, processing, start, by_hand });
     }
     workload
 }

@@ -127,6 +127,10 @@ pub struct ConsumerPart {
     /// When it begins.
     #[serde(default, skip_serializing_if = "is_default")]
     pub start: Span,
+    /// Whether it is led by hand: it works on what it gets, settles nothing, and in a log polls nothing, until an order
+    /// tells it to. Default false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by_hand: bool,
 }
 
 /// What links are like.

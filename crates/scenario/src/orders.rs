@@ -7,6 +7,7 @@ use crate::tape::{TapeOrder, Verb, Which};
 use log_cluster::AdminOrder;
 use log_cluster::election::Election;
 use queue_cluster::ServerOrder;
+use sim::hand::{Hand, Outcome};
 use sim::workload::{ClientOrder, Workload};
 use sim::{Nanos, Time};
 
@@ -191,6 +192,13 @@ fn step(path: &str, place: usize, order: &TapeOrder, names: &Names<'_>, check: &
         }
         (log, queue) = (log && in_log, queue && in_queue);
     }
+    let only = order.only();
+    if only == Some(Which::Log) && !log || only == Some(Which::Queue) && !queue {
+        let (here, there) = if only == Some(Which::Log) { ("log", "queue") } else { ("queue", "log") };
+        check
+            .refuse(format!("{path}.order"), format!("the {here} cluster knows such a thing, the {there} cluster not"));
+    }
+    (log, queue) = (log && only != Some(Which::Queue), queue && only != Some(Which::Log));
     if let Some(percent) = order.percent {
         check.within(&format!("{path}.percent"), "percent", percent.into(), 1, 1_000_000);
     }
@@ -265,11 +273,51 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             }
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
+        Verb::TakeInHand
+        | Verb::LetGo
+        | Verb::Get
+        | Verb::Ack
+        | Verb::Nack
+        | Verb::Reject
+        | Verb::Poll
+        | Verb::Commit
+        | Verb::Accept
+        | Verb::Release => {
+            let consumer = client(names.consumer(&node), "consumer")?;
+            return by_hand(path, order, consumer, names, check);
+        }
         Verb::Reassign | Verb::AddPartitions | Verb::ElectPreferred | Verb::ElectUnclean => {
             return log_server(path, order, names, check);
         }
         verb => return queue_server(path, verb, order, names, check),
     })
+}
+
+/// What a consumer is told to do by hand. What `reject` means, each cluster knows for itself.
+fn by_hand(path: &str, order: &TapeOrder, consumer: u16, names: &Names<'_>, check: &mut Checker) -> Option<Deed> {
+    if let Some(count) = order.count {
+        check.within(&format!("{path}.count"), "records", count.into(), 1, u16::MAX.into());
+    }
+    let record = order.offset.map(|offset| (order.partition.unwrap_or(0), offset));
+    let say = |outcome| Hand::Say { record, outcome };
+    let (tag, multiple, requeue) = (order.tag, order.multiple, order.requeue.unwrap_or(true));
+    let hand = match order.order {
+        Verb::TakeInHand => Hand::Take,
+        Verb::LetGo => Hand::LetGo,
+        Verb::Get => Hand::Get,
+        Verb::Ack => Hand::Ack { tag, multiple },
+        Verb::Nack => Hand::Nack { tag, multiple, requeue },
+        Verb::Reject if order.cluster == Some(Which::Queue) || names.log.is_empty() => {
+            Hand::Nack { tag, multiple: false, requeue }
+        }
+        Verb::Reject => say(Outcome::Reject),
+        Verb::Poll => Hand::Poll { most: order.count },
+        Verb::Commit => Hand::Commit,
+        Verb::Accept => say(Outcome::Accept),
+        Verb::Release => say(Outcome::Release),
+        _ => return None,
+    };
+    Some(Deed::Client(ClientOrder::Hand { consumer, hand }))
 }
 
 /// An order for a broker of the log cluster.

@@ -57,6 +57,29 @@ pub enum Verb {
     CommitTransaction,
     /// A producer aborts its open transaction (logs).
     AbortTransaction,
+    /// From now on a consumer is led by hand: it settles nothing and polls nothing unless it is told to.
+    TakeInHand,
+    /// A consumer that was led by hand goes on by itself.
+    LetGo,
+    /// basic.get: a consumer by hand gets one message (queues).
+    Get,
+    /// basic.ack: a consumer by hand acknowledges its oldest delivery, that of `tag`, or with `multiple` all up to it
+    /// (queues).
+    Ack,
+    /// basic.nack: a consumer by hand gives its oldest delivery back, that of `tag`, or with `multiple` all up to it;
+    /// with `requeue` false it is dropped or dead-lettered (queues).
+    Nack,
+    /// Queues: basic.reject, as `nack` for one delivery. Logs: a consumer by hand of a share group rejects its oldest
+    /// record, or that of `partition` and `offset`.
+    Reject,
+    /// A consumer by hand calls poll() once, for at most `count` records (logs).
+    Poll,
+    /// A consumer by hand commits its position, and waits for the answer (logs).
+    Commit,
+    /// A consumer by hand of a share group accepts its oldest record, or that of `partition` and `offset` (logs).
+    Accept,
+    /// A consumer by hand of a share group releases its oldest record, or that of `partition` and `offset` (logs).
+    Release,
     /// Something else fills a queue server's disk, until `free` bytes are left; none if absent.
     FillDisk,
     /// What filled the disk is gone.
@@ -135,6 +158,18 @@ pub struct TapeOrder {
     /// Whether the message to be published has no value (logs only).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tombstone: bool,
+    /// The delivery to be settled by hand, by its tag; absent: the oldest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<u64>,
+    /// Whether all deliveries up to that one are meant; without a `tag` all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multiple: bool,
+    /// Whether what is given back goes into its queue again. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requeue: Option<bool>,
+    /// The record's offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// The topic's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -169,6 +204,10 @@ impl TapeOrder {
             queue: None,
             key: None,
             tombstone: false,
+            tag: None,
+            multiple: false,
+            requeue: None,
+            offset: None,
             topic: None,
             partition: None,
             replicas: Vec::new(),
@@ -187,12 +226,32 @@ impl TapeOrder {
             Verb::SetProcessing => &["node", "processing"],
             Verb::SetPrefetch => &["node", "count"],
             Verb::CommitTransaction | Verb::AbortTransaction => &["node"],
+            Verb::TakeInHand
+            | Verb::LetGo
+            | Verb::Get
+            | Verb::Ack
+            | Verb::Nack
+            | Verb::Reject
+            | Verb::Poll
+            | Verb::Commit
+            | Verb::Accept
+            | Verb::Release => &["node"],
             Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
             Verb::AddPartitions => &["node", "topic", "count"],
             Verb::Reassign => &["node", "topic", "partition"],
             Verb::ElectPreferred | Verb::ElectUnclean => &["node"],
+        }
+    }
+
+    /// The one cluster that knows of such a thing, if there is only one.
+    #[must_use]
+    pub fn only(&self) -> Option<Which> {
+        match self.order {
+            Verb::Get | Verb::Ack | Verb::Nack => Some(Which::Queue),
+            Verb::Poll | Verb::Commit | Verb::Accept | Verb::Release => Some(Which::Log),
+            _ => None,
         }
     }
 

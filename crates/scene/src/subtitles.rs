@@ -3,12 +3,14 @@
 use player::Player;
 use scenario::Deed;
 use scenario::units::{Rate, Span};
+use sim::hand::Hand;
 use sim::workload::{ClientOrder, Duration};
 
 /// A line for each client.
 pub(crate) struct Subtitles {
     rates: Vec<String>,
     processing: Vec<String>,
+    by_hand: Vec<bool>,
 }
 
 fn rate(milli: u64) -> String {
@@ -29,6 +31,7 @@ impl Subtitles {
         let mut subtitles = Subtitles {
             rates: workload.producers.iter().map(|p| rate(p.rate_milli)).collect(),
             processing: workload.consumers.iter().map(|c| processing(c.processing)).collect(),
+            by_hand: workload.consumers.iter().map(|c| c.by_hand).collect(),
         };
         for step in player.compiled().tape.iter().take(player.state().orders) {
             match &step.deed {
@@ -38,6 +41,11 @@ impl Subtitles {
                 Deed::Client(ClientOrder::SetProcessing { consumer, processing: duration }) => {
                     if let Some(line) = subtitles.processing.get_mut(usize::from(*consumer)) {
                         *line = processing(*duration);
+                    }
+                }
+                Deed::Client(ClientOrder::Hand { consumer, hand: hand @ (Hand::Take | Hand::LetGo) }) => {
+                    if let Some(led) = subtitles.by_hand.get_mut(usize::from(*consumer)) {
+                        *led = *hand == Hand::Take;
                     }
                 }
                 _ => {}
@@ -59,6 +67,9 @@ impl Subtitles {
 
     /// How long a consumer works on a message.
     pub fn processing(&self, consumer: u16) -> &str {
+        if self.by_hand.get(usize::from(consumer)) == Some(&true) {
+            return "by hand";
+        }
         self.processing.get(usize::from(consumer)).map_or("", String::as_str)
     }
 }

@@ -8,6 +8,7 @@ mod connections;
 mod dice;
 mod digest;
 mod effects;
+pub mod hand;
 mod machine;
 mod net;
 mod pages;

@@ -3,6 +3,7 @@
 //! Arrivals and keys come from streams of dice that are named after the producer alone, so both clusters, and two runs
 //! with different settings, see the same messages with the same keys at the same times.
 
+use crate::hand::Hand;
 use crate::story::MessageId;
 use crate::{Dice, Fingerprint, Nanos, Time};
 
@@ -75,6 +76,8 @@ pub struct ConsumerSpec {
     pub processing: Duration,
     /// When it begins.
     pub start: Time,
+    /// It settles nothing by itself, and polls only when it is told to.
+    pub by_hand: bool,
 }
 
 /// All clients.
@@ -230,6 +233,28 @@ pub enum ClientOrder {
         /// To commit it, or to abort it.
         commit: bool,
     },
+    /// Has a consumer do something by hand.
+    Hand {
+        /// The consumer's place in the workload.
+        consumer: u16,
+        /// What.
+        hand: Hand,
+    },
+}
+
+impl ClientOrder {
+    /// Whom it is for.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            ClientOrder::SetRate { producer, .. }
+            | ClientOrder::PublishOne { producer, .. }
+            | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
+            ClientOrder::SetProcessing { consumer, .. }
+            | ClientOrder::SetPrefetch { consumer, .. }
+            | ClientOrder::Hand { consumer, .. } => Role::Consumer(*consumer),
+        }
+    }
 }
 
 impl Fingerprint for ClientOrder {
@@ -247,6 +272,7 @@ impl Fingerprint for ClientOrder {
             ClientOrder::EndTransaction { producer, commit } => {
                 5 | u64::from(*producer) << 8 | u64::from(*commit) << 24
             }
+            ClientOrder::Hand { consumer, hand } => 6 | u64::from(*consumer) << 8 | hand.fingerprint() << 24,
         }
     }
 }

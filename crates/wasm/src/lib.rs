@@ -3,6 +3,7 @@
 //! It must never compute anything that a run depends on: it hands over what the player and the scene say. Held by the
 //! wall's tests in `www/test/wall`.
 
+mod hand;
 mod painter;
 mod understand;
 

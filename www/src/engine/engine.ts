@@ -1,4 +1,5 @@
 // Loads the WebAssembly package and owns the handle; the only importer of it.
+import type { HandOut } from '../gen/HandOut';
 import type { LifeOut } from '../gen/LifeOut';
 import type { MarkOut } from '../gen/MarkOut';
 import type { MessageOut } from '../gen/MessageOut';
@@ -17,7 +18,7 @@ import init, {
   readTranscript,
 } from './pkg/brokerlab.js';
 
-export type { LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SettingOut, SpaceTime };
+export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SettingOut, SpaceTime };
 
 /** Which cluster: 0 the log, 1 the queues. */
 export type Side = 0 | 1;
@@ -41,6 +42,12 @@ export interface Order {
   topic?: string;
   partition?: number;
   replicas?: number[];
+  tag?: number;
+  multiple?: boolean;
+  requeue?: boolean;
+  offset?: number;
+  key?: number;
+  tombstone?: boolean;
 }
 
 /** A run in the page. Times are in nanoseconds of the run. After a thrown error the handle is dead. */
@@ -67,6 +74,8 @@ export interface Run {
   chart(side: Side): Float64Array;
   spaceTime(side: Side, from: number, to: number, width: number, producer: number, sequence: number): SpaceTime | null;
   life(side: Side, producer: number, sequence: number): LifeOut | null;
+  /** What a consumer holds and has not settled; null if there is no such consumer. */
+  hand(side: Side, name: string): HandOut | null;
   /** What is waited for at the playhead. */
   waits(): Wait[];
   messages(side: Side, fate: string, limit: number): MessageOut[];

@@ -2,6 +2,7 @@
 import type { Order, Side } from '../engine/engine';
 import type { Session } from '../session';
 import { deeds, words } from '../words';
+import { handCommands } from './by-hand';
 import { gallery } from './gallery';
 import type { Command } from './palette';
 import { presets } from './presets';
@@ -113,6 +114,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.figure, run: page.figure },
     { name: words.theme, run: page.theme },
     { name: words.shortcuts, key: '?', run: page.shortcuts },
+    ...handCommands(session, page.say),
     ...nodeCommands(session, page.say),
     ...linkCommands(session, page.say),
     { name: words.links.heal, run: () => void session.order({ order: 'heal-all' }) },

@@ -12,6 +12,7 @@ import type { NodeChosen } from '../stage/stage';
 import '../stage/stage';
 import '../transport/bar';
 import { words } from '../words';
+import { handKey } from './by-hand';
 import { commandsOf, type Deeds } from './commands';
 import { gallery, opening } from './gallery';
 import './first-minutes';
@@ -219,7 +220,7 @@ export class BlLab extends LitElement {
     else if (key === '?') this.shortcuts();
     else if (key === '/' || key === 'k') this.commands();
     else if (tab) this.show(tab[0]);
-    else return false;
+    else return handKey(session, key, this.menu, (text) => this.say(text));
     return true;
   }
 
@@ -405,6 +406,7 @@ export class BlLab extends LitElement {
       ['W', words.waits.title],
       ['B', words.breakIt],
       ['Z · Y', `${words.undo} · ${words.redo}`],
+      ['M · A · X · G · C', words.byHand.keys],
       ['1 … 7', TABS.map(([, name]) => name).join(', ')],
       ['Ctrl K · /', words.commands],
       ['?', words.shortcuts],

@@ -4,6 +4,7 @@ import type { Order, Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
 import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
+import './by-hand';
 
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
@@ -55,7 +56,8 @@ export class BlNodeMenu extends LitElement {
 
   private order(order: Order) {
     this.refused = this.session?.order({ cluster: this.side === 0 ? 'log' : 'queue', ...order });
-    if (this.refused === undefined) this.leave();
+    // Who publishes one by one wants to go on.
+    if (this.refused === undefined && order.order !== 'publish-one') this.leave();
   }
 
   private readonly leave = () => this.dispatchEvent(new CustomEvent('menu-closed', { bubbles: true }));
@@ -140,15 +142,20 @@ export class BlNodeMenu extends LitElement {
   override render() {
     const { card } = this;
     if (!card) return html``;
+    const led = card.role === 'consumer' && this.session?.run.hand(this.side, card.name)?.by_hand === true;
+    const byHand =
+      card.role === 'consumer'
+        ? html`<bl-by-hand .session=${this.session} .side=${this.side} .card=${card}></bl-by-hand>`
+        : '';
     return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
       <p>${card.says}</p>
-      <ul>${deeds
+      ${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
         .map(
           ({ order, label, hint }) =>
             html`<li><button title=${hint} @click=${() => this.deed(order, card.name)}>${label}</button></li>`,
         )}</ul>
-      ${this.form(card)}
+      ${led ? '' : byHand}${this.form(card)}
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
   }
 }

@@ -81,7 +81,9 @@ impl Consumer {
     pub(crate) fn beat_if_due(&mut self, fx: &mut Fx<'_>) {
         let m = &self.membership.modern;
         let due = m.urgent || fx.now() >= m.next_beat;
-        if !due || m.stale || self.stopping || self.failed.is_some() {
+        // Who is led by hand and has never polled has not joined either.
+        let joins = !self.hand.on || self.hand.has_polled;
+        if !due || m.stale || !joins || self.stopping || self.failed.is_some() {
             return;
         }
         let Some(coordinator) = self.membership.coordinator else { return self.seek_coordinator(fx) };

@@ -96,6 +96,15 @@ impl ShareMember {
         *self = ShareMember { plan: self.plan.clone(), explicit, strict, serial, ..ShareMember::default() };
     }
 
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// Someone has the application poll, or it gives up.
+    pub fn poll(&mut self, polls: bool) {
+        self.polls = polls;
+    }
+
     /// Records that it was given and has not worked on.
     pub fn holds(&self) -> impl Iterator<Item = &Got> {
         self.buffered.iter().chain(&self.hand)
@@ -156,13 +165,20 @@ impl Consumer {
         }
         share.polls = false;
         let most = if share.strict { self.poll_records as usize } else { usize::MAX };
-        let count = share.buffered.len().min(most);
+        let count = share.buffered.len().min(self.hand.most.map_or(most, usize::from));
         for got in share.buffered.drain(..count) {
             share.hand.push_back(got);
             self.in_hand.push_back(got.record);
         }
-        if !share.plan.by_hand {
-            self.start_work(fx);
+        if share.plan.by_hand { self.hand_polled(fx) } else { self.start_work(fx) }
+    }
+
+    /// K-H5: in implicit mode a poll accepts what the last one returned.
+    pub(crate) fn accept_implicitly(&mut self, fx: &mut Fx<'_>) {
+        if self.share.as_ref().is_some_and(|share| !share.explicit && share.plan.by_hand) {
+            while let Some(record) = self.in_hand.pop_front() {
+                self.share_worked(record, fx);
+            }
         }
     }
 

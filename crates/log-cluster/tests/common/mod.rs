@@ -70,6 +70,7 @@ pub fn workload(rate: u64, producers: usize, consumers: usize) -> Workload {
                 name: name("consumer", index),
                 processing: Duration::Constant(Nanos::millis(1)),
                 start: Time::ZERO,
+                by_hand: false,
             })
             .collect(),
     }

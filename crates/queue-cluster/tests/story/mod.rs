@@ -57,7 +57,12 @@ pub fn workload(per_second: u64, limit: Option<u32>, processing: Nanos) -> Workl
         limit,
         start: Time::ZERO + Nanos::millis(500),
     };
-    let consumer = ConsumerSpec { name: "c".into(), processing: Duration::Constant(processing), start: Time::ZERO };
+    let consumer = ConsumerSpec {
+        name: "c".into(),
+        processing: Duration::Constant(processing),
+        start: Time::ZERO,
+        by_hand: false,
+    };
     Workload { producers: vec![producer], consumers: vec![consumer] }
 }
 

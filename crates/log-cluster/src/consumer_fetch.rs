@@ -1,0 +1,179 @@
+//! How a consumer fetches, and what it takes of what it fetched (K-C1 to K-C3, K-C5).
+
+use crate::client::Fx;
+use crate::config::{IsolationLevel, OffsetReset, millis};
+use crate::consumer::{Asked, Consumer, InHand};
+use crate::error::Code;
+use crate::layout::Slot;
+use crate::rpc::{Fetch, FetchPart, Fetched, Request};
+use crate::transactions::readable;
+use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Consumer {
+    /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
+    pub(crate) fn take_records(&mut self) {
+        let most = self.hand.most.map_or(self.poll_records as usize, usize::from);
+        let slots: Vec<Slot> = self.assigned.keys().copied().collect();
+        for turn in 0..slots.len() {
+            let slot = slots[(self.rotate as usize + turn) % slots.len()];
+            if self.membership.modern.revoking.contains(&slot) {
+                continue;
+            }
+            let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
+            let Some(mut position) = assigned.position else { continue };
+            while self.in_hand.len() < most {
+                let Some(entry) = assigned.buffered.front() else { break };
+                let skip = position.saturating_sub(entry.base) as usize;
+                let room = most - self.in_hand.len();
+                let mut records = entry.batch.records(skip);
+                let taken = records.by_ref().take(room);
+                let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
+                let in_hand = |(delta, id, key)| InHand { slot, offset: entry.base + delta, id, key, bytes };
+                self.in_hand.extend(taken.map(in_hand));
+                // What compaction took, and what is not for applications, is passed over.
+                let end = entry.end();
+                position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
+                drop(records);
+                if position >= end {
+                    assigned.buffered.pop_front();
+                }
+            }
+            assigned.position = Some(position);
+            if self.in_hand.len() >= most {
+                self.rotate = self.rotate.wrapping_add(turn as u32);
+                break;
+            }
+        }
+    }
+
+    /// K-C2: one fetch to each broker at a time, and none while something of it is buffered.
+    pub(crate) fn fetch(&mut self, fx: &mut Fx<'_>) {
+        if self.stopping {
+            return;
+        }
+        let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
+        let mut busy: BTreeSet<u16> = BTreeSet::new();
+        let mut stale = false;
+        let revoking = &self.membership.modern.revoking;
+        for (slot, assigned) in self.assigned.iter().filter(|(slot, _)| !revoking.contains(slot)) {
+            let Some((leader, leader_epoch)) = self.client.leader(*slot) else {
+                stale = true;
+                continue;
+            };
+            if !assigned.buffered.is_empty() {
+                busy.insert(leader);
+            } else if assigned.position.is_some() {
+                let part = FetchPart { slot: *slot, offset: assigned.fetch_from, leader_epoch, last_epoch: None };
+                wanted.entry(leader).or_default().push(part);
+            }
+        }
+        for (leader, parts) in wanted {
+            let under_way = self.client.waiting(leader).any(|asked| matches!(asked, Asked::Fetch));
+            if busy.contains(&leader) || under_way {
+                continue;
+            }
+            let fetch = Fetch {
+                replica: None,
+                max_wait: millis(self.config.fetch_max_wait_ms),
+                min_bytes: self.config.fetch_min_bytes.unsigned_abs(),
+                max_bytes: self.config.fetch_max_bytes.unsigned_abs(),
+                partition_bytes: self.config.max_partition_fetch_bytes.unsigned_abs(),
+                committed_only: self.config.isolation_level == IsolationLevel::ReadCommitted,
+                parts,
+            };
+            let look = Look::plain(FlightKind::Fetch);
+            self.client.ask(leader, Request::Fetch(Box::new(fetch)), Asked::Fetch, 100, look, fx);
+        }
+        if stale {
+            self.client.refresh(fx);
+        }
+        self.seek(fx);
+    }
+
+    /// Looks for the positions of partitions that have none: the committed ones, else by `auto.offset.reset`.
+    fn seek(&mut self, fx: &mut Fx<'_>) {
+        if self.membership.offsets_wanted {
+            self.ask_for_offsets(fx);
+        }
+        let unknown: Vec<Slot> = self
+            .assigned
+            .iter()
+            .filter(|(_, assigned)| assigned.position.is_none() && assigned.seeking)
+            .map(|(slot, _)| *slot)
+            .collect();
+        if self.config.auto_offset_reset == OffsetReset::None && !unknown.is_empty() {
+            // K-C5: nobody has said where to begin.
+            return self.fail("NoOffsetForPartitionException", fx);
+        }
+        for slot in unknown {
+            let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
+            if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
+                let request = Request::ListOffset(slot, self.config.auto_offset_reset, self.config.isolation_level);
+                let look = Look::plain(FlightKind::Control);
+                self.client.ask(leader, request, Asked::Offset(slot), 60, look, fx);
+            }
+        }
+    }
+
+    /// K-C5: a position by `auto.offset.reset`.
+    pub(crate) fn reset_to(&mut self, slot: Slot, offset: u64, fx: &mut Fx<'_>) {
+        let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
+            return;
+        };
+        assigned.position = Some(offset);
+        assigned.fetch_from = offset;
+        assigned.seeking = false;
+        let skipped = self.config.auto_offset_reset == OffsetReset::Latest && offset > 0;
+        if skipped || assigned.committed.is_some() {
+            let layout = &self.client.layout;
+            let values = vec![layout.label(slot), layout.name(fx.me().0), offset.to_string()];
+            fx.mark(MarkKind::Change, "offset-reset", values, Rule("K-C5"));
+        }
+    }
+
+    /// Takes up committed offsets; what has none is looked for.
+    pub(crate) fn take_offsets(&mut self, offsets: Vec<(Slot, Option<u64>)>) {
+        for (slot, offset) in offsets {
+            let Some(assigned) = self.assigned.get_mut(&slot).filter(|assigned| assigned.position.is_none()) else {
+                continue;
+            };
+            assigned.committed = offset;
+            assigned.position = offset;
+            assigned.fetch_from = offset.unwrap_or(0);
+            assigned.committing = offset.unwrap_or(0);
+            assigned.seeking = offset.is_none();
+        }
+    }
+
+    pub(crate) fn take_fetched(&mut self, part: Fetched, fx: &mut Fx<'_>) {
+        let Some(assigned) = self.assigned.get_mut(&part.slot).filter(|assigned| assigned.position.is_some()) else {
+            return;
+        };
+        match part.error {
+            Some(Code::OffsetOutOfRange) => {
+                assigned.position = None;
+                assigned.seeking = true;
+                assigned.buffered.clear();
+                return;
+            }
+            Some(_) => return self.try_later(fx),
+            None => {}
+        }
+        let committed_only = self.config.isolation_level == IsolationLevel::ReadCommitted;
+        let limit = if committed_only { part.last_stable } else { part.high_watermark };
+        assigned.high_watermark = assigned.high_watermark.max(limit);
+        if part.asked != assigned.fetch_from {
+            return; // Asked for before the position was changed.
+        }
+        for entry in readable(part.entries, &part.aborted) {
+            let skip = assigned.fetch_from.saturating_sub(entry.base) as usize;
+            let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
+            for (id, _) in entry.batch.messages(skip) {
+                fx.note(Note::Life(id, life, Rule("K-C1")));
+            }
+            assigned.fetch_from = entry.end();
+            assigned.buffered.push_back(entry);
+        }
+    }
+}
