@@ -56,7 +56,7 @@ describe('a lesson by hand', () => {
     await has(page, 'orders #2');
     await click(page, 'Nack #2');
     await later(page, 2);
-    await has(page, '#3');
+    await has(page, 'tag 3');
     await click(page, 'Kill');
     await later(page, 2);
     await menu(page, 'queue', 'fulfil');
