@@ -6,7 +6,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { root, stop } from './tools.mjs';
 
 // About 3 % above what it took when this was last set.
-const MOST = 1_225_000;
+const MOST = 1_266_000;
 
 const dist = `${root}/dist`;
 if (!existsSync(`${dist}/index.html`)) stop('There is no dist/: run `npm run build` first.');

@@ -132,3 +132,30 @@ describe('a lesson by hand', () => {
     await context.close();
   });
 });
+
+describe('clients that come and go', () => {
+  it('a consumer joins both clusters while it runs, shares with its group, and leaves', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await menu(page, 'log', 'fulfil-1');
+    await click(page, 'One more like it');
+    await page.waitForSelector(node('log', 'fulfil-3'));
+    await page.waitForSelector(node('queue', 'fulfil-3'));
+    const row = await page.locator('.log-side [data-node^="fulfil-"]').count();
+    expect(row).toBe(3);
+    await house.scrub(page, 38);
+    await house.until(page, 'fulfil-3', 'reads|no partition');
+    await menu(page, 'log', 'fulfil-3');
+    await click(page, 'Leave');
+    await later(page, 2);
+    await house.until(page, 'fulfil-3', 'stopp');
+    await page.keyboard.press('z');
+    await page.keyboard.press('z');
+    await page.waitForSelector(node('log', 'fulfil-3'), { state: 'detached' });
+    await page.keyboard.press('/');
+    await page.keyboard.type('One more like it: orders-1');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(node('queue', 'orders-3'));
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});

@@ -198,6 +198,14 @@ export const words = {
     replay: 'The run is played anew, up to where it stands.',
     asText: 'The document as text',
   },
+  joins: {
+    another: 'One more like it',
+    anotherWhy: 'joins now, in both clusters, with the same settings; its group shares out anew',
+    inGroup: 'one more, in group',
+    onQueue: 'one more, on queue',
+    leave: 'Leave',
+    leaveWhy: 'stops in good order: closes its connections and leaves its group',
+  },
   byHand: {
     title: 'By hand',
     held: 'held',

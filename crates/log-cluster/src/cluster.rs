@@ -79,7 +79,9 @@ impl LogCluster {
         let processes = nodes.iter().map(process).collect();
         let mut world = World::new(seed, processes, config.link);
         let spare = layout.brokers - layout.spare..layout.brokers;
-        nodes.iter().filter(|node| !spare.contains(&node.id.0)).for_each(|node| world.start(node.id));
+        let late = config.late.0 + config.late.1;
+        let there = nodes.iter().take(nodes.len() - late).filter(|node| !spare.contains(&node.id.0));
+        there.for_each(|node| world.start(node.id));
         LogCluster { world, nodes, layout }
     }
 
@@ -150,8 +152,13 @@ fn name_nodes(workload: &Workload, config: &Config) -> Vec<NodeInfo> {
     if let Controllers::Dedicated(count) = config.controllers {
         nodes.extend((1..=count).map(|number| (format!("controller-{number}"), Role::Controller)));
     }
-    nodes.extend((0..).zip(&workload.producers).map(|(index, spec)| (spec.name.clone(), Role::Producer(index))));
-    nodes.extend((0..).zip(&workload.consumers).map(|(index, spec)| (spec.name.clone(), Role::Consumer(index))));
+    let producers = (0..).zip(&workload.producers).map(|(index, spec)| (spec.name.clone(), Role::Producer(index)));
+    let consumers = (0..).zip(&workload.consumers).map(|(index, spec)| (spec.name.clone(), Role::Consumer(index)));
+    let (mut producers, mut consumers): (Vec<_>, Vec<_>) = (producers.collect(), consumers.collect());
+    // Who joins later comes after all others, so that these are the same nodes as without.
+    let late_producers = producers.split_off(producers.len().saturating_sub(config.late.0));
+    let late_consumers = consumers.split_off(consumers.len().saturating_sub(config.late.1));
+    nodes.extend([producers, consumers, late_producers, late_consumers].into_iter().flatten());
     (0..).zip(nodes).map(|(id, (name, role))| NodeInfo { id: NodeId(id), name, role }).collect()
 }
 

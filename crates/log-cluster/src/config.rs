@@ -490,6 +490,8 @@ pub struct Config {
     pub brokers: u16,
     /// How many of them, the last ones, are not started with the others: they join when they are.
     pub spare: u16,
+    /// How many of the producers and of the consumers, the last ones, join when they are started.
+    pub late: (usize, usize),
     /// `broker.rack` of each broker, in order; those beyond the list have none (K-E9).
     pub racks: Vec<String>,
     /// Who keeps the metadata.
@@ -523,6 +525,7 @@ impl Default for Config {
         Config {
             brokers: 3,
             spare: 0,
+            late: (0, 0),
             racks: Vec::new(),
             controllers: Controllers::Dedicated(3),
             broker: BrokerConfig::default(),

@@ -18,7 +18,7 @@ pub use side::{BUCKET, Bucket, Cluster, Side};
 pub use state::State;
 pub use trace::{Arrow, LifeStep, SideTrace, Trace};
 
-use scenario::tape::TapeOrder;
+use scenario::tape::{TapeOrder, Verb};
 use scenario::units::Span;
 use scenario::{Compiled, Document, Refusal};
 use sim::story::Mark;
@@ -233,6 +233,12 @@ impl Player {
         self.state.play(&self.compiled.tape, self.state.at, u64::MAX);
         let at = self.state.at;
         order.at = Span(Nanos(at.0));
+        if order.order == Verb::AddClient {
+            let mut tape = self.document.tape.clone();
+            tape.retain(|kept| kept.at.time() <= at);
+            tape.push(order);
+            return self.set_tape(tape);
+        }
         let step = scenario::resolve(&self.document, &self.compiled.workload, &order)?;
         if let Some(message) = self.state.objection(&step) {
             return Err(Refusal(vec![Problem { path: "order".to_owned(), message }]));
@@ -288,7 +294,11 @@ impl Player {
         let gone = old.iter().filter(|order| !new.contains(order));
         let come = new.iter().filter(|order| !old.contains(order));
         let first = gone.chain(come).map(|order| order.at.time()).min().unwrap_or(Time::ZERO);
-        self.forget_from(first);
+        let joining = |tape: &[TapeOrder]| -> Vec<TapeOrder> {
+            tape.iter().filter(|order| order.order == Verb::AddClient).cloned().collect()
+        };
+        // Who joins later is there from the start.
+        self.forget_from(if joining(old) == joining(new) { first } else { Time::ZERO });
         self.state = self.keyframes[self.keyframes.len() - 1].clone();
         self.state.play(&self.compiled.tape, at, u64::MAX);
         self.ahead = self.state.clone();
@@ -311,7 +321,7 @@ impl Player {
     }
 
     fn retape(&mut self) -> Result<(), Refusal> {
-        self.compiled.tape = scenario::compile(&self.document)?.tape;
+        self.compiled = scenario::compile(&self.document)?;
         Ok(())
     }
 }

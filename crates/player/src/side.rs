@@ -172,6 +172,7 @@ impl Targets {
             | Deed::Resume(name)
             | Deed::Stop(name)
             | Deed::Start(name)
+            | Deed::Join { name, .. }
             | Deed::Slow(name, ..) => targets.node = find(name),
             Deed::Links { from, to, one_way, .. } | Deed::Worsen { from, to, one_way, .. } => {
                 targets.add_links(from, to, *one_way, nodes, &find)
@@ -209,7 +210,7 @@ impl Targets {
             (Deed::Pause(_), Some(node)) => world.pause(node),
             (Deed::Resume(_), Some(node)) => world.resume(node),
             (Deed::Stop(_), Some(node)) => world.stop(node),
-            (Deed::Start(_), Some(node)) => world.start(node),
+            (Deed::Start(_) | Deed::Join { .. }, Some(node)) => world.start(node),
             (Deed::Slow(_, part, percent), Some(node)) => {
                 let slowness = world.machine(node).slowness;
                 world.slow(node, slowed(slowness, *part, *percent));
@@ -397,6 +398,7 @@ impl<C: Cluster> Side<C> {
                 let values = vec![from.join(", "), to, delay.to_string(), (loss_per_million / 10_000).to_string()];
                 ("link-worse", from.first(), values)
             }
+            Deed::Join { name, like } => ("client-added", Some(name), vec![name.clone(), like.clone()]),
             Deed::HealAll => ("healed-all", None, Vec::new()),
             Deed::Slow(node, part, percent) => {
                 let part = match part {
@@ -439,7 +441,11 @@ impl<C: Cluster> Side<C> {
         };
         let node = self.cluster.nodes().iter().find(|node| Some(&node.name) == subject);
         let node = node.map_or(NodeId::default(), |node| node.id);
-        self.marks.push(Mark { at, kind: MarkKind::Fault, node, code, values, rule: Rule("X-1") });
+        let (kind, rule) = match deed {
+            Deed::Join { .. } => (MarkKind::Change, Rule("X-3")),
+            _ => (MarkKind::Fault, Rule("X-1")),
+        };
+        self.marks.push(Mark { at, kind, node, code, values, rule });
     }
 
     fn mark_client(&mut self, at: Time, order: &ClientOrder) {

@@ -12,6 +12,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("resumed", "{0} goes on"),
     ("stopped", "{0} is asked to stop"),
     ("started", "{0} starts"),
+    ("client-added", "{0} joins, with the settings of {1}"),
     ("cut", "{0} is cut off from {1}"),
     ("healed", "{0} reaches {1} again"),
     ("link-worse", "{0} and {1}: {2} more delay, {3} % of segments lost"),

@@ -433,6 +433,8 @@ pub struct Config {
     pub script: Vec<(Time, Operation)>,
     /// Scripted connections beside those that the script names, for operations given while the run goes.
     pub connections: Vec<String>,
+    /// How many of the producers and of the consumers, the last ones, join when they are started.
+    pub late: (usize, usize),
 }
 
 impl Default for Config {
@@ -473,6 +475,7 @@ impl Config {
             link: LinkProfile::default(),
             script: Vec::new(),
             connections: Vec::new(),
+            late: (0, 0),
         }
     }
 }

@@ -72,6 +72,7 @@ use server::Server;
 use sim::workload::{ClientOrder, NodeInfo, Role, Source, Workload};
 use sim::{Crash, Effects, Event, MachineProfile, Nanos, NodeId, Process, Time, World};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 use topology::Topology;
 
@@ -133,17 +134,11 @@ impl QueueCluster {
             let name = server.name.to_string();
             builder.add(Kind::Server(Box::new(server)), config.machine.clone(), name, Role::Server);
         }
-        for (place, spec) in (0u16..).zip(&workload.producers) {
-            let settings = config.publishers.get(usize::from(place)).cloned().unwrap_or_default();
-            let source = Source::new(seed, place, spec);
-            let publisher = Publisher::new(&config, place, settings, source);
-            builder.client(Kind::Publisher(Box::new(publisher)), &spec.name, Role::Producer(place));
-        }
-        for (place, spec) in (0u16..).zip(&workload.consumers) {
-            let settings = config.consumers.get(usize::from(place)).cloned().unwrap_or_default();
-            let consumer = Consumer::new(&config, place, settings, spec, seed);
-            builder.client(Kind::Consumer(Box::new(consumer)), &spec.name, Role::Consumer(place));
-        }
+        let (late_producers, late_consumers) = config.late;
+        let producers = workload.producers.len().saturating_sub(late_producers);
+        let consumers = workload.consumers.len().saturating_sub(late_consumers);
+        builder.publishers(seed, workload, &config, 0..producers);
+        builder.consumers(seed, workload, &config, 0..consumers);
         for name in connections(&config) {
             let mine = |(_, operation): &&(Time, Operation)| operation.connection() == Some(name.as_str());
             let steps: VecDeque<(Time, Rc<Operation>)> =
@@ -151,9 +146,12 @@ impl QueueCluster {
             let client = ScriptClient::new(&config, steps);
             builder.client(Kind::Script(Box::new(client)), &name, Role::Producer(u16::MAX));
         }
+        let there = builder.nodes.len();
+        builder.publishers(seed, workload, &config, producers..workload.producers.len());
+        builder.consumers(seed, workload, &config, consumers..workload.consumers.len());
         let mut world = World::new(seed, builder.processes, config.link);
         let nodes: Rc<[NodeInfo]> = builder.nodes.into();
-        for info in nodes.iter() {
+        for info in nodes.iter().take(there) {
             world.start(info.id);
         }
         QueueCluster { world, nodes, config }
@@ -265,6 +263,24 @@ impl Builder {
         let id = NodeId(self.processes.len() as u16);
         self.processes.push((Proc(kind), machine));
         self.nodes.push(NodeInfo { id, name, role });
+    }
+
+    fn publishers(&mut self, seed: u64, workload: &Workload, config: &Rc<Config>, places: Range<usize>) {
+        for place in places {
+            let (spec, index) = (&workload.producers[place], place as u16);
+            let settings = config.publishers.get(place).cloned().unwrap_or_default();
+            let publisher = Publisher::new(config, index, settings, Source::new(seed, index, spec));
+            self.client(Kind::Publisher(Box::new(publisher)), &spec.name, Role::Producer(index));
+        }
+    }
+
+    fn consumers(&mut self, seed: u64, workload: &Workload, config: &Rc<Config>, places: Range<usize>) {
+        for place in places {
+            let (spec, index) = (&workload.consumers[place], place as u16);
+            let settings = config.consumers.get(place).cloned().unwrap_or_default();
+            let consumer = Consumer::new(config, index, settings, spec, seed);
+            self.client(Kind::Consumer(Box::new(consumer)), &spec.name, Role::Consumer(index));
+        }
     }
 
     fn client(&mut self, kind: Kind, name: &str, role: Role) {

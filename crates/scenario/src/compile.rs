@@ -3,7 +3,7 @@
 use crate::document::{ArrivalsPart, Document, LinkPart, MachinePart};
 use crate::orders::{self, Step};
 use crate::read::Refusal;
-use crate::{log_part, queue_part};
+use crate::{joins, log_part, queue_part};
 use sim::workload::{Arrivals, ConsumerSpec, Problem, ProducerSpec, Workload};
 use sim::{Latency, LinkProfile, MachineProfile, Nanos, Time};
 use std::collections::BTreeSet;
@@ -88,6 +88,8 @@ impl Checker {
 /// Everything that is wrong with it, by its place.
 pub fn compile(document: &Document) -> Result<Compiled, Refusal> {
     let mut check = Checker::default();
+    let (document, late) = joins::widen(document, &mut check);
+    let document = &*document;
     check.within("title", "characters", document.title.chars().count() as u64, 0, 200);
     check.within("about", "characters", document.about.chars().count() as u64, 0, 2_000);
     let seconds = document.length.0.0.div_ceil(1_000_000_000);
@@ -103,13 +105,13 @@ pub fn compile(document: &Document) -> Result<Compiled, Refusal> {
     let consumers: Vec<&str> = workload.consumers.iter().map(|c| c.name.as_str()).collect();
     let log = document.log.as_ref().map(|part| {
         let mut config = log_part::config(part, &names, &consumers, &mut check);
-        (config.link, config.machine) = (servers, machine.clone());
+        (config.link, config.machine, config.late) = (servers, machine.clone(), late);
         check_engine("log", config.check(), &mut check);
         config
     });
     let queue = document.queue.as_ref().map(|part| {
         let mut config = queue_part::config(part, &names, &consumers, &mut check);
-        (config.link, config.machine) = (servers, machine.clone());
+        (config.link, config.machine, config.late) = (servers, machine.clone(), late);
         check_engine("queue", config.check(), &mut check);
         config
     });

@@ -6,6 +6,7 @@
 mod compile;
 pub mod document;
 mod forms;
+mod joins;
 pub mod link;
 mod log_part;
 mod orders;

@@ -2,6 +2,7 @@
 
 use crate::compile::{Checker, bounds};
 use crate::document::Document;
+use crate::joins;
 use crate::read::{Refusal, suggest};
 use crate::tape::{TapeOrder, Verb, Which};
 use log_cluster::AdminOrder;
@@ -54,6 +55,13 @@ pub enum Deed {
     HealAll,
     /// A part of a machine takes this many percent of its usual time.
     Slow(String, Part, u32),
+    /// A client joins, with the settings of another.
+    Join {
+        /// Its name.
+        name: String,
+        /// The other's.
+        like: String,
+    },
     /// For a client.
     Client(ClientOrder),
     /// For a server of the queue cluster.
@@ -167,7 +175,8 @@ pub(crate) fn tape(document: &Document, workload: &Workload, check: &mut Checker
 /// What is wrong with it, by its field.
 pub fn resolve(document: &Document, workload: &Workload, order: &TapeOrder) -> Result<Step, Refusal> {
     let mut check = Checker::default();
-    let names = Names::of(document, workload);
+    let (document, _) = joins::widen(document, &mut check);
+    let names = Names::of(&document, workload);
     let step = step("order", document.tape.len(), order, &names, &mut check);
     step.filter(|_| check.problems.is_empty()).ok_or(Refusal(check.problems))
 }
@@ -241,6 +250,7 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             delay: order.delay.map_or(Nanos::ZERO, |delay| delay.0),
             loss_per_million: order.loss_percent.unwrap_or(0).min(99) * 10_000,
         },
+        Verb::AddClient => Deed::Join { name: node, like: order.like.clone()? },
         Verb::HealAll => Deed::HealAll,
         Verb::SlowDisk => Deed::Slow(node, Part::Disk, order.percent?),
         Verb::SlowNetwork => Deed::Slow(node, Part::Network, order.percent?),

@@ -53,6 +53,9 @@ pub enum Verb {
     SetPrefetch,
     /// A producer publishes one message more.
     PublishOne,
+    /// A client more joins, named `node`: with the settings of the client that it is `like`, and of its own `rate`,
+    /// `processing`, `group`, `topic` or `queue` if that is given. `stop` has it leave in good order.
+    AddClient,
     /// A producer commits its open transaction (logs).
     CommitTransaction,
     /// A producer aborts its open transaction (logs).
@@ -158,6 +161,12 @@ pub struct TapeOrder {
     /// Whether the message to be published has no value (logs only).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tombstone: bool,
+    /// Whose settings a client that joins has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+    /// The group of a consumer that joins (logs).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The delivery to be settled by hand, by its tag; absent: the oldest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<u64>,
@@ -204,6 +213,8 @@ impl TapeOrder {
             queue: None,
             key: None,
             tombstone: false,
+            like: None,
+            group: None,
             tag: None,
             multiple: false,
             requeue: None,
@@ -226,6 +237,7 @@ impl TapeOrder {
             Verb::SetProcessing => &["node", "processing"],
             Verb::SetPrefetch => &["node", "count"],
             Verb::CommitTransaction | Verb::AbortTransaction => &["node"],
+            Verb::AddClient => &["node", "like"],
             Verb::TakeInHand
             | Verb::LetGo
             | Verb::Get
@@ -260,6 +272,7 @@ impl TapeOrder {
     pub fn has(&self, field: &str) -> bool {
         match field {
             "node" => self.node.is_some(),
+            "like" => self.like.is_some(),
             "from" => !self.from.is_empty(),
             "to" => !self.to.is_empty(),
             "percent" => self.percent.is_some(),

@@ -164,7 +164,7 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
         let rule = if queue.kind == QueueKind::Classic { "R-Q3" } else { "R-U2" };
         tell(says, since.map(|since| since + suspects).filter(|at| *at > player.at()), rule);
     }
-    for publisher in &view.publishers {
+    for publisher in view.publishers.iter().filter(|publisher| up(publisher.id)) {
         let name = named(nodes, publisher.id);
         if publisher.connected.is_none() {
             tell(format!("{name} waits for a connection; {} messages wait with it", publisher.waiting), None, "R-M7");
@@ -174,7 +174,7 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
             tell(format!("{name} waits for {} confirms", publisher.unconfirmed), None, "R-C1");
         }
     }
-    for consumer in &view.consumers {
+    for consumer in view.consumers.iter().filter(|consumer| up(consumer.id)) {
         let name = named(nodes, consumer.id);
         if consumer.connected.is_none() {
             tell(format!("{name} waits for a connection"), None, "R-M7");

@@ -106,6 +106,16 @@ fn which(side: u8) -> Which {
     if side == 0 { Which::Log } else { Which::Queue }
 }
 
+impl Lab {
+    /// Makes room for who has joined, and takes back that of who is not to join any more.
+    fn relayout(&mut self) {
+        for (side, stage) in (0u8..).zip(&mut self.stages) {
+            let size = stage.layout.as_ref().map(|layout| (layout.width, layout.height));
+            stage.layout = size.and_then(|(width, height)| scene::layout(&self.player, which(side), width, height));
+        }
+    }
+}
+
 #[wasm_bindgen]
 impl Lab {
     /// Opens a document's text.
@@ -188,12 +198,16 @@ impl Lab {
             serde_json::from_str(order).map_err(|error| JsError::new(&error.to_string()))?;
         value["at"] = "0s".into();
         let order: TapeOrder = serde_json::from_value(value).map_err(|error| JsError::new(&error.to_string()))?;
-        self.player.order(order).map_err(|error| refusal(&error))
+        self.player.order(order).map_err(|error| refusal(&error))?;
+        self.relayout();
+        Ok(())
     }
 
     /// Takes the last order back. False if there is none.
     pub fn undo(&mut self) -> bool {
-        self.player.undo()
+        let undone = self.player.undo();
+        self.relayout();
+        undone
     }
 
     /// The fragment of a share link, with the digest of the whole run if it is known.

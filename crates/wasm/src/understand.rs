@@ -194,12 +194,16 @@ impl Lab {
     #[wasm_bindgen(js_name = setTape)]
     pub fn set_tape(&mut self, tape: &str) -> Result<(), JsError> {
         let tape = serde_json::from_str(tape).map_err(|error| JsError::new(&error.to_string()))?;
-        self.player.set_tape(tape).map_err(|error| crate::refusal(&error))
+        self.player.set_tape(tape).map_err(|error| crate::refusal(&error))?;
+        self.relayout();
+        Ok(())
     }
 
     /// Does again what was taken back last. False if there is nothing.
     pub fn redo(&mut self) -> bool {
-        self.player.redo()
+        let redone = self.player.redo();
+        self.relayout();
+        redone
     }
 }
 

@@ -26,7 +26,7 @@ export type Side = 0 | 1;
 /** An order as the tape has it, without its time. */
 export interface Order {
   order: string;
-  cluster?: 'log' | 'queue';
+  cluster?: 'log' | 'queue' | undefined;
   node?: string;
   from?: string[];
   to?: string[];
@@ -46,6 +46,8 @@ export interface Order {
   multiple?: boolean;
   requeue?: boolean;
   offset?: number;
+  like?: string;
+  group?: string;
   key?: number;
   tombstone?: boolean;
 }

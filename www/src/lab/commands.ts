@@ -4,6 +4,7 @@ import type { Session } from '../session';
 import { deeds, words } from '../words';
 import { handCommands } from './by-hand';
 import { gallery } from './gallery';
+import { joinCommands } from './joins';
 import type { Command } from './palette';
 import { presets } from './presets';
 
@@ -115,6 +116,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.theme, run: page.theme },
     { name: words.shortcuts, key: '?', run: page.shortcuts },
     ...handCommands(session, page.say),
+    ...joinCommands(session, page.say),
     ...nodeCommands(session, page.say),
     ...linkCommands(session, page.say),
     { name: words.links.heal, run: () => void session.order({ order: 'heal-all' }) },

@@ -5,6 +5,7 @@ import type { Card } from '../gen/Card';
 import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
 import './by-hand';
+import { another } from './joins';
 
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
@@ -75,6 +76,13 @@ export class BlNodeMenu extends LitElement {
     }
   }
 
+  private more(like: string) {
+    const { session } = this;
+    if (!session) return;
+    this.refused = session.order(another(session, like));
+    if (this.refused === undefined) this.leave();
+  }
+
   /** Which deeds make sense for how the node is. */
   private fits(name: DeedName, card: Card): boolean {
     const alive = card.health === 'running' || card.health === 'stopping';
@@ -117,6 +125,16 @@ export class BlNodeMenu extends LitElement {
   private form(card: Card) {
     const producer = card.role === 'producer';
     const server = card.role !== 'producer' && card.role !== 'consumer';
+    const { session } = this;
+    const more = (name: string, field: 'group' | 'queue'): [string, string, (value: string) => Order] => [
+      name,
+      'audit',
+      // In both clusters: the cluster of this menu is not meant.
+      (value) => ({
+        ...(session ? another(session, card.name, { [field]: value }) : { order: '' }),
+        cluster: undefined,
+      }),
+    ];
     const fields: [string, string, (value: string) => Order][] = server
       ? this.serverForm(card)
       : producer
@@ -128,6 +146,7 @@ export class BlNodeMenu extends LitElement {
               '10',
               (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) }),
             ],
+            this.side === 0 ? more(words.joins.inGroup, 'group') : more(words.joins.onQueue, 'queue'),
           ];
     return fields.map(
       ([name, example, make]) =>
@@ -142,6 +161,7 @@ export class BlNodeMenu extends LitElement {
   override render() {
     const { card } = this;
     if (!card) return html``;
+    const client = card.role === 'producer' || card.role === 'consumer';
     const led = card.role === 'consumer' && this.session?.run.hand(this.side, card.name)?.by_hand === true;
     const byHand =
       card.role === 'consumer'
@@ -151,10 +171,10 @@ export class BlNodeMenu extends LitElement {
       <p>${card.says}</p>
       ${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
-        .map(
-          ({ order, label, hint }) =>
-            html`<li><button title=${hint} @click=${() => this.deed(order, card.name)}>${label}</button></li>`,
-        )}</ul>
+        .map(({ order, label, hint }) => {
+          const leaves = client && order === 'stop';
+          return html`<li><button title=${leaves ? words.joins.leaveWhy : hint} @click=${() => this.deed(order, card.name)}>${leaves ? words.joins.leave : label}</button></li>`;
+        })}${client ? html`<li><button title=${words.joins.anotherWhy} @click=${() => this.more(card.name)}>${words.joins.another}</button></li>` : ''}</ul>
       ${led ? '' : byHand}${this.form(card)}
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
   }
