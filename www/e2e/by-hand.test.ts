@@ -143,7 +143,7 @@ describe('clients that come and go', () => {
     const row = await page.locator('.log-side [data-node^="fulfil-"]').count();
     expect(row).toBe(3);
     await house.scrub(page, 38);
-    await house.until(page, 'fulfil-3', 'reads|no partition');
+    await house.until(page, 'fulfil-3', 'reads|joining the group');
     await menu(page, 'log', 'fulfil-3');
     await click(page, 'Leave');
     await later(page, 2);
