@@ -81,6 +81,12 @@ describe('understanding a run', () => {
     expect(await page.getAttribute('dialog.why a', 'href')).toMatch(/^https:/);
     await page.keyboard.press('Escape');
     await page.waitForSelector('dialog.why:not([open])', { state: 'attached' });
+    await page.fill('bl-events input[type=search]', 'is fenced: no sign of life');
+    await page.locator('bl-events button.rule').first().click();
+    await page.waitForSelector('dialog.why[open] a[href*="github.com/apache/kafka/blob/4.2.0/"]');
+    await page.click('dialog.why button:has-text("broker.session.timeout.ms")');
+    await page.waitForSelector('bl-settings #setting-broker-session-timeout-ms:focus');
+    await page.getByRole('tab', { name: 'Events' }).click();
     await page.fill('bl-events input[type=search]', 'no such event');
     await page.waitForSelector('text=No event of this kind');
     expect(wrong).toEqual([]);

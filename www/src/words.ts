@@ -249,7 +249,8 @@ export const words = {
     unknown: 'This rule is not in the catalogue.',
     defaults: 'Settings that make it so, with their defaults:',
     source: 'Source',
-    read: 'Read it in the broker’s own words',
+    read: 'In the broker’s own words:',
+    change: 'Opens its form',
   },
 } as const;
 

@@ -4,7 +4,7 @@ import { openTranscript, type Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
 import { applyTheme, begin, keepOffline, open } from '../opening';
 import '../panels/events';
-import type { FateAsked, MessagePicked, MessageRef, RuleAsked } from '../panels/listening';
+import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
 import type { Session } from '../session';
@@ -58,6 +58,7 @@ export class BlLab extends LitElement {
     notice: { state: true },
     message: { state: true },
     fate: { state: true },
+    asked: { state: true },
   };
   declare session: Session | undefined;
   declare trouble: { title: string; what: string } | undefined;
@@ -66,6 +67,7 @@ export class BlLab extends LitElement {
   declare notice: string | undefined;
   declare message: MessageRef | undefined;
   declare fate: { side: Side; fate: string };
+  declare asked: SettingAsked['detail'] | undefined;
   private captions: Captions = { title: '', about: '', log: false, queue: false };
   private own = '';
   private spoken = '';
@@ -97,6 +99,10 @@ export class BlLab extends LitElement {
       this.show('message');
     });
     this.addEventListener('document-changed', (event) => this.openText((event as DocumentChanged).detail, true));
+    this.addEventListener('setting-asked', (event) => {
+      this.asked = (event as SettingAsked).detail;
+      this.show('settings');
+    });
     this.addEventListener('rule-asked', (event) => {
       const why = this.querySelector('bl-why');
       if (why instanceof BlWhy) void why.ask((event as RuleAsked).detail);
@@ -391,7 +397,7 @@ export class BlLab extends LitElement {
       case 'tape':
         return html`<bl-tape .session=${session}></bl-tape>`;
       case 'settings':
-        return html`<bl-settings .session=${session}></bl-settings>`;
+        return html`<bl-settings .session=${session} .asked=${this.asked}></bl-settings>`;
     }
   }
 

@@ -61,3 +61,10 @@ export class FateAsked extends CustomEvent<{ side: 0 | 1; fate: string; name: st
     super('fate-asked', { bubbles: true, detail });
   }
 }
+
+/** A setting was asked for, by a rule: its form is to be shown. */
+export class SettingAsked extends CustomEvent<{ setting: string; rule: string }> {
+  constructor(setting: string, rule: string) {
+    super('setting-asked', { bubbles: true, detail: { setting, rule } });
+  }
+}

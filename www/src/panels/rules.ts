@@ -8,27 +8,36 @@ export interface Rule {
   id: string;
   sentence: string;
   source: string;
+  /** The broker's own words: its documentation first, then its source. */
+  links: string[];
   defaults: string[];
 }
 
-const rules = new Map<string, Rule>();
-for (const text of [common, kafka, rabbitmq]) {
-  const { rule } = parse(text) as unknown as { rule: Partial<Rule>[] };
-  for (const { id = '', sentence = '', source = '', defaults = [] } of rule)
-    rules.set(id, { id, sentence, source, defaults });
-}
+/** All rules, in the order of the catalogue. */
+export const rules: ReadonlyMap<string, Rule> = new Map(
+  [common, kafka, rabbitmq].flatMap((text) => {
+    const { rule } = parse(text) as unknown as { rule: Partial<Rule>[] };
+    return rule.map(({ id = '', sentence = '', source = '', links = [], defaults = [] }): [string, Rule] => [
+      id,
+      { id, sentence, source, links, defaults },
+    ]);
+  }),
+);
 
 /** A rule of the catalogue. */
 export function ruleOf(id: string): Rule | undefined {
   return rules.get(id);
 }
 
-/** Where the brokers' own documentation or source is to be found; undefined where there is no single place. */
-export function documentation(rule: Rule): string | undefined {
-  const page = /docs\/([a-z0-9-]+)/.exec(rule.source)?.[1];
-  if (rule.id.startsWith('R') && page) return `https://www.rabbitmq.com/docs/${page}`;
-  const file = /([A-Za-z_]+\.(?:java|erl))/.exec(rule.source)?.[1];
-  const repository = rule.id.startsWith('R') ? 'rabbitmq/rabbitmq-server' : 'apache/kafka';
-  if (file) return `https://github.com/search?type=code&q=${encodeURIComponent(`repo:${repository} path:${file}`)}`;
-  return rule.id.startsWith('K') ? 'https://kafka.apache.org/42/documentation.html' : undefined;
+/** What a link leads to, in a few words: a page of the documentation, or a file of the source. */
+export function nameOf(link: string): string {
+  const { hostname, pathname, hash } = new URL(link);
+  const steps = pathname.split('/').filter(Boolean);
+  if (hostname === 'github.com') return steps.at(-1) ?? link;
+  return `${hostname.replace('www.', '')}: ${steps.slice(1).join('/')}${hash.replace(/^#[a-z]+configs_/, ', ')}`;
+}
+
+/** The setting that a rule's default is of: `linger.ms` of `linger.ms=5`; undefined if it is put in other words. */
+export function settingOf(written: string): string | undefined {
+  return /^([a-z][a-z0-9._-]*)=/.exec(written)?.[1];
 }

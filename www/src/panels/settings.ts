@@ -2,7 +2,7 @@
 import { html } from 'lit';
 import { checkDocument, formSettings, type SettingOut } from '../engine/engine';
 import { words } from '../words';
-import { Panel } from './listening';
+import { Panel, type SettingAsked } from './listening';
 import './settings.css';
 
 /** Play this document instead, from the same place. */
@@ -38,7 +38,22 @@ function mapOf(document: Tree, part: string, topic: number): Tree | undefined {
   return at;
 }
 
+/** Where a setting is looked for first, by what its rule is about. */
+function partsOf(rule: string): string[] {
+  if (rule.startsWith('R')) return ['queue.config'];
+  const topic = 'log.topics[].config';
+  if (/^K-[PIT]/.test(rule)) return ['log.producer', topic, 'log.broker'];
+  if (/^K-[CGOHS]/.test(rule)) return ['log.consumer', 'log.broker', topic];
+  return [topic, 'log.broker', 'log.producer', 'log.consumer'];
+}
+
+const idOf = (name: string) => `setting-${name.replaceAll('.', '-')}`;
+
 export class BlSettings extends Panel {
+  static override properties = { ...Panel.properties, asked: { attribute: false } };
+  /** The setting to be shown, for whoever has asked why. */
+  declare asked: SettingAsked['detail'] | undefined;
+  private shown: SettingAsked['detail'] | undefined;
   private all: SettingOut[] | undefined;
   private chosen = '';
   private text = '';
@@ -60,6 +75,22 @@ export class BlSettings extends Panel {
   }
 
   protected override hear() {}
+
+  protected override updated() {
+    super.updated();
+    const { asked, all } = this;
+    if (!asked || asked === this.shown || !all) return;
+    this.shown = asked;
+    const has = (part: string) => all.some((setting) => setting.part === part && setting.name === asked.setting);
+    this.chosen = partsOf(asked.rule).find(has) ?? all.find(({ name }) => name === asked.setting)?.part ?? this.chosen;
+    [this.text, this.onlyChanged, this.asText] = ['', false, false];
+    this.requestUpdate();
+    void this.updateComplete.then(() => {
+      const input = this.querySelector<HTMLInputElement>(`#${CSS.escape(idOf(asked.setting))}`);
+      input?.scrollIntoView({ block: 'center' });
+      input?.focus();
+    });
+  }
 
   private key(setting: SettingOut): string {
     return `${setting.part}|${setting.part.includes('[]') ? this.topic : 0}|${setting.name}`;
@@ -112,7 +143,7 @@ export class BlSettings extends Panel {
         ? `${words.settings.atLeast} ${setting.least}.`
         : '';
     const differs = value !== '' && value !== setting.default;
-    const id = `setting-${setting.name.replaceAll('.', '-')}`;
+    const id = idOf(setting.name);
     return html`<li class=${differs ? 'differs' : ''}><label for=${id}><code>${setting.name}</code>${differs ? html` <span class="mark">${words.settings.changed}</span>` : ''}</label>
       <input id=${id} .value=${value} placeholder=${setting.default || words.settings.unset} aria-describedby=${`${id}-about`}
         @change=${(event: Event) => {
@@ -149,7 +180,7 @@ export class BlSettings extends Panel {
             }}>${topics.map((topic, place) => html`<option value=${place} ?selected=${place === this.topic}>${topic.name}</option>`)}</select>`
           : ''
       }
-      <input type="search" aria-label=${words.settings.search} placeholder=${words.settings.search} @input=${(
+      <input type="search" aria-label=${words.settings.search} placeholder=${words.settings.search} .value=${this.text} @input=${(
         event: Event,
       ) => {
         if (event.target instanceof HTMLInputElement) this.text = event.target.value;
