@@ -201,6 +201,22 @@ describe('settings', () => {
     await context.close();
   });
 
+  it('of a topic are changed while it runs, as an order', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.selectOption('bl-settings select', 'log.topics[].config');
+    await page.fill('#setting-min-insync-replicas', '3');
+    await page.keyboard.press('Tab');
+    await page.getByRole('button', { name: 'Now: min.insync.replicas' }).click();
+    await page.keyboard.press('6');
+    await page.waitForSelector('bl-tape li:has-text("set-topic-config")');
+    await house.scrub(page, 5);
+    await page.keyboard.press('5');
+    await page.waitForSelector('bl-events:has-text("orders: min.insync.replicas is 3 now")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('are text, too: checked by the engine, with its words', async () => {
     const { page, context, wrong } = await house.paused(6);
     await page.getByRole('tab', { name: 'Settings' }).click();

@@ -76,6 +76,11 @@ impl Controller {
                     }
                 }
                 Record::ProducerIds(_) => {}
+                Record::TopicConfig(topic, live, setting) => {
+                    let name = self.layout.topics[*topic as usize].name.to_string();
+                    let values = vec![name, setting.to_string(), live.get(setting).unwrap_or_default()];
+                    fx.mark(MarkKind::Change, "topic-config", values, Rule("K-T6"));
+                }
             }
         }
         // The brokers' own partitions are no more than a change of who keeps a group.

@@ -371,7 +371,7 @@ impl Broker {
     /// Looks what a change of a log, of a follower or of the in-sync set lets happen.
     pub fn settle_partition(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
-        let min_isr = self.layout.topic(slot).min_isr;
+        let min_isr = self.image.min_isr(&self.layout, slot);
         let image = self.image.clone();
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         if replica.leads().is_some_and(|leadership| leadership.isr.len() >= min_isr) && !self.refusing.is_empty() {

@@ -35,9 +35,13 @@ impl Controller {
     }
 
     pub(crate) fn rules<'a>(&self, slot: Slot, active: &'a [u16]) -> Rules<'a> {
-        let topic = self.layout.topic(slot);
         let elr_enabled = self.layout.broker.eligible_leader_replicas;
-        Rules { elr_enabled, unclean_enabled: topic.unclean, min_isr: topic.min_isr, active }
+        Rules {
+            elr_enabled,
+            unclean_enabled: self.planned.unclean(&self.layout, slot),
+            min_isr: self.planned.min_isr(&self.layout, slot),
+            active,
+        }
     }
 
     /// Proposes a broker's new state with what follows from it for the partitions.
@@ -240,7 +244,7 @@ impl Controller {
         let active = image.active();
         let mut records = Vec::new();
         for (slot, partition) in image.all().filter(|(_, partition)| partition.leader.is_none()) {
-            if self.layout.topic(slot).unclean
+            if image.unclean(&self.layout, slot)
                 && let Some(next) = change(partition, &Change::Elect(Election::Unclean), &self.rules(slot, &active))
             {
                 records.push(Record::Partition(slot, next));

@@ -56,6 +56,7 @@ pub enum Code {
     ShareSessionNotFound,
     InvalidShareSessionEpoch,
     GroupIdNotFound,
+    InvalidConfig,
 }
 
 impl Code {
@@ -100,6 +101,7 @@ impl Code {
             Code::InvalidRecord => "INVALID_RECORD",
             Code::InvalidReplicaAssignment => "INVALID_REPLICA_ASSIGNMENT",
             Code::InvalidPartitions => "INVALID_PARTITIONS",
+            Code::InvalidConfig => "INVALID_CONFIG",
             Code::InvalidReplicationFactor => "INVALID_REPLICATION_FACTOR",
             Code::NoReassignmentInProgress => "NO_REASSIGNMENT_IN_PROGRESS",
             Code::UnknownTopicOrPartition => "UNKNOWN_TOPIC_OR_PARTITION",

@@ -250,11 +250,12 @@ impl Broker {
         let wait = millis(self.layout.broker.log_retention_check_interval_ms);
         fx.wake_in(wait, Wake::Broker(BrokerWake::Retention));
         let now = fx.now();
-        let layout = self.layout.clone();
+        let (layout, image) = (self.layout.clone(), self.image.clone());
         for (slot, replica) in &mut self.replicas {
             let topic = layout.topic(*slot);
             let mark = replica.high_watermark;
-            let start = replica.log.expired(now, topic.retention, topic.retention_bytes, mark);
+            let (age, bytes) = image.retention(&layout, *slot);
+            let start = replica.log.expired(now, age, bytes, mark);
             if start > replica.log.start() {
                 if replica.leads().is_some() && !topic.internal {
                     for entry in replica.log.read(replica.log.start()).take_while(|entry| entry.end() <= start) {

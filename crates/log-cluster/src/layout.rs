@@ -53,6 +53,8 @@ pub(crate) struct Topic {
     pub max_batch: i64,
     pub segment_bytes: u64,
     pub segment_age: Nanos,
+    /// Whether it deletes what is old at all (`cleanup.policy`).
+    pub deletes: bool,
     pub retention: Option<Nanos>,
     pub retention_bytes: Option<u64>,
     pub compaction: Compaction,
@@ -118,6 +120,7 @@ impl Layout {
                 max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
                 segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
                 segment_age,
+                deletes: policy.deletes(),
                 retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
                 retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
                 compaction,
@@ -250,7 +253,7 @@ fn compaction(own: &TopicConfig, b: &BrokerConfig, policy: CleanupPolicy) -> Com
     }
 }
 
-fn min_isr(setting: i64, factor: u16) -> usize {
+pub(crate) fn min_isr(setting: i64, factor: u16) -> usize {
     setting.clamp(1, i64::from(factor.max(1))) as usize
 }
 
@@ -271,6 +274,7 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         segment_bytes: 104_857_600,
         segment_age: millis(b.log_roll_ms),
         retention: None,
+        deletes: false,
         retention_bytes: None,
         compaction: Compaction::default(),
         tier: None,

@@ -114,10 +114,10 @@ impl Broker {
         let replica = self.replicas.get_mut(&slot).ok_or(Code::NotLeaderOrFollower)?;
         let leadership = replica.leads().ok_or(Code::NotLeaderOrFollower)?;
         // K-A2: only acks=all is refused; what asks for less is stored.
-        if acks == Acks::All && leadership.isr.len() < topic.min_isr {
+        if acks == Acks::All && leadership.isr.len() < self.image.min_isr(&layout, slot) {
             return Err(Code::NotEnoughReplicas);
         }
-        if i64::from(batch.bytes) > topic.max_batch {
+        if i64::from(batch.bytes) > self.image.max_batch(&layout, slot) {
             return Err(Code::MessageTooLarge);
         }
         // K-D5: a compacted topic takes no record without a key.
@@ -176,7 +176,7 @@ impl Broker {
             };
             if replica.high_watermark >= part.required {
                 part.done = true;
-                if leadership.isr.len() < self.layout.topic(part.slot).min_isr {
+                if leadership.isr.len() < self.image.min_isr(&self.layout, part.slot) {
                     part.result = Err(Code::NotEnoughReplicasAfterAppend);
                 }
             }

@@ -76,4 +76,5 @@ pub const WORDS: &[(&str, &str)] = &[
     ("hand-commit-failed", "{0}: its commit fails, {1}"),
     ("hand-said", "{0} {1} {2} offset {3}"),
     ("hand-overdue", "{0} has not polled for max.poll.interval.ms: it leaves its group"),
+    ("topic-config", "{0}: {1} is {2} now"),
 ];

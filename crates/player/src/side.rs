@@ -431,6 +431,9 @@ impl<C: Cluster> Side<C> {
                     AdminOrder::CreatePartitions { topic, count } => {
                         ("partitions-added", format!("{topic} {count} partitions"))
                     }
+                    AdminOrder::SetTopicConfig { topic, setting, value } => {
+                        ("topic-config-set", format!("{topic} {setting}={value}"))
+                    }
                     AdminOrder::ElectLeaders { topic, kind } => {
                         let code = if *kind == Election::Unclean { "elect-unclean" } else { "elect-preferred" };
                         (code, topic.clone().unwrap_or_else(|| "all topics".to_owned()))

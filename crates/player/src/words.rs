@@ -31,6 +31,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("reassigned", "{0} is asked to move {1}"),
     ("reassignment-cancelled", "{0} is asked to give up the move of {1}"),
     ("partitions-added", "{0} is asked to give {1}"),
+    ("topic-config-set", "{0} is asked to give {1}"),
     ("elect-preferred", "{0} is asked for the preferred leaders of {1}"),
     ("elect-unclean", "{0} is asked for any leaders of {1}"),
     ("member-added", "{0} is to get a member of {1}"),

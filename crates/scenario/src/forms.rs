@@ -17,6 +17,8 @@ pub struct FormSetting {
     pub about: &'static str,
     /// The least and the greatest value.
     pub range: Option<(i64, i64)>,
+    /// Whether an order can change it while it runs.
+    pub live: bool,
 }
 
 /// All settings, by their parts.
@@ -35,6 +37,7 @@ pub fn form_settings() -> Vec<FormSetting> {
             default: setting.default,
             about: setting.about,
             range: setting.range,
+            live: part == "log.topics[].config" && log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.name),
         })
     });
     let queue = queue_settings::defaults().into_iter().map(|(name, default)| FormSetting {
@@ -43,6 +46,7 @@ pub fn form_settings() -> Vec<FormSetting> {
         default,
         about: "",
         range: None,
+        live: false,
     });
     log.chain(queue).collect()
 }

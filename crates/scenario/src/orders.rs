@@ -296,7 +296,7 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             let consumer = client(names.consumer(&node), "consumer")?;
             return by_hand(path, order, consumer, names, check);
         }
-        Verb::Reassign | Verb::AddPartitions | Verb::ElectPreferred | Verb::ElectUnclean => {
+        Verb::Reassign | Verb::AddPartitions | Verb::SetTopicConfig | Verb::ElectPreferred | Verb::ElectUnclean => {
             return log_server(path, order, names, check);
         }
         verb => return queue_server(path, verb, order, names, check),
@@ -377,6 +377,20 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
                 return None;
             }
             AdminOrder::CreatePartitions { topic, count: count.into() }
+        }
+        Verb::SetTopicConfig => {
+            let (topic, setting, value) = (topic?, order.setting.clone()?, order.value.clone()?);
+            if !log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.as_str()) {
+                let known = log_cluster::LIVE_TOPIC_SETTINGS;
+                let message = format!("`{setting}` cannot be changed while it runs: set it from the start");
+                check.refuse(format!("{path}.setting"), suggest(message, &setting, known.iter().copied()));
+                return None;
+            }
+            if let Err(message) = log_cluster::config::TopicConfig::default().set(&setting, &value) {
+                check.refuse(format!("{path}.value"), message);
+                return None;
+            }
+            AdminOrder::SetTopicConfig { topic, setting, value }
         }
         Verb::ElectUnclean => AdminOrder::ElectLeaders { topic, kind: Election::Unclean },
         _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },

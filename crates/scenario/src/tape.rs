@@ -99,6 +99,9 @@ pub enum Verb {
     /// `kafka-topics --alter --partitions`, by way of the broker `node`: `topic` gets `count` partitions in all, as far as
     /// its `room` goes.
     AddPartitions,
+    /// `kafka-configs --alter --entity-type topics`, by way of the broker `node`: the `setting` of `topic` is `value` from
+    /// now on.
+    SetTopicConfig,
     /// `kafka-leader-election`, by way of the broker `node`: the preferred replicas lead `topic`, or all topics.
     ElectPreferred,
     /// `kafka-leader-election`: partitions of `topic`, or of all topics, without a leader get any that is at work.
@@ -161,6 +164,12 @@ pub struct TapeOrder {
     /// Whether the message to be published has no value (logs only).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tombstone: bool,
+    /// The setting to be changed, by the broker's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
+    /// Its new value, as one writes it in a properties file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// Whose settings a client that joins has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
@@ -213,6 +222,8 @@ impl TapeOrder {
             queue: None,
             key: None,
             tombstone: false,
+            setting: None,
+            value: None,
             like: None,
             group: None,
             tag: None,
@@ -252,6 +263,7 @@ impl TapeOrder {
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
             Verb::AddPartitions => &["node", "topic", "count"],
+            Verb::SetTopicConfig => &["node", "topic", "setting", "value"],
             Verb::Reassign => &["node", "topic", "partition"],
             Verb::ElectPreferred | Verb::ElectUnclean => &["node"],
         }
@@ -272,6 +284,8 @@ impl TapeOrder {
     pub fn has(&self, field: &str) -> bool {
         match field {
             "node" => self.node.is_some(),
+            "setting" => self.setting.is_some(),
+            "value" => self.value.is_some(),
             "like" => self.like.is_some(),
             "from" => !self.from.is_empty(),
             "to" => !self.to.is_empty(),

@@ -220,6 +220,8 @@ struct SettingOut {
     /// The least and the greatest value, as text; empty if it has none.
     least: String,
     most: String,
+    /// Whether an order can change it while it runs.
+    live: bool,
 }
 
 /// All settings that a document can hold: `[{part, name, default, about, least, most}]`.
@@ -233,6 +235,7 @@ pub fn form_settings() -> JsValue {
         about: setting.about,
         least: text(setting.range.map(|(least, _)| least)),
         most: text(setting.range.map(|(_, most)| most)),
+        live: setting.live,
     };
     to_js(&scenario::form_settings().into_iter().map(setting).collect::<Vec<_>>())
 }

@@ -46,6 +46,8 @@ export interface Order {
   multiple?: boolean;
   requeue?: boolean;
   offset?: number;
+  setting?: string;
+  value?: string;
   like?: string;
   group?: string;
   key?: number;

@@ -16,4 +16,8 @@ about: string,
 /**
  * The least and the greatest value, as text; empty if it has none.
  */
-least: string, most: string, };
+least: string, most: string, 
+/**
+ * Whether an order can change it while it runs.
+ */
+live: boolean, };

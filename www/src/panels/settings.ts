@@ -132,6 +132,26 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
+  /** Changes a topic's setting from the playhead on: by way of any broker at work. */
+  private order(setting: SettingOut, value: string, topic: string) {
+    const session = this.session;
+    const broker = session?.run
+      .picture(0)
+      ?.cards.find(({ name, health }) => name.startsWith('broker-') && health === 'running')?.name;
+    this.refused = broker
+      ? (session?.order({ order: 'set-topic-config', node: broker, topic, setting: setting.name, value }) ?? '')
+      : words.settings.nobody;
+    if (!this.refused) this.drafts.delete(this.key(setting));
+    this.requestUpdate();
+  }
+
+  private now(setting: SettingOut, value: string, document: Tree) {
+    const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
+    const topic = topics[this.topic]?.name;
+    if (!setting.live || topic === undefined) return '';
+    return html`<button title=${words.settings.nowWhy} aria-label=${`${words.settings.now}: ${setting.name}`} ?disabled=${value === ''} @click=${() => this.order(setting, value, topic)}>${words.settings.now}</button>`;
+  }
+
   private row(setting: SettingOut, document: Tree) {
     const map = mapOf(document, setting.part, this.topic);
     const written = map?.[setting.name];
@@ -148,7 +168,7 @@ export class BlSettings extends Panel {
       <input id=${id} .value=${value} placeholder=${setting.default || words.settings.unset} aria-describedby=${`${id}-about`}
         @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) this.type(setting, event.target.value);
-        }} />
+        }} />${this.now(setting, value, document)}
       <span class="quiet" id=${`${id}-about`}>${setting.about} ${bounds} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
   }
 

@@ -1,0 +1,90 @@
+//! Settings of topics that are changed while the cluster runs.
+
+mod common;
+use common::{Story, config, consumer, producer, workload};
+use log_cluster::AdminOrder;
+use log_cluster::config::Acks;
+
+fn set(story: &mut Story, setting: &str, value: &str) {
+    let node = story.node("broker-3");
+    let (setting, value) = (setting.to_owned(), value.to_owned());
+    story.cluster.administer(node, AdminOrder::SetTopicConfig { topic: "orders".into(), setting, value }).unwrap();
+    story.run_for(500);
+}
+
+fn cluster() -> log_cluster::Config {
+    let mut config = config();
+    config.producers = vec![producer(Acks::All)];
+    config.consumers = vec![consumer()];
+    config
+}
+
+#[test]
+fn k_t6_a_raised_minimum_of_replicas_in_sync_refuses_at_once_and_a_lowered_one_lets_go_on() {
+    let mut story = Story::new(&cluster(), &workload(50, 1, 1));
+    story.run_to(10_000);
+    let leader = story.leader().unwrap();
+    let follower = ["broker-1", "broker-2"].into_iter().find(|name| *name != leader).unwrap();
+    story.kill(follower);
+    story.run_for(20_011);
+    assert_eq!(story.isr().len(), 2, "{}", story.tell());
+    let before = story.acknowledged();
+    set(&mut story, "min.insync.replicas", "3");
+    story.run_for(5_000);
+    assert_eq!((story.marked("topic-config"), story.view().topics[0].min_isr), (1, 3));
+    assert!(story.marked("min-isr") > 0, "{}", story.tell());
+    let stopped = story.acknowledged();
+    assert!(stopped < before + 60, "{before} {stopped}");
+    set(&mut story, "min.insync.replicas", "2");
+    story.run_for(10_000);
+    assert!(story.acknowledged() > stopped + 300, "{stopped} {}", story.acknowledged());
+    assert!(story.lost().is_empty(), "{}", story.tell());
+}
+
+#[test]
+fn k_t6_retention_is_shortened_while_it_runs() {
+    let mut config = cluster();
+    config.topics[0].config.segment_ms = Some(1_000);
+    config.broker.log_retention_check_interval_ms = 1_000;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(10_000);
+    assert_eq!(story.marked("retention"), 0);
+    set(&mut story, "retention.ms", "2000");
+    story.run_for(10_000);
+    assert!(story.marked("retention") > 0, "{}", story.tell());
+}
+
+#[test]
+fn k_t6_an_unclean_election_is_allowed_while_nobody_leads() {
+    let mut config = cluster();
+    config.broker.unclean_leader_election_interval_ms = 2_000;
+    config.broker.eligible_leader_replicas = false;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(8_000);
+    let leader = story.leader().unwrap();
+    let others: Vec<&str> = ["broker-1", "broker-2", "broker-3"].into_iter().filter(|name| *name != leader).collect();
+    others.iter().for_each(|name| story.kill(name));
+    story.run_for(15_000);
+    assert_eq!(story.isr(), vec![leader.clone()], "{}", story.tell());
+    story.power_off(&leader);
+    others.iter().for_each(|name| story.start(name));
+    story.run_for(20_000);
+    assert_eq!(story.leader(), None, "{}", story.tell());
+    let (topic, setting) = ("orders".to_owned(), "unclean.leader.election.enable".to_owned());
+    let node = story.node(others[0]);
+    let order = AdminOrder::SetTopicConfig { topic, setting, value: "true".into() };
+    story.cluster.administer(node, order).unwrap();
+    story.run_for(5_000);
+    assert!(story.leader().is_some_and(|elected| elected != leader), "{}", story.tell());
+    assert!(story.marked("leader-unclean") > 0, "{}", story.tell());
+}
+
+#[test]
+fn k_t6_what_is_no_live_setting_or_no_value_is_refused() {
+    let mut story = Story::new(&cluster(), &workload(10, 1, 1));
+    story.run_to(5_000);
+    set(&mut story, "segment.ms", "5000");
+    set(&mut story, "min.insync.replicas", "none");
+    let refused = story.marks.iter().filter(|mark| mark.values.contains(&"INVALID_CONFIG".to_owned())).count();
+    assert_eq!((refused, story.marked("topic-config")), (2, 0));
+}
