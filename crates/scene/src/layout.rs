@@ -140,6 +140,12 @@ impl Layout {
         }
     }
 
+    /// How many nodes there are.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.places.len()
+    }
+
     /// Where a node sits.
     #[must_use]
     pub fn place(&self, node: NodeId) -> Rect {

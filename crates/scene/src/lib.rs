@@ -11,13 +11,15 @@ mod log_faces;
 mod picture;
 mod queue_faces;
 mod space_time;
+mod streams;
 mod subtitles;
 mod svg;
+mod svg_flights;
 mod waits;
 
-pub use flights::{FlightRow, Sight, flights};
+pub use flights::{BINS, CROWD, FlightRow, Flying, HUES, Sight, StreamKind, StreamRow, flights};
 pub use layout::{Curve, Layout, point};
-pub use picture::{Card, Link, Picture, Rect, Shape, Tip};
+pub use picture::{Card, Link, Picture, Rect, Shape, Stream, Tip};
 pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
 pub use svg::{STYLE, figure};
 pub use waits::{Wait, waits};
@@ -25,7 +27,7 @@ pub use waits::{Wait, waits};
 use player::{Cluster, Player, Side};
 use queue_cluster::{MetadataStore, PartitionHandling};
 use sim::story::MarkKind;
-use sim::workload::Role;
+use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
 
 /// Which cluster.
@@ -73,11 +75,21 @@ pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture
             (queue_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
     };
-    Some(Picture { width: layout.width, height: layout.height, caption, links, cards })
+    let streams = streams::streams(player, which, layout);
+    Some(Picture { width: layout.width, height: layout.height, caption, links, cards, streams })
+}
+
+/// The nodes of a cluster.
+pub(crate) fn nodes(player: &Player, which: Which) -> &[NodeInfo] {
+    let state = player.state();
+    match which {
+        Which::Log => state.log.as_ref().map_or(&[], |side| side.cluster.nodes()),
+        Which::Queue => state.queue.as_ref().map_or(&[], |side| side.cluster.nodes()),
+    }
 }
 
 /// Whether a server has no way to any other server.
-fn is_cut_off<P: sim::Process>(world: &sim::World<P>, nodes: &[sim::workload::NodeInfo], node: NodeId) -> bool {
+fn is_cut_off<P: sim::Process>(world: &sim::World<P>, nodes: &[NodeInfo], node: NodeId) -> bool {
     let mut others = nodes.iter().filter(|other| other.role == Role::Server && other.id != node).peekable();
     others.peek().is_some() && others.all(|other| world.is_cut(node, other.id) && world.is_cut(other.id, node))
 }
@@ -88,7 +100,7 @@ fn down_since<C: Cluster>(side: &Side<C>, node: NodeId) -> Option<Time> {
     side.marks.iter().rev().find(of_node).map(|mark| mark.at)
 }
 
-fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[sim::workload::NodeInfo], layout: &Layout) -> Vec<Link> {
+fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[NodeInfo], layout: &Layout) -> Vec<Link> {
     let name = |node: NodeId| nodes.get(node.index()).map(|node| node.name.clone()).unwrap_or_default();
     // Controllers talk to everyone: their links are drawn only where they are cut.
     let quiet = |node: NodeId| nodes.get(node.index()).is_some_and(|info| info.role == Role::Controller);

@@ -116,6 +116,24 @@ pub struct Link {
     pub d: String,
 }
 
+/// So many on a way that they flow: drawn as one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
+pub struct Stream {
+    /// Where from.
+    pub from: String,
+    /// Where to.
+    pub to: String,
+    /// All of it in words.
+    pub says: String,
+    /// Its rate, to stand by it; empty where there is no room.
+    pub label: String,
+    /// The label's middle.
+    pub x: f32,
+    /// The label's baseline.
+    pub y: f32,
+}
+
 /// A picture of one cluster at one time, without what flies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
@@ -130,6 +148,8 @@ pub struct Picture {
     pub links: Vec<Link>,
     /// Nodes.
     pub cards: Vec<Card>,
+    /// Streams of what flies.
+    pub streams: Vec<Stream>,
 }
 
 /// Draws into a list of shapes.

@@ -1,8 +1,8 @@
 //! The picture as SVG: both clusters side by side, with what flies, ready to be printed.
 
-use crate::flights::{FlightRow, Sight, flights};
-use crate::layout::{Curve, point};
-use crate::picture::{Card, Link, Picture, Rect, Shape, Tip};
+use crate::flights::{CROWD, Flying, Sight, StreamRow, flights};
+use crate::picture::{Card, Link, Picture, Rect, Shape, Stream, Tip};
+use crate::svg_flights::{flight, stream};
 use crate::{Which, layout, picture};
 use player::{Player, report};
 use sim::Nanos;
@@ -38,8 +38,9 @@ pub fn figure(player: &mut Player, width: f32, height: f32, dark: bool) -> Strin
     for (which, class, name) in sides {
         let Some(layout) = layout(player, which, stage_width, height - HEAD - FOOT) else { continue };
         let Some(picture) = picture(player, which, &layout) else { continue };
-        let mut rows = Vec::new();
-        flights(player, which, &layout, Sight { wrecks: Nanos::millis(400), most: 2_000 }, &mut rows);
+        let mut flying = Flying::default();
+        let sight = Sight { wrecks: Nanos::millis(400), most: 2_000, crowd: CROWD };
+        flights(player, which, &layout, sight, &mut flying);
         let words = outcome.clusters.get(class).map_or("", |cluster| cluster.verdict.as_str());
         let _ = write!(
             text,
@@ -51,10 +52,8 @@ pub fn figure(player: &mut Player, width: f32, height: f32, dark: bool) -> Strin
             height - 26.0,
             escaped(words)
         );
-        stage(&mut text, &picture);
-        for row in &rows {
-            flight(&mut text, row);
-        }
+        stage(&mut text, &picture, &flying.streams);
+        flying.rows.iter().for_each(|row| flight(&mut text, row));
         text.push_str("</g>\n</g>\n");
         left += stage_width;
     }
@@ -72,7 +71,7 @@ const HATCH: &str = "<defs><pattern id=\"hatch-queue\" width=\"4\" height=\"4\" 
     <pattern id=\"hatch-quiet\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
     <path d=\"M0 0v4\" style=\"stroke:var(--faint);stroke-width:1.6\"/></pattern></defs>";
 
-fn stage(text: &mut String, picture: &Picture) {
+fn stage(text: &mut String, picture: &Picture, streams: &[StreamRow]) {
     for Link { state, d, .. } in &picture.links {
         let class = if *state == "open" {
             "link"
@@ -82,6 +81,10 @@ fn stage(text: &mut String, picture: &Picture) {
             "link cut-one-way"
         };
         let _ = writeln!(text, "<path class=\"{class}\" d=\"{d}\"/>");
+    }
+    streams.iter().for_each(|row| stream(text, row));
+    for Stream { label, x, y, .. } in picture.streams.iter().filter(|stream| !stream.label.is_empty()) {
+        let _ = writeln!(text, "<text class=\"rate\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>");
     }
     for Card { says, shapes, tips, .. } in &picture.cards {
         let _ = writeln!(text, "<g><title>{}</title>", escaped(says));
@@ -108,76 +111,4 @@ fn draw(text: &mut String, shape: &Shape) {
         }
         Shape::Path { d, class } => writeln!(text, "<path class=\"{class}\" d=\"{d}\"/>"),
     };
-}
-
-/// A flight, by the shape of its kind.
-fn flight(text: &mut String, row: &FlightRow) {
-    let c = row.curve;
-    let curve: Curve = [(c[0], c[1]), (c[2], c[3]), (c[4], c[5])];
-    let span = (row.due - row.sent).max(1e-6);
-    let lost = row.stopped >= 0.0;
-    let part = if lost { row.stopped } else { (-row.sent / span).clamp(0.0, 1.0) };
-    let (x, y) = point(&curve, part);
-    let ahead = point(&curve, (part + 0.02).min(1.0));
-    let behind = point(&curve, (part - 0.02).max(0.0));
-    let angle = libm::atan2f(ahead.1 - behind.1, ahead.0 - behind.0).to_degrees();
-    let (kind, hue, count) = (row.look & 15, (row.look >> 4) & 255, row.look >> 16);
-    let fill = if hue == 255 {
-        "style=\"fill:var(--neutral-flight)\"".to_owned()
-    } else {
-        format!("class=\"hue-{}\"", hue % 8)
-    };
-    let _ = write!(text, "<g transform=\"translate({x:.1} {y:.1})\">");
-    let _ = match kind {
-        _ if lost => {
-            write!(text, "<path d=\"M-4 -4L4 4M4 -4L-4 4\" style=\"stroke:var(--danger);stroke-width:2;fill:none\"/>")
-        }
-        0..=2 if count > 1 => {
-            let width = 14.0 + 6.0 * (count as f32).log10_floor();
-            write!(
-                text,
-                "<rect x=\"{:.1}\" y=\"-7\" width=\"{width:.1}\" height=\"14\" rx=\"7\" {fill}/><text y=\"4\" text-anchor=\"middle\" \
-                 style=\"fill:#0d1116;font-size:10px;font-weight:650\">{count}</text>",
-                -width / 2.0
-            )
-        }
-        2 => write!(
-            text,
-            "<g transform=\"rotate({angle:.0})\"><path d=\"M-10 0h10\" style=\"stroke:var(--neutral-flight)\"/><circle r=\"3\" {fill}/></g>"
-        ),
-        0 | 1 => write!(text, "<circle r=\"4.5\" {fill}/>"),
-        3 | 9 => write!(
-            text,
-            "<path transform=\"rotate({angle:.0})\" d=\"M-3 -4L3 0L-3 4\" style=\"stroke:var(--text);stroke-width:1.6;fill:none\"/>"
-        ),
-        4 => write!(
-            text,
-            "<path d=\"M-4 -4h8v8h-8zM-4 4L4 -4\" style=\"stroke:var(--warning);stroke-width:1.6;fill:none\"/>"
-        ),
-        _ => write!(
-            text,
-            "<path transform=\"rotate({angle:.0})\" d=\"M-4 0h8\" style=\"stroke:var(--neutral-flight);stroke-width:1.6\"/>"
-        ),
-    };
-    let _ = match (row.look >> 12) & 7 {
-        0 => Ok(()),
-        _ => write!(text, "<circle r=\"8\" style=\"fill:none;stroke:var(--text)\"/>"),
-    };
-    text.push_str("</g>\n");
-}
-
-trait Log10Floor {
-    fn log10_floor(self) -> f32;
-}
-
-impl Log10Floor for f32 {
-    /// How many digits follow the first.
-    fn log10_floor(self) -> f32 {
-        let (mut rest, mut digits) = (self, 0.0);
-        while rest >= 10.0 {
-            rest /= 10.0;
-            digits += 1.0;
-        }
-        digits
-    }
 }

@@ -1,7 +1,7 @@
 //! What pictures show, read as text. `BLESS=1 cargo test -p scene` rewrites the README's picture; look at it.
 
 use player::Player;
-use scene::{Layout, Picture, Shape, Sight, Which, figure, flights, layout, picture};
+use scene::{CROWD, Flying, Layout, Picture, Shape, Sight, Which, figure, flights, layout, picture};
 use sim::{Nanos, Time};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -77,10 +77,11 @@ fn what_flies_is_on_its_way_between_the_two_cards() {
     let player = played(document("one-node-lost"), 4_500);
     for which in [Which::Log, Which::Queue] {
         let (layout, _) = seen(&player, which);
-        let mut rows = Vec::new();
-        flights(&player, which, &layout, Sight { wrecks: Nanos::ZERO, most: 1_000 }, &mut rows);
-        assert!(!rows.is_empty());
-        for row in rows {
+        let mut flying = Flying::default();
+        let sight = Sight { wrecks: Nanos::ZERO, most: 1_000, crowd: CROWD };
+        flights(&player, which, &layout, sight, &mut flying);
+        assert!(!flying.rows.is_empty() && flying.streams.is_empty());
+        for row in flying.rows {
             assert!(row.sent <= 0.0 && row.due >= 0.0, "{row:?}");
             assert!(row.curve.iter().all(|place| (-60.0..760.0).contains(place)), "{row:?}");
         }

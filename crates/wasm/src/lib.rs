@@ -4,6 +4,8 @@
 //! wall's tests in `www/test/wall`.
 
 mod hand;
+#[cfg(feature = "bench")]
+mod measure;
 mod painter;
 mod understand;
 
@@ -11,9 +13,9 @@ use painter::Painter;
 use player::Player;
 use scenario::link;
 use scenario::tape::TapeOrder;
-use scene::{FlightRow, Layout, Sight, Which};
+use scene::{Flying, Layout, Which};
 use serde::Serialize;
-use sim::{Nanos, Time};
+use sim::Time;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
@@ -99,7 +101,7 @@ struct Stage {
 pub struct Lab {
     player: Player,
     stages: [Stage; 2],
-    rows: Vec<FlightRow>,
+    flying: Flying,
 }
 
 fn which(side: u8) -> Which {
@@ -126,7 +128,7 @@ impl Lab {
     pub fn new(document: &str) -> Result<Lab, JsError> {
         let document = scenario::read(document).map_err(|error| refusal(&error))?;
         let player = Player::new(document).map_err(|error| refusal(&error))?;
-        Ok(Lab { player, stages: [Stage::default(), Stage::default()], rows: Vec::new() })
+        Ok(Lab { player, stages: [Stage::default(), Stage::default()], flying: Flying::default() })
     }
 
     /// What is accepted in the document, and does less or something else than one may think: a sentence each.
@@ -298,10 +300,9 @@ impl Lab {
     pub fn paint(&mut self, side: u8, scale: f32, dark: bool, wrecks: f64) -> u32 {
         let stage = &mut self.stages[usize::from(side != 0)];
         let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return 0 };
-        let sight = Sight { wrecks: Nanos(time(wrecks).0), most: 100_000 };
-        scene::flights(&self.player, which(side), layout, sight, &mut self.rows);
-        painter.paint(&self.rows, layout.width, layout.height, scale, dark);
-        self.rows.len() as u32
+        scene::flights(&self.player, which(side), layout, painter::sight(wrecks), &mut self.flying);
+        painter.paint(&self.flying, layout.width, layout.height, scale, dark);
+        (self.flying.rows.len() + self.flying.streams.len()) as u32
     }
 }
 

@@ -3,21 +3,10 @@
 mod flat;
 mod webgl;
 
-use scene::FlightRow;
+use scene::{CROWD, Flying, Sight};
+use sim::Nanos;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext};
-
-/// The hues of messages, by key (Okabe and Ito's eight, told apart by most eyes), as in `stage.css`.
-pub(crate) const HUES: [[u8; 3]; 8] = [
-    [0xe6, 0x9f, 0x00],
-    [0x56, 0xb4, 0xe9],
-    [0x00, 0x9e, 0x73],
-    [0xf0, 0xe4, 0x42],
-    [0x00, 0x72, 0xb2],
-    [0xd5, 0x5e, 0x00],
-    [0xcc, 0x79, 0xa7],
-    [0x99, 0x99, 0x99],
-];
 
 /// The colours that depend on the theme: neutral, text, warning, danger; as in `themes.css`.
 pub(crate) fn theme(dark: bool) -> [[u8; 3]; 4] {
@@ -26,6 +15,11 @@ pub(crate) fn theme(dark: bool) -> [[u8; 3]; 4] {
     } else {
         [[0x6b, 0x72, 0x80], [0x1b, 0x1e, 0x24], [0x8f, 0x5a, 0x00], [0xb3, 0x26, 0x1e]]
     }
+}
+
+/// How much a stage shows: what was lost stays for so many nanoseconds.
+pub(crate) fn sight(wrecks: f64) -> Sight {
+    Sight { wrecks: Nanos(crate::time(wrecks).0), most: 100_000, crowd: CROWD }
 }
 
 /// A canvas and how it is painted.
@@ -62,16 +56,16 @@ impl Painter {
         }
     }
 
-    /// Paints the rows on a stage of this size in CSS pixels.
-    pub fn paint(&mut self, rows: &[FlightRow], width: f32, height: f32, scale: f32, dark: bool) {
+    /// Paints what flies on a stage of this size in CSS pixels.
+    pub fn paint(&mut self, flying: &Flying, width: f32, height: f32, scale: f32, dark: bool) {
         let (w, h) = ((width * scale) as u32, (height * scale) as u32);
         if self.canvas.width() != w || self.canvas.height() != h {
             self.canvas.set_width(w);
             self.canvas.set_height(h);
         }
         match &mut self.way {
-            Way::WebGl(webgl) => webgl.paint(rows, (w, h), (width, height), scale, dark),
-            Way::Flat(context) => flat::paint(context, rows, (w, h), scale, dark),
+            Way::WebGl(webgl) => webgl.paint(flying, (w, h), (width, height), scale, dark),
+            Way::Flat(context) => flat::paint(context, flying, (w, h), scale, dark),
         }
     }
 }

@@ -1,79 +1,120 @@
-//! Flights with WebGL2: one instanced draw call; the rows are copied into bytes, since the house has no unsafe code.
+//! Flights with WebGL2: an instanced draw call for streams and one for single flights. The rows are uploaded as they lie
+//! in memory.
 
-use super::{HUES, theme};
-use scene::FlightRow;
+use super::theme;
+use scene::{BINS, FlightRow, Flying, HUES, StreamRow};
 use wasm_bindgen::JsCast;
 use web_sys::{
     CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlBuffer, WebGlProgram,
     WebGlUniformLocation, WebGlVertexArrayObject, WebglLoseContext,
 };
 
-const ROW: i32 = size_of::<FlightRow>() as i32;
+const FLIGHT: i32 = size_of::<FlightRow>() as i32;
+const STREAM: i32 = size_of::<StreamRow>() as i32;
+/// Corners of a stream's band: two at each end of its pieces.
+const CORNERS: i32 = 2 * (BINS as i32 + 1);
 
 /// A context with all that is needed to draw.
 pub(crate) struct WebGl {
     gl: Gl,
+    flights: Kind,
+    streams: Kind,
+}
+
+/// What draws one kind of rows, with an instance for each.
+struct Kind {
     program: WebGlProgram,
     array: WebGlVertexArrayObject,
     buffer: WebGlBuffer,
-    uniforms: Uniforms,
-}
-
-struct Uniforms {
+    /// How many bytes the buffer has room for.
+    room: usize,
     stage: Option<WebGlUniformLocation>,
-    after: Option<WebGlUniformLocation>,
     scale: Option<WebGlUniformLocation>,
     hues: Option<WebGlUniformLocation>,
     theme: Option<WebGlUniformLocation>,
 }
 
-impl WebGl {
-    pub fn new(gl: Gl) -> Result<WebGl, String> {
-        let program = link(&gl)?;
+impl Kind {
+    fn new(gl: &Gl, (vertex, fragment): (&str, &str)) -> Result<Kind, String> {
+        let program = link(gl, vertex, fragment)?;
         let array = gl.create_vertex_array().ok_or("no vertex array")?;
         let buffer = gl.create_buffer().ok_or("no buffer")?;
         gl.bind_vertex_array(Some(&array));
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&buffer));
-        gl.vertex_attrib_pointer_with_i32(0, 4, Gl::FLOAT, false, ROW, 0);
-        gl.vertex_attrib_pointer_with_i32(1, 4, Gl::FLOAT, false, ROW, 16);
-        gl.vertex_attrib_i_pointer_with_i32(2, 1, Gl::UNSIGNED_INT, ROW, 32);
-        gl.vertex_attrib_pointer_with_i32(3, 1, Gl::FLOAT, false, ROW, 36);
-        for place in 0..4 {
-            gl.enable_vertex_attrib_array(place);
-            gl.vertex_attrib_divisor(place, 1);
-        }
-        digits(&gl);
         let uniform = |name: &str| gl.get_uniform_location(&program, name);
-        let uniforms = Uniforms {
-            stage: uniform("u_stage"),
-            after: uniform("u_after"),
-            scale: uniform("u_scale"),
-            hues: uniform("u_hues"),
-            theme: uniform("u_theme"),
-        };
-        Ok(WebGl { gl, program, array, buffer, uniforms })
+        let (stage, scale) = (uniform("u_stage"), uniform("u_scale"));
+        let (hues, theme) = (uniform("u_hues"), uniform("u_theme"));
+        Ok(Kind { array, buffer, room: 0, stage, scale, hues, theme, program })
     }
 
-    pub fn paint(&mut self, rows: &[FlightRow], pixels: (u32, u32), stage: (f32, f32), scale: f32, dark: bool) {
-        let gl = &self.gl;
-        gl.viewport(0, 0, pixels.0 as i32, pixels.1 as i32);
-        gl.clear_color(0.0, 0.0, 0.0, 0.0);
-        gl.clear(Gl::COLOR_BUFFER_BIT);
-        if rows.is_empty() {
+    /// Draws rows as they lie in memory; the buffer grows and is kept.
+    fn draw(
+        &mut self,
+        gl: &Gl,
+        rows: &[u8],
+        (corners, count): (i32, usize),
+        (stage, scale): ((f32, f32), f32),
+        dark: bool,
+    ) {
+        if count == 0 {
             return;
         }
         gl.use_program(Some(&self.program));
         gl.bind_vertex_array(Some(&self.array));
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&self.buffer));
-        gl.buffer_data_with_u8_array(Gl::ARRAY_BUFFER, &bytes_of(rows), Gl::STREAM_DRAW);
+        if rows.len() > self.room {
+            self.room = rows.len().next_power_of_two();
+            gl.buffer_data_with_i32(Gl::ARRAY_BUFFER, self.room as i32, Gl::STREAM_DRAW);
+        }
+        gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, 0, rows);
+        gl.uniform2f(self.stage.as_ref(), stage.0, stage.1);
+        gl.uniform1f(self.scale.as_ref(), scale);
+        gl.uniform3fv_with_f32_array(self.hues.as_ref(), &unit(&HUES));
+        gl.uniform3fv_with_f32_array(self.theme.as_ref(), &unit(&theme(dark)));
+        gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, corners, count as i32);
+    }
+}
+
+impl WebGl {
+    pub fn new(gl: Gl) -> Result<WebGl, String> {
+        let streams = Kind::new(&gl, (include_str!("../shaders/stream.vert"), include_str!("../shaders/stream.frag")))?;
+        floats(&gl, &[(0, 4, 0), (1, 3, 16)], STREAM);
+        gl.vertex_attrib_i_pointer_with_i32(2, 1, Gl::UNSIGNED_INT, STREAM, 28);
+        gl.vertex_attrib_i_pointer_with_i32(3, 4, Gl::UNSIGNED_INT, STREAM, 32);
+        each(&gl, 4);
+        let flights = Kind::new(&gl, (include_str!("../shaders/flight.vert"), include_str!("../shaders/flight.frag")))?;
+        floats(&gl, &[(0, 4, 0), (1, 4, 16), (3, 1, 36)], FLIGHT);
+        gl.vertex_attrib_i_pointer_with_i32(2, 1, Gl::UNSIGNED_INT, FLIGHT, 32);
+        each(&gl, 4);
+        digits(&gl);
+        Ok(WebGl { gl, flights, streams })
+    }
+
+    pub fn paint(&mut self, flying: &Flying, pixels: (u32, u32), stage: (f32, f32), scale: f32, dark: bool) {
+        let gl = &self.gl;
+        gl.viewport(0, 0, pixels.0 as i32, pixels.1 as i32);
+        gl.clear_color(0.0, 0.0, 0.0, 0.0);
+        gl.clear(Gl::COLOR_BUFFER_BIT);
         gl.enable(Gl::BLEND);
         gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
-        gl.uniform2f(self.uniforms.stage.as_ref(), stage.0, stage.1);
-        gl.uniform1f(self.uniforms.after.as_ref(), 0.0);
-        gl.uniform1f(self.uniforms.scale.as_ref(), scale);
-        gl.uniform3fv_with_f32_array(self.uniforms.hues.as_ref(), &unit(&HUES));
-        gl.uniform3fv_with_f32_array(self.uniforms.theme.as_ref(), &unit(&theme(dark)));
-        gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, rows.len() as i32);
+        let (streams, rows) = (&flying.streams, &flying.rows);
+        self.streams.draw(gl, bytemuck::cast_slice(streams), (CORNERS, streams.len()), (stage, scale), dark);
+        self.flights.draw(gl, bytemuck::cast_slice(rows), (4, rows.len()), (stage, scale), dark);
+    }
+}
+
+/// Attributes of numbers: where, how many, from which byte on.
+fn floats(gl: &Gl, attributes: &[(u32, i32, i32)], row: i32) {
+    for (place, count, from) in attributes {
+        gl.vertex_attrib_pointer_with_i32(*place, *count, Gl::FLOAT, false, row, *from);
+    }
+}
+
+/// So many attributes, each the same for all corners of an instance.
+fn each(gl: &Gl, count: u32) {
+    for place in 0..count {
+        gl.enable_vertex_attrib_array(place);
+        gl.vertex_attrib_divisor(place, 1);
     }
 }
 
@@ -86,27 +127,13 @@ impl Drop for WebGl {
     }
 }
 
-/// The rows as the bytes that the attributes above describe.
-fn bytes_of(rows: &[FlightRow]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size_of_val(rows));
-    for row in rows {
-        row.curve.iter().chain([&row.sent, &row.due]).for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()));
-        bytes.extend_from_slice(&row.look.to_le_bytes());
-        bytes.extend_from_slice(&row.stopped.to_le_bytes());
-    }
-    bytes
-}
-
 fn unit(colours: &[[u8; 3]]) -> Vec<f32> {
     colours.iter().flatten().map(|part| f32::from(*part) / 255.0).collect()
 }
 
-fn link(gl: &Gl) -> Result<WebGlProgram, String> {
+fn link(gl: &Gl, vertex: &str, fragment: &str) -> Result<WebGlProgram, String> {
     let program = gl.create_program().ok_or("no program")?;
-    let sources = [
-        (Gl::VERTEX_SHADER, include_str!("../shaders/flight.vert")),
-        (Gl::FRAGMENT_SHADER, include_str!("../shaders/flight.frag")),
-    ];
+    let sources = [(Gl::VERTEX_SHADER, vertex), (Gl::FRAGMENT_SHADER, fragment)];
     for (kind, source) in sources {
         let shader = gl.create_shader(kind).ok_or("no shader")?;
         gl.shader_source(&shader, source);

@@ -1,0 +1,86 @@
+//! Streams in words: how much flows on a way, and where it is written.
+
+use crate::flights::{CROWD, Flying, Sight, StreamKind, StreamRow, flights};
+use crate::layout::{Layout, point};
+use crate::picture::{Rect, Stream, width_of};
+use crate::{Which, nodes};
+use player::Player;
+use player::words::grouped;
+use sim::{Nanos, NodeId};
+
+/// The size of a label's text.
+const SIZE: f32 = 11.0;
+/// Parts of the way at which a label may stand, the best first.
+const PARTS: [f32; 5] = [0.5, 0.36, 0.64, 0.25, 0.75];
+
+/// A rate in three significant figures, as one reads it.
+fn rounded(rate: f32) -> u64 {
+    let mut step = 1.0;
+    while (rate / step).round() >= 1_000.0 {
+        step *= 10.0;
+    }
+    ((rate / step).round() * step) as u64
+}
+
+/// What is counted.
+fn unit(kind: StreamKind) -> &'static str {
+    match kind {
+        StreamKind::Messages | StreamKind::Copies => "msg/s",
+        StreamKind::Answers => "answers/s",
+        StreamKind::Other => "requests/s",
+    }
+}
+
+fn fits(place: Rect, taken: &[Rect], layout: &Layout) -> bool {
+    let apart = |other: &Rect| {
+        place.x_end() <= other.x
+            || other.x_end() <= place.x
+            || place.y + place.h <= other.y
+            || other.y + other.h <= place.y
+    };
+    let inside =
+        place.x >= 0.0 && place.y >= 0.0 && place.x_end() <= layout.width && place.y + place.h <= layout.height;
+    inside && taken.iter().all(apart) && (0..layout.nodes()).all(|n| apart(&layout.place(NodeId(n as u16))))
+}
+
+/// Where a label finds room by its stream.
+fn room(row: &StreamRow, text: &str, taken: &[Rect], layout: &Layout) -> Option<Rect> {
+    let c = row.curve;
+    let curve = [(c[0], c[1]), (c[2], c[3]), (c[4], c[5])];
+    let (w, h) = (width_of(text, SIZE) + 4.0, SIZE + 2.0);
+    let beside = |part: f32| {
+        let (x, y) = point(&curve, part);
+        [-(h + 5.0), 5.0].map(|dy| Rect { x: x - w / 2.0, y: y + dy, w, h })
+    };
+    PARTS.into_iter().flat_map(beside).find(|place| fits(*place, taken, layout))
+}
+
+/// The streams of a cluster at the playhead, in words.
+pub(crate) fn streams(player: &Player, which: Which, layout: &Layout) -> Vec<Stream> {
+    let mut flying = Flying::default();
+    flights(player, which, layout, Sight { wrecks: Nanos::ZERO, most: 0, crowd: CROWD }, &mut flying);
+    let name = |id: u16| nodes(player, which).get(usize::from(id)).map_or(String::new(), |node| node.name.clone());
+    let mut taken = Vec::new();
+    let stream = |row: &StreamRow| {
+        let ([from, to], kind) = (row.ends.map(name), row.kind());
+        let rate = format!("{} {}", grouped(rounded(row.rate)), unit(kind));
+        let says = format!("{from} → {to}: {rate}, {} in flight", grouped(u64::from(row.flying)));
+        // What answers and asks is said on its link only: what they are about is what one reads.
+        let wanted = matches!(kind, StreamKind::Messages | StreamKind::Copies);
+        let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, rate, &taken, layout));
+        let (x, y) = place.map_or((0.0, 0.0), |place| ((place.x + place.w / 2.0).round(), (place.y + SIZE).round()));
+        taken.extend(place);
+        Stream { from, to, says, label: place.map_or(String::new(), |_| rate), x, y }
+    };
+    flying.streams.iter().map(stream).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_in_three_figures() {
+        assert_eq!([7.4, 312.0, 3_124.9, 99_960.0].map(rounded), [7, 312, 3_120, 100_000]);
+    }
+}
