@@ -31,17 +31,26 @@ async function measure({ text, stage, at, frames, crowd }) {
   }
   lab.free();
   const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
-  return { way, rows: rows[0], streams: rows[1], ...Object.fromEntries(Object.entries(times).map(([what, list]) => [what, median(list)])) };
+  return {
+    way,
+    rows: rows[0],
+    streams: rows[1],
+    ...Object.fromEntries(Object.entries(times).map(([what, list]) => [what, median(list)])),
+  };
 }
 
-/** A row for each crowd, and one for each drawn without streams. */
+/** For each crowd, drawn with streams and without: the milliseconds of the parts, and a row of a table. */
 export async function frames(page) {
   const rows = [];
   for (const count of COUNTS) {
     const text = JSON.stringify(document(count));
     for (const streams of [true, false]) {
       const asked = { text, stage: STAGE, at: 8e9, frames: 60, crowd: streams ? 200 : 0xffffffff };
-      rows.push({ count, streams, ...(await page.evaluate(measure, asked)) });
+      const told = await page.evaluate(measure, asked);
+      const name = `${count.toLocaleString('en')} in the air, ${streams ? `${told.streams} streams` : 'each by itself'}`;
+      const parts = [told.picture, told.fly, told.paint];
+      const whole = parts.reduce((a, b) => a + b, 0);
+      rows.push([`${name}, ${told.way}`, ...[...parts, whole].map((time) => time.toFixed(2))]);
     }
   }
   return rows;

@@ -13,7 +13,11 @@ export function crowd(flying) {
     seed: 1,
     length: '20s',
     workload: {
-      producers: places.map((place) => ({ name: `source-${place}`, rate: `${Math.round(flying / 12)}/s`, size: '100B' })),
+      producers: places.map((place) => ({
+        name: `source-${place}`,
+        rate: `${Math.round(flying / 12)}/s`,
+        size: '100B',
+      })),
       consumers: places.map((place) => ({ name: `sink-${place}`, processing: '1us' })),
     },
     network: { servers: { latency: '1ms' }, clients: { latency: '1s' } },
@@ -25,5 +29,40 @@ export function crowd(flying) {
         ...places.map((place) => [`sink-${place}`, { consumer: consumer(place) }]),
       ]),
     },
+  };
+}
+
+/** Ten minutes of both clusters, about a million events, a node of each lost for a while. */
+export function long() {
+  const numbered = (name, rest) => [1, 2].map((n) => ({ name: `${name}-${n}`, ...rest }));
+  const lose = (node) => [
+    { at: '60s', order: 'power-off', node },
+    { at: '90s', order: 'start', node },
+  ];
+  return {
+    brokerlab: 1,
+    title: 'Ten minutes',
+    seed: 7,
+    length: '600s',
+    workload: {
+      producers: numbered('orders', { rate: '30/s', arrivals: 'poisson' }),
+      consumers: numbered('fulfil', { processing: '10ms' }),
+    },
+    network: { servers: { latency: '12ms..18ms' }, clients: { latency: '35ms..45ms' } },
+    log: {
+      brokers: 3,
+      controllers: 3,
+      topics: [{ name: 'orders', partitions: 3, 'replication.factor': 3, config: { 'min.insync.replicas': 2 } }],
+      producer: { acks: 'all' },
+      consumer: { 'auto.offset.reset': 'earliest' },
+    },
+    queue: {
+      nodes: 3,
+      queues: [{ name: 'orders', arguments: { 'x-queue-type': 'quorum' }, node: 1 }],
+      consumer: { prefetch_count: 10 },
+    },
+    tape: [...lose('broker-1'), ...lose('rabbit-1')].sort(
+      (a, b) => Number.parseInt(a.at, 10) - Number.parseInt(b.at, 10),
+    ),
   };
 }

@@ -7,6 +7,8 @@ import { createServer } from 'node:http';
 import { cpus } from 'node:os';
 import { extname, join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { frames } from '../bench/frames.mjs';
+import { seeks } from '../bench/seeks.mjs';
 import { ask, ensureChromium, ensureTools, env, root, run, stop } from './tools.mjs';
 
 // Native and Chromium take turns, so that a noisy neighbour hits both; of all rounds the best counts.
@@ -198,6 +200,7 @@ async function openPage() {
   const text = readFileSync(join(root, SCENARIO), 'utf8');
   return {
     version: browser.version(),
+    page,
     round: (loads) => page.evaluate(playInPage, { text, pending: PENDING, loads }),
     close: async () => {
       await browser.close();
@@ -290,6 +293,16 @@ console.log(`\n${machine()}; Rust ${rust}, Chromium ${page.version}, Node ${proc
 console.log(`Best of ${ROUNDS} rounds, native and Chromium by turns, so that a noisy neighbour hits both.`);
 console.log(`Both played the same runs; the document's digest is ${atHome.digests.document[0]}.\n`);
 console.log(table(atHome, inPage));
+const markdown = (head, rows) =>
+  [head, head.map((_, n) => (n === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const parts = ['', 'faces, ms', 'what flies, ms', 'painting, ms', 'all, ms'];
+console.log("\nOne frame of the page's main thread, the median of 60 (faces are drawn in every second frame only):\n");
+console.log(markdown(parts, await frames(page.page)));
+console.log(`\n${markdown(['In Chromium', 'ms'], await seeks(page.page))}`);
+if (process.argv.includes('page')) {
+  await page.close();
+  process.exit();
+}
 console.log(`\n${gates()}`);
 
 if (process.argv.includes('race')) {

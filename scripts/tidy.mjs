@@ -26,7 +26,7 @@ const MAY_USE = {
   scene: ['sim', 'player', 'scenario', 'referee', 'log-cluster', 'queue-cluster'],
   wasm: ['sim', 'scenario', 'player', 'scene', 'conform', 'bench'],
   cli: ['sim', 'scenario', 'player', 'scene', 'conform'],
-  bench: ['sim', 'scenario', 'player', 'log-cluster', 'queue-cluster'],
+  bench: ['sim', 'scenario', 'player', 'scene', 'log-cluster', 'queue-cluster'],
 };
 for (const file of tracked.filter((name) => /^crates\/[^/]+\/Cargo.toml$/.test(name))) {
   const crate = file.split('/')[1];

@@ -33,7 +33,7 @@ describe('understanding a run', () => {
     expect(told).toContain('handed over by its application');
     await page.fill('bl-message input[name=name]', 'orders-1 #3');
     await page.keyboard.press('Enter');
-    await page.waitForSelector('bl-message h3:has-text("orders-1 #3")');
+    await page.waitForSelector('bl-message .life[aria-busy=false] h3:has-text("orders-1 #3")');
     const life = (await page.locator('bl-message .steps').textContent()) ?? '';
     for (const step of [
       'appended to the log',

@@ -4,10 +4,14 @@
 //!
 //! `cargo run --release -p bench play NAME COUNT` plays one of them once, and tells the peak of its memory: for a look
 //! at that alone, or at its instructions.
+//!
+//! `cargo run --release -p bench frame scenario.json SECONDS` tells what the scene takes for one frame then.
 #![allow(clippy::disallowed_types, reason = "a benchmark measures wall time")]
 
 use bench::Ready;
 use player::Player;
+use scene::{CROWD, Flying, Sight, Which};
+use sim::{Nanos, Time};
 use std::time::Instant;
 
 const CUSTOMERS: u64 = 2_000_000;
@@ -94,8 +98,33 @@ fn play_one(name: &str, count: &str) -> Result<String, String> {
     Ok(format!("{{\"events\": {events}, \"per_s\": {rate:.0}, \"peak_bytes\": {peak}}}"))
 }
 
+/// What the scene takes for one frame of the queue cluster at a time of a document: the faces, and what flies with
+/// streams and without.
+fn frame(path: &str, seconds: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let document = scenario::read(&text).map_err(|refusal| format!("{path}: {refusal}"))?;
+    let mut player = Player::new(document).map_err(|refusal| format!("{path}: {refusal}"))?;
+    player.advance(Time::ZERO + Nanos::secs(u64::from(number(seconds)?)), u64::MAX);
+    let layout = scene::layout(&player, Which::Queue, 700.0, 460.0).ok_or("no queue cluster")?;
+    let (picture, _) = best_of(20, || (), |()| scene::picture(&player, Which::Queue, &layout));
+    let mut flying = Flying::default();
+    let mut fly = |crowd| {
+        let sight = Sight { wrecks: Nanos::ZERO, most: 100_000, crowd };
+        best_of(20, || (), |()| scene::flights(&player, Which::Queue, &layout, sight, &mut flying)).0
+    };
+    let (streams, single) = (fly(CROWD) * 1e3, fly(u32::MAX) * 1e3);
+    let picture = picture * 1e3;
+    Ok(format!("{{\"picture_ms\": {picture:.3}, \"streams_ms\": {streams:.3}, \"single_ms\": {single:.3}}}"))
+}
+
 fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, path, seconds] = &arguments[..]
+        && command == "frame"
+    {
+        println!("{}", frame(path, seconds)?);
+        return Ok(());
+    }
     if let [command, name, count] = &arguments[..]
         && command == "play"
     {

@@ -16,7 +16,7 @@ pub use referee::Fate;
 pub use report::{Report, kind as mark_kind, report};
 pub use side::{BUCKET, Bucket, Cluster, Side};
 pub use state::State;
-pub use trace::{Arrow, LifeStep, SideTrace, Trace};
+pub use trace::{Arrow, Followed, LifeStep, SideTrace, Trace};
 
 use scenario::tape::{TapeOrder, Verb};
 use scenario::units::Span;

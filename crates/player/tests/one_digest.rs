@@ -147,6 +147,14 @@ fn a_window_seen_again_holds_what_happened_and_leaves_the_run_alone() {
             assert!(told.contains(&wanted), "{told:?}");
         }
         assert!(part.arrows.len() >= 3, "to a server, to the others, to a consumer");
+        let mut followed = player.follow(log, id).expect("it was produced");
+        let mut slices = 1;
+        while !followed.go_on(&player, at(9_000), 137) {
+            slices += 1;
+        }
+        assert!(slices > 10, "{slices}");
+        assert_eq!(followed.trace(), life, "in slices it is the same life");
+        assert!(followed.is_of(&player, log, id) && !followed.is_of(&player, !log, id));
     }
     assert!(player.life(true, sim::story::MessageId { producer: 9, sequence: 0 }, at(9_000), 10).is_none());
     assert_eq!((player.digest(), player.state().events()), before);

@@ -81,8 +81,10 @@ fn what_rides_on_a_stream_rides_to_its_end() {
 
 #[test]
 fn a_stream_is_as_dense_where_more_fly() {
-    let text = document(3_000, "", r#"{"confirms": false}"#)
-        .replace(r#""queue": {"#, r#""tape": [{"at": "8s", "order": "set-rate", "node": "source", "rate": "600/s"}], "queue": {"#);
+    let text = document(3_000, "", r#"{"confirms": false}"#).replace(
+        r#""queue": {"#,
+        r#""tape": [{"at": "8s", "order": "set-rate", "node": "source", "rate": "600/s"}], "queue": {"#,
+    );
     let player = played(&text, 8_500);
     let flying = seen(&player, CROWD);
     let stream = flying.streams.iter().find(|stream| stream.ends[0] != 0).unwrap();
@@ -93,7 +95,8 @@ fn a_stream_is_as_dense_where_more_fly() {
 fn refusals_are_drawn_one_by_one_in_any_crowd() {
     let full = r#", "arguments": {"x-max-length": 1, "x-overflow": "reject-publish"}"#;
     let publisher = r#"{"max_unconfirmed": 0}"#;
-    let text = document(2_000, full, publisher).replace(r#""processing": "1us""#, r#""processing": "1us", "start": "15s""#);
+    let text =
+        document(2_000, full, publisher).replace(r#""processing": "1us""#, r#""processing": "1us", "start": "15s""#);
     let player = played(&text, 8_000);
     let refused = in_the_air(&player).iter().filter(|f| f.look.kind == FlightKind::Refuse).count();
     let flying = seen(&player, CROWD);

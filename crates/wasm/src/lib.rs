@@ -102,6 +102,7 @@ pub struct Lab {
     player: Player,
     stages: [Stage; 2],
     flying: Flying,
+    followed: Option<player::Followed>,
 }
 
 fn which(side: u8) -> Which {
@@ -128,7 +129,7 @@ impl Lab {
     pub fn new(document: &str) -> Result<Lab, JsError> {
         let document = scenario::read(document).map_err(|error| refusal(&error))?;
         let player = Player::new(document).map_err(|error| refusal(&error))?;
-        Ok(Lab { player, stages: [Stage::default(), Stage::default()], flying: Flying::default() })
+        Ok(Lab { player, stages: [Stage::default(), Stage::default()], flying: Flying::default(), followed: None })
     }
 
     /// What is accepted in the document, and does less or something else than one may think: a sentence each.

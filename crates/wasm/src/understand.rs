@@ -8,9 +8,6 @@ use sim::Time;
 use sim::story::MessageId;
 use wasm_bindgen::prelude::*;
 
-/// Events that a message's life is followed for, at the most.
-const LIFE_EVENTS: u64 = 1_500_000;
-
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 struct StepOut {
@@ -33,6 +30,8 @@ struct LifeOut {
     steps: Vec<StepOut>,
     /// How far it was followed, in nanoseconds.
     until: f64,
+    /// Whether that is as far as the run is known.
+    done: bool,
 }
 
 #[derive(Serialize)]
@@ -128,10 +127,14 @@ impl Lab {
         scene::space_time(&self.player, which(side), window).map_or(JsValue::NULL, |diagram| to_js(&diagram))
     }
 
-    /// The life of a message as far as the run is known; `null` if there is no such message.
-    pub fn life(&self, side: u8, producer: u16, sequence: u32) -> JsValue {
+    /// The life of a message, followed by about so many events more with each call, until it is done: as far as the run
+    /// is known. `null` if there is no such message.
+    pub fn life(&mut self, side: u8, producer: u16, sequence: u32, events_max: u32) -> JsValue {
         let (log, id) = (side == 0, MessageId { producer, sequence });
-        let Some(trace) = self.player.life(log, id, self.player.known(), LIFE_EVENTS) else { return JsValue::NULL };
+        let kept = self.followed.take().filter(|followed| followed.is_of(&self.player, log, id));
+        let Some(mut followed) = kept.or_else(|| self.player.follow(log, id)) else { return JsValue::NULL };
+        let done = followed.go_on(&self.player, self.player.known(), u64::from(events_max));
+        let trace = self.followed.insert(followed).trace();
         let state = self.player.furthest();
         let nodes = match which(side) {
             Which::Log => state.log.as_ref().map(|side| side.cluster.nodes()),
@@ -158,6 +161,7 @@ impl Lab {
             key: record.map_or(0, |record| record.key),
             steps,
             until: trace.to.0 as f64,
+            done,
         })
     }
 

@@ -77,9 +77,10 @@ export interface Run {
   /** Thirteen numbers a bucket; see the Rust side. */
   chart(side: Side): Float64Array;
   spaceTime(side: Side, from: number, to: number, width: number, producer: number, sequence: number): SpaceTime | null;
-  life(side: Side, producer: number, sequence: number): LifeOut | null;
   /** What a consumer holds and has not settled; null if there is no such consumer. */
   hand(side: Side, name: string): HandOut | null;
+  /** Follows a message by about so many events more with each call, until its life is done. */
+  life(side: Side, producer: number, sequence: number, eventsMax: number): LifeOut | null;
   /** What is waited for at the playhead. */
   waits(): Wait[];
   messages(side: Side, fate: string, limit: number): MessageOut[];

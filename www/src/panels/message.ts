@@ -7,6 +7,8 @@ import { words } from '../words';
 import { MessagePicked, type MessageRef, Panel, RuleAsked } from './listening';
 import './message.css';
 
+/** Events that a message is followed by in one go: no frame is dropped for it. */
+const SLICE = 8_000;
 /** Messages that a list shows at the most. */
 const LISTED = 200;
 const FATES = Object.keys(words.fates) as (keyof typeof words.fates)[];
@@ -43,9 +45,10 @@ export class BlMessage extends Panel {
       return;
     }
     const of = [message.side, message.producer, message.sequence, session.run.known].join();
-    if (of === this.of) return;
+    if (of === this.of && this.life?.done !== false) return;
     this.of = of;
-    this.life = session.run.life(message.side, message.producer, message.sequence);
+    this.life = session.run.life(message.side, message.producer, message.sequence, SLICE);
+    if (this.life?.done === false) setTimeout(() => this.isConnected && !session.closed && this.requestUpdate());
   }
 
   private pick(message: MessageRef) {
@@ -75,7 +78,7 @@ export class BlMessage extends Panel {
     const names = workload?.producers?.map((producer) => producer.name) ?? [];
     const producer = names.indexOf(found?.[1] ?? '');
     const sequence = Number((found?.[2] ?? '').replaceAll(',', '')) - 1;
-    const exists = producer >= 0 && sequence >= 0 && this.session?.run.life(this.side, producer, sequence) != null;
+    const exists = producer >= 0 && sequence >= 0 && this.session?.run.life(this.side, producer, sequence, 1) != null;
     this.refused = exists ? '' : `${words.life.noSuch} ${names.map((name) => `${name} #1`).join(', ')}`;
     if (exists) this.pick({ side: this.side, producer, sequence });
     this.requestUpdate();

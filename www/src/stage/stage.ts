@@ -5,6 +5,7 @@ import type { Card } from '../gen/Card';
 import type { Link } from '../gen/Link';
 import type { Picture } from '../gen/Picture';
 import type { Shape } from '../gen/Shape';
+import type { Stream } from '../gen/Stream';
 import type { Tip } from '../gen/Tip';
 import type { Session } from '../session';
 import { words } from '../words';
@@ -36,6 +37,8 @@ export class BlStage extends LitElement {
   private observer: ResizeObserver | undefined;
   private attached: Session | undefined;
   private stops: (() => void)[] = [];
+  /** What was painted last: while nothing of it changes, nothing is painted. */
+  private painted = '';
 
   constructor() {
     super();
@@ -93,6 +96,7 @@ export class BlStage extends LitElement {
   private look() {
     if (this.attached?.closed !== false) return;
     this.picture = this.attached.run.picture(this.side);
+    this.painted = '';
     this.requestUpdate();
   }
 
@@ -100,7 +104,11 @@ export class BlStage extends LitElement {
     if (!this.attached || this.size.width < 40) return;
     const dark = document.documentElement.classList.contains('dark');
     const wrecks = WRECK * 1e6 * Math.max(this.attached.transport.speed, 1e-4);
-    this.attached.run.paint(this.side, Math.min(window.devicePixelRatio || 1, 3), dark, wrecks);
+    const scale = Math.min(window.devicePixelRatio || 1, 3);
+    const painted = `${this.attached.run.at} ${scale} ${dark} ${wrecks}`;
+    if (painted === this.painted) return;
+    this.painted = painted;
+    this.attached.run.paint(this.side, scale, dark, wrecks);
   }
 
   private choose(card: Card) {
@@ -121,11 +129,22 @@ export class BlStage extends LitElement {
   }
 
   private link(link: Link) {
-    const label = `${link.state === 'open' ? words.cutLink : words.healLink}: ${link.from} – ${link.to}`;
+    const both = (stream: Stream) =>
+      (stream.from === link.from && stream.to === link.to) || (stream.from === link.to && stream.to === link.from);
+    const streams = this.picture?.streams.filter(both).map((stream) => stream.says) ?? [];
+    const order = `${link.state === 'open' ? words.cutLink : words.healLink}: ${link.from} – ${link.to}`;
+    const label = [order, ...streams].join('. ');
     return svg`<g class="link-hit" role="button" tabindex="-1" aria-label=${label}
       @click=${() => this.cut(link)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.cut(link))}>
       <title>${label}</title><path class="hit" d=${link.d}></path>
       <path class=${link.state === 'open' ? 'link' : `link ${link.state}`} d=${link.d}></path></g>`;
+  }
+
+  /** A stream's rate by its link. */
+  private rate({ label, says, x, y }: Stream) {
+    return label === ''
+      ? nothing
+      : svg`<text class="rate" aria-label=${says} x=${x} y=${y} text-anchor="middle">${label}</text>`;
   }
 
   /** The title is that of the part under the pointer; the narrowest part comes last. */
@@ -156,7 +175,7 @@ export class BlStage extends LitElement {
           <path class="hatch" d="M0 0v4"></path></pattern>
           <pattern id="hatch-quiet" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <path class="hatch quiet" d="M0 0v4"></path></pattern></defs>
-        ${picture === null ? nothing : [picture.links.map((link) => this.link(link)), picture.cards.map((card) => this.card(card))]}
+        ${picture === null ? nothing : [picture.links.map((link) => this.link(link)), picture.streams.map((stream) => this.rate(stream)), picture.cards.map((card) => this.card(card))]}
       </svg><canvas aria-hidden="true"></canvas>`;
   }
 }
