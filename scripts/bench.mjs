@@ -296,7 +296,9 @@ console.log(table(atHome, inPage));
 const markdown = (head, rows) =>
   [head, head.map((_, n) => (n === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 const parts = ['', 'faces, ms', 'what flies, ms', 'painting, ms', 'all, ms'];
-console.log("\nOne frame of the page's main thread, the median of 60 (faces are drawn in every second frame only):\n");
+console.log(
+  "\nOne frame of the page's main thread, the median of 20, or of 5 without streams (faces are drawn in every second frame only):\n",
+);
 console.log(markdown(parts, await frames(page.page)));
 console.log(`\n${markdown(['In Chromium', 'ms'], await seeks(page.page))}`);
 if (process.argv.includes('page')) {

@@ -57,7 +57,7 @@ export class BlMessage extends Panel {
 
   private path(life: LifeOut, message: MessageRef) {
     const at = this.session?.transport.at ?? 0;
-    return html`<div class="life"><h3>${life.name} <span class="quiet">${words.life.key} ${life.key}</span></h3>
+    return html`<div class="life" aria-busy=${!life.done}><h3>${life.name} <span class="quiet">${words.life.key} ${life.key}</span></h3>
       <p class="walk"><button ?disabled=${message.sequence === 0} @click=${() => this.pick({ ...message, sequence: message.sequence - 1 })}>‹ ${words.life.before}</button>
         <button @click=${() => this.pick({ ...message, sequence: message.sequence + 1 })}>${words.life.after} ›</button></p>
       <ol class="steps">${life.steps.map((step, place) => {

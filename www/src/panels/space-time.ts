@@ -9,6 +9,8 @@ import { MessagePicked, type MessageRef, Panel } from './listening';
 import './space-time.css';
 
 /** Windows that can be chosen, in nanoseconds. */
+/** Events that a message is followed by for its window: what comes later is far off. */
+const FOLLOWED = 60_000;
 const SPANS = [2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 250e6, 1e9, 5e9, 20e9];
 
 export class BlSpaceTime extends Panel {
@@ -54,7 +56,8 @@ export class BlSpaceTime extends Panel {
   protected override willUpdate(changed: Map<string, unknown>) {
     if (changed.has('message') && this.message) {
       this.side = this.message.side;
-      const life = this.session?.run.life(this.message.side, this.message.producer, this.message.sequence);
+      const { side, producer, sequence } = this.message;
+      const life = this.session?.run.life(side, producer, sequence, FOLLOWED);
       const first = life?.steps[0]?.at;
       const last = life?.steps.at(-1)?.at;
       if (first === undefined || last === undefined) return;
