@@ -105,6 +105,13 @@ export const words = {
     aborted: 'aborted',
     processed: 'processed once, in order',
   },
+  zoom: {
+    in: 'Zoom in',
+    out: 'Zoom out',
+    fit: 'Fit',
+    now: 'Zoom',
+    keys: 'Zoom the stage that has the focus, and fit it; arrows move over it',
+  },
   life: {
     which: 'Which messages',
     find: 'orders-1 #41',

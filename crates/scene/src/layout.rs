@@ -18,8 +18,12 @@ pub struct Layout {
     pub width: f32,
     /// The stage's height.
     pub height: f32,
+    /// Many times as large as what is seen of it at once.
+    zoom: f32,
     /// How tall a server wants to be.
     tall: f32,
+    /// Whether it is laid out from left to right.
+    wide: bool,
     places: Vec<Rect>,
     servers: Vec<NodeId>,
     controllers: Vec<NodeId>,
@@ -40,34 +44,42 @@ impl Layout {
     /// Lays out the nodes of a cluster on a stage; a server shows so many rows, partitions or queues.
     #[must_use]
     pub fn new(nodes: &[NodeInfo], rows: usize, width: f32, height: f32) -> Layout {
+        Layout::zoomed(nodes, rows, (width, height), 1.0)
+    }
+
+    /// The same, `zoom` times as large as what is seen of it at once: cards have more room, and show more.
+    #[must_use]
+    pub fn zoomed(nodes: &[NodeInfo], rows: usize, (width, height): (f32, f32), zoom: f32) -> Layout {
         let of = |wanted: fn(Role) -> bool| nodes.iter().filter(move |node| wanted(node.role)).map(|node| node.id);
         let servers: Vec<NodeId> = of(|role| role == Role::Server).collect();
         let controllers: Vec<NodeId> = of(|role| role == Role::Controller).collect();
         let producers: Vec<NodeId> = of(|role| matches!(role, Role::Producer(_))).collect();
         let consumers: Vec<NodeId> = of(|role| matches!(role, Role::Consumer(_))).collect();
         // Five rows at their full height, more of them thinner, and beyond that what is there.
-        let tall = (44.0 + (24.0 * rows as f32).min((16.0 * rows as f32).max(124.0))).clamp(68.0, 300.0);
+        let tall = (44.0 + (24.0 * rows as f32).min((16.0 * rows as f32).max(124.0))).clamp(68.0, 300.0 * zoom);
         let mut layout = Layout {
             width,
             height,
+            zoom,
+            wide: width >= NARROW * zoom,
             tall,
             places: vec![Rect::default(); nodes.len()],
             servers,
             controllers: controllers.clone(),
         };
-        if width < NARROW {
-            layout.in_rows(&controllers, &producers, &consumers);
-        } else {
+        if layout.wide {
             layout.in_columns(&controllers, &producers, &consumers);
+        } else {
+            layout.in_rows(&controllers, &producers, &consumers);
         }
         layout
     }
 
     fn in_columns(&mut self, controllers: &[NodeId], producers: &[NodeId], consumers: &[NodeId]) {
         let (width, height) = (self.width, self.height);
-        let client = (width * 0.18).clamp(96.0, 136.0);
-        let air = (width * 0.13).clamp(44.0, 120.0);
-        let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0);
+        let client = (width * 0.18).clamp(96.0, 136.0 * self.zoom);
+        let air = (width * 0.13).clamp(44.0, 120.0 * self.zoom);
+        let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0 * self.zoom);
         let left = (width - server) / 2.0;
         let foot = if controllers.is_empty() { 0.0 } else { 58.0 };
         let room = height - 2.0 * MARGIN - foot;
@@ -102,7 +114,7 @@ impl Layout {
         let room = width - 2.0 * MARGIN;
         let foot = if controllers.is_empty() { 0.0 } else { 50.0 };
         // Clients in as many rows as their names need; more rows are lower ones.
-        let rows_of = |clients: &[NodeId]| clients.len().div_ceil(((room / 68.0) as usize).max(1)).max(1);
+        let rows_of = |clients: &[NodeId]| clients.len().div_ceil(((room / 68.0 / self.zoom) as usize).max(1)).max(1);
         let high = |clients: &[NodeId]| match rows_of(clients) {
             1 => 74.0,
             rows => (rows as f32 * 40.0 - 6.0).min(height * 0.22),
@@ -110,7 +122,7 @@ impl Layout {
         for (clients, y) in [(producers, MARGIN), (consumers, height - MARGIN - high(consumers))] {
             let rows = rows_of(clients);
             let across = clients.len().div_ceil(rows);
-            let (at, down) = (spread(across, room, 136.0, 6.0), spread(rows, high(clients), 74.0, 6.0));
+            let (at, down) = (spread(across, room, 136.0 * self.zoom, 6.0), spread(rows, high(clients), 74.0, 6.0));
             for (index, node) in clients.iter().enumerate() {
                 let ((x, w), (down, h)) = (at(index % across), down(index / across));
                 self.places[node.index()] = Rect { x: MARGIN + x, y: y + down, w, h };
@@ -126,7 +138,7 @@ impl Layout {
             5 | 6 => 3,
             _ => 4,
         };
-        let at = spread(across, room, 170.0, if across > 3 { 8.0 } else { 14.0 });
+        let at = spread(across, room, 170.0 * self.zoom, if across > 3 { 8.0 } else { 14.0 });
         let rows = servers.len().div_ceil(across.max(1));
         let down = spread(rows, bottom - top, self.tall + 16.0, if rows > 2 { 10.0 } else { 20.0 });
         for (index, node) in servers.iter().enumerate() {
@@ -176,7 +188,7 @@ impl Layout {
     }
 
     fn is_wide(&self) -> bool {
-        self.width >= NARROW
+        self.wide
     }
 
     /// Past the servers between: on one side there, on the other side back.
@@ -280,6 +292,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn zoomed_everything_is_where_it_was_and_has_more_room() {
+        for (width, height) in [(700.0, 480.0), (390.0, 620.0)] {
+            let nodes = nodes(3, 3, 2, 2);
+            let whole = Layout::new(&nodes, 60, width, height);
+            let zoomed = Layout::zoomed(&nodes, 60, (width * 4.0, height * 4.0), 4.0);
+            for node in &nodes {
+                let ((x, y), (zx, zy)) = (whole.place(node.id).center(), zoomed.place(node.id).center());
+                assert!((zx / 4.0 - x).abs() < width * 0.12 && (zy / 4.0 - y).abs() < height * 0.12, "{}", node.name);
+            }
+            assert!(zoomed.place(NodeId(0)).h > 3.0 * whole.place(NodeId(0)).h);
         }
     }
 

@@ -42,6 +42,12 @@ pub enum Which {
 /// The layout of a cluster on a stage; `None` if the document has no such cluster.
 #[must_use]
 pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<Layout> {
+    layout_zoomed(player, which, (width, height), 1.0)
+}
+
+/// The layout of a cluster on a stage `zoom` times as large as what is seen of it at once.
+#[must_use]
+pub fn layout_zoomed(player: &Player, which: Which, size: (f32, f32), zoom: f32) -> Option<Layout> {
     let state = player.state();
     let compiled = player.compiled();
     match which {
@@ -49,11 +55,11 @@ pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<
             let topics = compiled.log.iter().flat_map(|config| &config.topics);
             let replicas: usize = topics.map(|t| t.partitions as usize * usize::from(t.replication_factor)).sum();
             let brokers = compiled.log.as_ref().map_or(1, |config| usize::from(config.brokers.max(1)));
-            Layout::new(side.cluster.nodes(), replicas.div_ceil(brokers), width, height)
+            Layout::zoomed(side.cluster.nodes(), replicas.div_ceil(brokers), size, zoom)
         }),
         Which::Queue => state.queue.as_ref().map(|side| {
             let queues = compiled.queue.as_ref().map_or(0, |config| config.queues.len());
-            Layout::new(side.cluster.nodes(), queues.max(1), width, height)
+            Layout::zoomed(side.cluster.nodes(), queues.max(1), size, zoom)
         }),
     }
 }

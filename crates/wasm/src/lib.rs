@@ -8,6 +8,7 @@ mod hand;
 mod measure;
 mod painter;
 mod understand;
+mod view;
 
 use painter::Painter;
 use player::Player;
@@ -93,6 +94,8 @@ struct MarkOut {
 #[derive(Default)]
 struct Stage {
     layout: Option<Layout>,
+    /// What is seen of it; all where nothing else is asked for.
+    view: Option<scene::Rect>,
     painter: Option<Painter>,
 }
 
@@ -266,6 +269,7 @@ impl Lab {
         let layout = scene::layout(&self.player, which(side), width, height);
         let stage = &mut self.stages[usize::from(side != 0)];
         stage.layout = layout;
+        stage.view = None;
         stage.layout.is_some()
     }
 
@@ -302,7 +306,7 @@ impl Lab {
         let stage = &mut self.stages[usize::from(side != 0)];
         let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return 0 };
         scene::flights(&self.player, which(side), layout, painter::sight(wrecks), &mut self.flying);
-        painter.paint(&self.flying, layout.width, layout.height, scale, dark);
+        painter.paint(&self.flying, stage.view.unwrap_or(view::whole(layout)), scale, dark);
         (self.flying.rows.len() + self.flying.streams.len()) as u32
     }
 }

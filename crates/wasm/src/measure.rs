@@ -19,6 +19,6 @@ impl Lab {
     pub fn paint_alone(&mut self, side: u8, scale: f32, dark: bool) {
         let stage = &mut self.stages[usize::from(side != 0)];
         let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return };
-        painter.paint(&self.flying, layout.width, layout.height, scale, dark);
+        painter.paint(&self.flying, crate::view::whole(layout), scale, dark);
     }
 }

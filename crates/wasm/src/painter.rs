@@ -3,7 +3,7 @@
 mod flat;
 mod webgl;
 
-use scene::{CROWD, Flying, Sight};
+use scene::{CROWD, Flying, Rect, Sight};
 use sim::Nanos;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext};
@@ -56,16 +56,16 @@ impl Painter {
         }
     }
 
-    /// Paints what flies on a stage of this size in CSS pixels.
-    pub fn paint(&mut self, flying: &Flying, width: f32, height: f32, scale: f32, dark: bool) {
-        let (w, h) = ((width * scale) as u32, (height * scale) as u32);
+    /// Paints what flies on a part of a stage, in CSS pixels.
+    pub fn paint(&mut self, flying: &Flying, view: Rect, scale: f32, dark: bool) {
+        let (w, h) = ((view.w * scale) as u32, (view.h * scale) as u32);
         if self.canvas.width() != w || self.canvas.height() != h {
             self.canvas.set_width(w);
             self.canvas.set_height(h);
         }
         match &mut self.way {
-            Way::WebGl(webgl) => webgl.paint(flying, (w, h), (width, height), scale, dark),
-            Way::Flat(context) => flat::paint(context, flying, (w, h), scale, dark),
+            Way::WebGl(webgl) => webgl.paint(flying, (w, h), view, scale, dark),
+            Way::Flat(context) => flat::paint(context, flying, ((w, h), view), scale, dark),
         }
     }
 }

@@ -89,6 +89,9 @@ export interface Run {
   report(): Report;
   series(side: Side): Float64Array;
   layout(side: Side, width: number, height: number): boolean;
+  /** Lays out `zoom` times as large as the stage, of which a part of this size is seen; see {@link Run.lookAt}. */
+  layoutZoomed(side: Side, width: number, height: number, zoom: number): boolean;
+  lookAt(side: Side, x: number, y: number): void;
   picture(side: Side): Picture | null;
   figure(width: number, height: number, dark: boolean): string;
   attach(side: Side, canvas: HTMLCanvasElement): string;

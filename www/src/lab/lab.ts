@@ -10,6 +10,7 @@ import type { DocumentChanged } from '../panels/settings';
 import type { Session } from '../session';
 import type { NodeChosen } from '../stage/stage';
 import '../stage/stage';
+import '../stage/tools';
 import '../transport/bar';
 import { words } from '../words';
 import { handKey } from './by-hand';
@@ -353,7 +354,7 @@ export class BlLab extends LitElement {
 
   private side(side: Side, session: Session) {
     const caption = session.run.picture(side)?.caption ?? '';
-    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${this.remarks(side, session)}</header>
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${this.remarks(side, session)}<bl-stage-tools></bl-stage-tools></header>
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
   }
 
@@ -413,6 +414,7 @@ export class BlLab extends LitElement {
       ['B', words.breakIt],
       ['Z · Y', `${words.undo} · ${words.redo}`],
       ['M · A · X · G · C', words.byHand.keys],
+      ['+ · − · 0', words.zoom.keys],
       ['1 … 7', TABS.map(([, name]) => name).join(', ')],
       ['Ctrl K · /', words.commands],
       ['?', words.shortcuts],

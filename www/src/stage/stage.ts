@@ -9,6 +9,9 @@ import type { Stream } from '../gen/Stream';
 import type { Tip } from '../gen/Tip';
 import type { Session } from '../session';
 import { words } from '../words';
+import { gestures } from './gestures';
+import { type Point, panned, showing, type View, whole, zoomed } from './view';
+import './zoom.css';
 
 /** How long what was lost stays, at the wall, in milliseconds. */
 const WRECK = 900;
@@ -40,9 +43,52 @@ export class BlStage extends LitElement {
   /** What was painted last: while nothing of it changes, nothing is painted. */
   private painted = '';
 
+  private view: View = whole;
+
   constructor() {
     super();
     this.side = 0;
+    gestures(this);
+    // What has the focus is in sight.
+    this.addEventListener('focusin', (event) => {
+      const name = event.target instanceof Element ? event.target.getAttribute('data-node') : null;
+      const card = this.picture?.cards.find((one) => one.name === name);
+      if (card && this.isZoomed) this.see(showing(this.view, this.size, card.place));
+    });
+  }
+
+  get zoom(): number {
+    return this.view.zoom;
+  }
+
+  get isZoomed(): boolean {
+    return this.view.zoom > 1;
+  }
+
+  /** Zooms by a factor around a point of the stage, or its middle. */
+  zoomBy(factor: number, at: Point = { x: this.size.width / 2, y: this.size.height / 2 }): void {
+    this.see(zoomed(this.view, this.size, factor, at));
+  }
+
+  panBy(by: Point): void {
+    this.see(panned(this.view, this.size, by));
+  }
+
+  fit(): void {
+    this.see(whole);
+  }
+
+  private see(view: View): void {
+    const before = this.view;
+    if (view.zoom === before.zoom && view.x === before.x && view.y === before.y) return;
+    this.view = view;
+    this.classList.toggle('zoomed', this.isZoomed);
+    if (view.zoom === before.zoom) {
+      this.attached?.run.lookAt(this.side, view.x, view.y);
+      this.painted = '';
+      this.requestUpdate();
+    } else this.relayout();
+    this.dispatchEvent(new Event('view-changed'));
   }
 
   protected override createRenderRoot() {
@@ -78,6 +124,7 @@ export class BlStage extends LitElement {
     for (const stop of this.stops) stop();
     const session = this.session;
     this.attached = session;
+    this.fit();
     const old = this.querySelector('canvas');
     const canvas = document.createElement('canvas');
     canvas.setAttribute('aria-hidden', 'true');
@@ -89,7 +136,10 @@ export class BlStage extends LitElement {
 
   private relayout() {
     if (!this.attached || this.attached.closed || this.size.width < 40 || this.size.height < 40) return;
-    this.attached.run.layout(this.side, this.size.width, this.size.height);
+    this.view = panned(this.view, this.size, { x: 0, y: 0 });
+    const { zoom, x, y } = this.view;
+    this.attached.run.layoutZoomed(this.side, this.size.width, this.size.height, zoom);
+    this.attached.run.lookAt(this.side, x, y);
     this.look();
   }
 
@@ -112,7 +162,10 @@ export class BlStage extends LitElement {
   }
 
   private choose(card: Card) {
-    this.dispatchEvent(new NodeChosen('node-chosen', { bubbles: true, detail: { side: this.side, card } }));
+    // Where it is seen, which is not where it lies when the stage is zoomed.
+    const place = { ...card.place, x: card.place.x - this.view.x, y: card.place.y - this.view.y };
+    const detail = { side: this.side, card: { ...card, place } };
+    this.dispatchEvent(new NodeChosen('node-chosen', { bubbles: true, detail }));
   }
 
   private onKey(event: KeyboardEvent, act: () => void) {
@@ -152,7 +205,7 @@ export class BlStage extends LitElement {
     const box = this.querySelector('svg')?.getBoundingClientRect();
     const title = event.target instanceof Element ? event.target.querySelector('title') : null;
     if (!box || !title) return;
-    const [x, y] = [event.clientX - box.x, event.clientY - box.y];
+    const [x, y] = [event.clientX - box.x + this.view.x, event.clientY - box.y + this.view.y];
     const over = ({ place: p }: Tip) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h;
     title.textContent = card.tips.findLast(over)?.text ?? card.name;
   }
@@ -169,7 +222,7 @@ export class BlStage extends LitElement {
   override render() {
     const { picture } = this;
     const side = this.side === 0 ? 'log' : 'queue';
-    return html`<svg class="stage ${side}" width=${this.size.width} height=${this.size.height} role="group"
+    return html`<svg class="stage ${side}" width=${this.size.width} height=${this.size.height} viewBox=${`${this.view.x} ${this.view.y} ${this.size.width} ${this.size.height}`} role="group"
         aria-label=${this.side === 0 ? words.log : words.queue}>
         <defs><pattern id="hatch-queue" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <path class="hatch" d="M0 0v4"></path></pattern>

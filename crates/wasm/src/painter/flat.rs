@@ -1,7 +1,7 @@
 //! Flights in 2D, for browsers without WebGL2.
 
 use super::theme;
-use scene::{BINS, FlightRow, Flying, HUES, StreamKind, StreamRow, point};
+use scene::{BINS, FlightRow, Flying, HUES, Rect, StreamKind, StreamRow, point};
 use std::f64::consts::TAU;
 use web_sys::CanvasRenderingContext2d;
 
@@ -9,15 +9,21 @@ fn css([r, g, b]: [u8; 3]) -> String {
     format!("rgb({r} {g} {b})")
 }
 
-/// Paints what flies in device pixels of `size`.
-pub(crate) fn paint(context: &CanvasRenderingContext2d, flying: &Flying, size: (u32, u32), scale: f32, dark: bool) {
+/// Paints what flies on a part of a stage in device pixels of `size`.
+pub(crate) fn paint(
+    context: &CanvasRenderingContext2d,
+    flying: &Flying,
+    (size, view): ((u32, u32), Rect),
+    scale: f32,
+    dark: bool,
+) {
     let _ = context.set_transform(1.0, 0.0, 0.0, 1.0, 0.0, 0.0);
     context.clear_rect(0.0, 0.0, f64::from(size.0), f64::from(size.1));
     let colours = theme(dark);
     let s = f64::from(scale);
-    let _ = context.set_transform(s, 0.0, 0.0, s, 0.0, 0.0);
+    let _ = context.set_transform(s, 0.0, 0.0, s, -f64::from(view.x) * s, -f64::from(view.y) * s);
     flying.streams.iter().for_each(|row| stream(context, row, colours));
-    flying.rows.iter().for_each(|row| flight(context, row, colours, s));
+    flying.rows.iter().for_each(|row| flight(context, row, colours, (s, view)));
     let _ = context.set_transform(1.0, 0.0, 0.0, 1.0, 0.0, 0.0);
 }
 
@@ -66,13 +72,14 @@ fn stream(context: &CanvasRenderingContext2d, row: &StreamRow, colours: [[u8; 3]
 }
 
 /// A flight, by the shape of its kind.
-fn flight(context: &CanvasRenderingContext2d, row: &FlightRow, colours: [[u8; 3]; 4], s: f64) {
+fn flight(context: &CanvasRenderingContext2d, row: &FlightRow, colours: [[u8; 3]; 4], (s, view): (f64, Rect)) {
     let c = row.curve;
     let curve = [(c[0], c[1]), (c[2], c[3]), (c[4], c[5])];
     let lost = row.stopped >= 0.0;
     let span = (row.due - row.sent).max(1e-6);
     let part = if lost { row.stopped } else { (-row.sent / span).clamp(0.0, 1.0) };
     let (x, y) = point(&curve, part);
+    let (x, y) = (x - view.x, y - view.y);
     let (ahead, behind) = (point(&curve, (part + 0.02).min(1.0)), point(&curve, (part - 0.02).max(0.0)));
     let (dx, dy) = (ahead.0 - behind.0, ahead.1 - behind.1);
     let length = (dx * dx + dy * dy).sqrt().max(1e-6);

@@ -2,7 +2,7 @@
 //! in memory.
 
 use super::theme;
-use scene::{BINS, FlightRow, Flying, HUES, StreamRow};
+use scene::{BINS, FlightRow, Flying, HUES, Rect, StreamRow};
 use wasm_bindgen::JsCast;
 use web_sys::{
     CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlBuffer, WebGlProgram,
@@ -28,7 +28,7 @@ struct Kind {
     buffer: WebGlBuffer,
     /// How many bytes the buffer has room for.
     room: usize,
-    stage: Option<WebGlUniformLocation>,
+    view: Option<WebGlUniformLocation>,
     scale: Option<WebGlUniformLocation>,
     hues: Option<WebGlUniformLocation>,
     theme: Option<WebGlUniformLocation>,
@@ -42,9 +42,9 @@ impl Kind {
         gl.bind_vertex_array(Some(&array));
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&buffer));
         let uniform = |name: &str| gl.get_uniform_location(&program, name);
-        let (stage, scale) = (uniform("u_stage"), uniform("u_scale"));
+        let (view, scale) = (uniform("u_view"), uniform("u_scale"));
         let (hues, theme) = (uniform("u_hues"), uniform("u_theme"));
-        Ok(Kind { array, buffer, room: 0, stage, scale, hues, theme, program })
+        Ok(Kind { array, buffer, room: 0, view, scale, hues, theme, program })
     }
 
     /// Draws rows as they lie in memory; the buffer grows and is kept.
@@ -53,7 +53,7 @@ impl Kind {
         gl: &Gl,
         rows: &[u8],
         (corners, count): (i32, usize),
-        (stage, scale): ((f32, f32), f32),
+        (view, scale): (Rect, f32),
         dark: bool,
     ) {
         if count == 0 {
@@ -67,7 +67,7 @@ impl Kind {
             gl.buffer_data_with_i32(Gl::ARRAY_BUFFER, self.room as i32, Gl::STREAM_DRAW);
         }
         gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, 0, rows);
-        gl.uniform2f(self.stage.as_ref(), stage.0, stage.1);
+        gl.uniform4f(self.view.as_ref(), view.x, view.y, view.w, view.h);
         gl.uniform1f(self.scale.as_ref(), scale);
         gl.uniform3fv_with_f32_array(self.hues.as_ref(), &unit(&HUES));
         gl.uniform3fv_with_f32_array(self.theme.as_ref(), &unit(&theme(dark)));
@@ -90,7 +90,7 @@ impl WebGl {
         Ok(WebGl { gl, flights, streams })
     }
 
-    pub fn paint(&mut self, flying: &Flying, pixels: (u32, u32), stage: (f32, f32), scale: f32, dark: bool) {
+    pub fn paint(&mut self, flying: &Flying, pixels: (u32, u32), view: Rect, scale: f32, dark: bool) {
         let gl = &self.gl;
         gl.viewport(0, 0, pixels.0 as i32, pixels.1 as i32);
         gl.clear_color(0.0, 0.0, 0.0, 0.0);
@@ -98,8 +98,8 @@ impl WebGl {
         gl.enable(Gl::BLEND);
         gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
         let (streams, rows) = (&flying.streams, &flying.rows);
-        self.streams.draw(gl, bytemuck::cast_slice(streams), (CORNERS, streams.len()), (stage, scale), dark);
-        self.flights.draw(gl, bytemuck::cast_slice(rows), (4, rows.len()), (stage, scale), dark);
+        self.streams.draw(gl, bytemuck::cast_slice(streams), (CORNERS, streams.len()), (view, scale), dark);
+        self.flights.draw(gl, bytemuck::cast_slice(rows), (4, rows.len()), (view, scale), dark);
     }
 }
 

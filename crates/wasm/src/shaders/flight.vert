@@ -4,7 +4,7 @@ layout(location = 0) in vec4 a_from_by;
 layout(location = 1) in vec4 a_to_times;
 layout(location = 2) in uint a_look;
 layout(location = 3) in float a_stopped;
-uniform vec2 u_stage;
+uniform vec4 u_view;
 out vec2 v_at;
 out vec2 v_upright;
 flat out vec2 v_way;
@@ -50,6 +50,6 @@ void main() {
   vec2 offset = turned ? v_at.x * way + v_at.y * vec2(-way.y, way.x) : v_at;
   v_upright = offset;
   v_way = way;
-  vec2 place = (here + offset) / u_stage * 2.0 - 1.0;
+  vec2 place = (here + offset - u_view.xy) / u_view.zw * 2.0 - 1.0;
   gl_Position = vec4(place.x, -place.y, 0.0, 1.0);
 }

@@ -4,7 +4,7 @@ layout(location = 0) in vec4 a_from_by;
 layout(location = 1) in vec3 a_to_half;
 layout(location = 2) in uint a_look;
 layout(location = 3) in uvec4 a_density;
-uniform vec2 u_stage;
+uniform vec4 u_view;
 out float v_along;
 out float v_across;
 out float v_density;
@@ -35,6 +35,6 @@ void main() {
   float chord = distance(a_from_by.xy, a_to_half.xy);
   float legs = distance(a_from_by.xy, a_from_by.zw) + distance(a_from_by.zw, a_to_half.xy);
   v_along = t * (chord + legs) * 0.5;
-  vec2 place = (along(t) + vec2(-way.y, way.x) * v_across) / u_stage * 2.0 - 1.0;
+  vec2 place = (along(t) + vec2(-way.y, way.x) * v_across - u_view.xy) / u_view.zw * 2.0 - 1.0;
   gl_Position = vec4(place.x, -place.y, 0.0, 1.0);
 }
