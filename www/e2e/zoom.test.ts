@@ -66,7 +66,10 @@ describe('zooming a stage', () => {
     await page.keyboard.press('0');
     expect((await view(page)).slice(0, 2)).toEqual([0, 0]);
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction((was) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') > was, at);
+    await page.waitForFunction(
+      (was) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') > was,
+      at,
+    );
     expect(wrong).toEqual([]);
     await context.close();
   });

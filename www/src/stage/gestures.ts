@@ -111,7 +111,10 @@ export function gestures(stage: Zoomable): void {
       // Trackpads pinch by a wheel with the control key.
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
-      stage.zoomBy(Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) / 120), inside(stage, event.clientX, event.clientY));
+      stage.zoomBy(
+        Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) / 120),
+        inside(stage, event.clientX, event.clientY),
+      );
     },
     { passive: false },
   );

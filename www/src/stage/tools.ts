@@ -27,8 +27,12 @@ export class BlStageTools extends LitElement {
   override render() {
     const zoom = this.stage?.zoom ?? 1;
     const percent = `${Math.round(zoom * 100)} %`;
-    return html`${zoom > 1 ? html`<output aria-label=${words.zoom.now}>${percent}</output>
-        <button title="0" @click=${() => this.stage?.fit()}>${words.zoom.fit}</button>` : ''}
+    return html`${
+      zoom > 1
+        ? html`<output aria-label=${words.zoom.now}>${percent}</output>
+        <button title="0" @click=${() => this.stage?.fit()}>${words.zoom.fit}</button>`
+        : ''
+    }
       <button aria-label=${words.zoom.out} title=${`${words.zoom.out} (−)`} ?disabled=${zoom <= 1} @click=${() => this.stage?.zoomBy(1 / 1.5)}>−</button>
       <button aria-label=${words.zoom.in} title=${`${words.zoom.in} (+)`} @click=${() => this.stage?.zoomBy(1.5)}>+</button>`;
   }
