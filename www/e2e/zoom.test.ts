@@ -20,7 +20,7 @@ async function view(page: Page): Promise<number[]> {
 }
 
 async function card(page: Page, node: string) {
-  const box = await page.locator(`[data-node="${node}"]`).boundingBox();
+  const box = await page.locator(`.log-side [data-node="${node}"]`).boundingBox();
   if (!box) throw new Error(`${node} is not on the page`);
   return box;
 }
@@ -57,7 +57,7 @@ describe('zooming a stage', () => {
     const moved = await view(page);
     expect(moved[1]).toBe((zoomed[1] ?? 0) + 60);
     expect(await house.clock(page)).toBe(at);
-    await page.locator('[data-node="fulfil-2"]').focus();
+    await page.locator('.log-side [data-node="fulfil-2"]').focus();
     const stage = (await page.locator(LOG).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
     await view(page);
     const seen = await card(page, 'fulfil-2');

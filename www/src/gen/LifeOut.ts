@@ -13,4 +13,8 @@ key: number, steps: Array<StepOut>,
 /**
  * How far it was followed, in nanoseconds.
  */
-until: number, };
+until: number, 
+/**
+ * Whether that is as far as the run is known.
+ */
+done: boolean, };

@@ -8,9 +8,9 @@ import { words } from '../words';
 import { MessagePicked, type MessageRef, Panel } from './listening';
 import './space-time.css';
 
-/** Windows that can be chosen, in nanoseconds. */
 /** Events that a message is followed by for its window: what comes later is far off. */
 const FOLLOWED = 60_000;
+/** Windows that can be chosen, in nanoseconds. */
 const SPANS = [2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 250e6, 1e9, 5e9, 20e9];
 
 export class BlSpaceTime extends Panel {

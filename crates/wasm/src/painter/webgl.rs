@@ -48,14 +48,7 @@ impl Kind {
     }
 
     /// Draws rows as they lie in memory; the buffer grows and is kept.
-    fn draw(
-        &mut self,
-        gl: &Gl,
-        rows: &[u8],
-        (corners, count): (i32, usize),
-        (view, scale): (Rect, f32),
-        dark: bool,
-    ) {
+    fn draw(&mut self, gl: &Gl, rows: &[u8], (corners, count): (i32, usize), (view, scale): (Rect, f32), dark: bool) {
         if count == 0 {
             return;
         }
