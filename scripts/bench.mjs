@@ -1,5 +1,6 @@
 // npm run bench: the kernel, both clusters and one document's run, natively and in Chromium, in one table; the memory
 // that many messages take; and instructions counted, which do not depend on the day (needs valgrind).
+// `npm run bench -- page` measures only what the page does in a frame, and with a long run.
 // `npm run bench -- race` also races other engines over the same M/M/1 queue.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -273,9 +274,26 @@ function table(here, there) {
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+const markdown = (head, rows) =>
+  [head, head.map((_, n) => (n === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+/** What the page itself does: a frame while many messages fly, and what it asks of a long run. */
+async function pageRows({ page, version }) {
+  const parts = ['', 'faces, ms', 'what flies, ms', 'painting, ms', 'all, ms'];
+  const how = 'the median of 20, or of 5 without streams; faces are drawn in every second frame only';
+  console.log(`\nOne frame of the main thread in Chromium ${version} (${how}):\n`);
+  console.log(markdown(parts, await frames(page)));
+  console.log(`\n${markdown(['In Chromium', 'ms'], await seeks(page))}`);
+}
+
 ensureTools();
 const program = build();
 const page = await openPage();
+if (process.argv.includes('page')) {
+  await pageRows(page);
+  await page.close();
+  process.exit();
+}
 const [here, there] = [[], []];
 for (let round = 0; round < ROUNDS; round += 1) {
   here.push(native(loadsOf(round)));
@@ -293,18 +311,7 @@ console.log(`\n${machine()}; Rust ${rust}, Chromium ${page.version}, Node ${proc
 console.log(`Best of ${ROUNDS} rounds, native and Chromium by turns, so that a noisy neighbour hits both.`);
 console.log(`Both played the same runs; the document's digest is ${atHome.digests.document[0]}.\n`);
 console.log(table(atHome, inPage));
-const markdown = (head, rows) =>
-  [head, head.map((_, n) => (n === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-const parts = ['', 'faces, ms', 'what flies, ms', 'painting, ms', 'all, ms'];
-console.log(
-  "\nOne frame of the page's main thread, the median of 20, or of 5 without streams (faces are drawn in every second frame only):\n",
-);
-console.log(markdown(parts, await frames(page.page)));
-console.log(`\n${markdown(['In Chromium', 'ms'], await seeks(page.page))}`);
-if (process.argv.includes('page')) {
-  await page.close();
-  process.exit();
-}
+await pageRows(page);
 console.log(`\n${gates()}`);
 
 if (process.argv.includes('race')) {

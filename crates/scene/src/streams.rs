@@ -1,7 +1,7 @@
 //! Streams in words: how much flows on a way, and where it is written.
 
 use crate::flights::{CROWD, Flying, Sight, StreamKind, StreamRow, flights};
-use crate::layout::{Layout, point};
+use crate::layout::{Curve, Layout, point};
 use crate::picture::{Rect, Stream, width_of};
 use crate::{Which, nodes};
 use player::Player;
@@ -11,7 +11,7 @@ use sim::{Nanos, NodeId};
 /// The size of a label's text.
 const SIZE: f32 = 11.0;
 /// Parts of the way at which a label may stand, the best first.
-const PARTS: [f32; 5] = [0.5, 0.36, 0.64, 0.25, 0.75];
+const PARTS: [f32; 7] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.25, 0.75];
 
 /// A rate in three significant figures, as one reads it.
 fn rounded(rate: f32) -> u64 {
@@ -43,16 +43,32 @@ fn fits(place: Rect, taken: &[Rect], layout: &Layout) -> bool {
     inside && taken.iter().all(apart) && (0..layout.nodes()).all(|n| apart(&layout.place(NodeId(n as u16))))
 }
 
-/// Where a label finds room by its stream.
-fn room(row: &StreamRow, text: &str, taken: &[Rect], layout: &Layout) -> Option<Rect> {
+fn curve_of(row: &StreamRow) -> Curve {
     let c = row.curve;
-    let curve = [(c[0], c[1]), (c[2], c[3]), (c[4], c[5])];
+    [(c[0], c[1]), (c[2], c[3]), (c[4], c[5])]
+}
+
+fn runs_through(row: &StreamRow, place: Rect) -> bool {
+    let curve = curve_of(row);
+    (0..=64).any(|n| {
+        let (x, y) = point(&curve, n as f32 / 64.0);
+        x > place.x && x < place.x_end() && y > place.y && y < place.y + place.h
+    })
+}
+
+/// Where a label finds room by its stream.
+fn room(row: &StreamRow, rows: &[StreamRow], text: &str, taken: &[Rect], layout: &Layout) -> Option<Rect> {
+    let curve = curve_of(row);
     let (w, h) = (width_of(text, SIZE) + 4.0, SIZE + 2.0);
     let beside = |part: f32| {
         let (x, y) = point(&curve, part);
         [-(h + 5.0), 5.0].map(|dy| Rect { x: x - w / 2.0, y: y + dy, w, h })
     };
-    PARTS.into_iter().flat_map(beside).find(|place| fits(*place, taken, layout))
+    let free = || PARTS.into_iter().flat_map(beside).filter(|place| fits(*place, taken, layout));
+    // Where no other stream runs through it, if there is such a place.
+    let alone =
+        |place: &Rect| rows.iter().filter(|other| other.ends != row.ends).all(|other| !runs_through(other, *place));
+    free().find(alone).or_else(|| free().next())
 }
 
 /// The streams of a cluster at the playhead, in words.
@@ -67,7 +83,7 @@ pub(crate) fn streams(player: &Player, which: Which, layout: &Layout) -> Vec<Str
         let says = format!("{from} → {to}: {rate}, {} in flight", grouped(u64::from(row.flying)));
         // What answers and asks is said on its link only: what they are about is what one reads.
         let wanted = matches!(kind, StreamKind::Messages | StreamKind::Copies);
-        let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, rate, &taken, layout));
+        let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, &flying.streams, rate, &taken, layout));
         let (x, y) = place.map_or((0.0, 0.0), |place| ((place.x + place.w / 2.0).round(), (place.y + SIZE).round()));
         taken.extend(place);
         Stream { from, to, says, label: place.map_or(String::new(), |_| rate), x, y }
