@@ -102,6 +102,51 @@ describe('zooming a stage', () => {
   });
 });
 
+describe('focus', () => {
+  it('is chosen in the head of a stage or by name, and the rest fades', async () => {
+    const { page, context, wrong } = await house.paused(1);
+    const two = {
+      brokerlab: 1,
+      title: 'Two queues',
+      seed: 1,
+      length: '20s',
+      workload: {
+        producers: [
+          { name: 'a', rate: '5/s' },
+          { name: 'b', rate: '5/s' },
+        ],
+        consumers: [{ name: 'c', processing: '1ms' }],
+      },
+      queue: {
+        nodes: 1,
+        queues: [{ name: 'orders' }, { name: 'bills' }],
+        clients: { b: { publisher: { routing_key: 'bills' } } },
+      },
+    };
+    await page.evaluate((text) => {
+      const lab = document.querySelector('bl-lab');
+      if (lab) (lab as unknown as { openText(text: string): void }).openText(text);
+    }, JSON.stringify(two));
+    await page.waitForSelector('[data-node="c"]');
+    const faded = () =>
+      page
+        .locator('.stage .node.faded [data-node]')
+        .evaluateAll((all) => all.map((one) => one.getAttribute('data-node')));
+    expect(await faded()).toEqual([]);
+    await page.getByLabel('In focus').selectOption({ label: 'Queue bills' });
+    await page.waitForSelector('.stage .node.faded');
+    expect(await faded()).toEqual(['a', 'c']);
+    expect(await house.says(page, 'rabbit-1')).not.toContain('orders');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('In focus: everything');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('.stage .node.faded') === null);
+    expect(await page.getByLabel('In focus').inputValue()).toBe('-1');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('many messages', () => {
   it('flow as streams with their rate, by the link and in its name', async () => {
     const { page, context, wrong } = await house.paused(1);

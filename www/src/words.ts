@@ -110,6 +110,9 @@ export const words = {
     out: 'Zoom out',
     fit: 'Fit',
     now: 'Zoom',
+    focus: 'In focus',
+    all: 'Everything',
+    kinds: { topic: 'Topic', group: 'Group', queue: 'Queue' },
     keys: 'Zoom the stage that has the focus, and fit it; arrows move over it',
   },
   life: {

@@ -272,6 +272,7 @@ impl<'a> Face<'a> {
             says: self.says.join(", "),
             place: self.place,
             shapes: self.pen.shapes,
+            faded: false,
             tips: self.tips,
         }
     }

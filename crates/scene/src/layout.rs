@@ -3,6 +3,7 @@
 //! On a wide stage producers stand left, servers in the middle, consumers right; on a narrow one they stand above, in
 //! the middle and below. The same workload sits at the same height in both clusters.
 
+use crate::focus::Focus;
 use crate::picture::Rect;
 use sim::workload::{NodeInfo, Role};
 use sim::{Flight, NodeId};
@@ -18,6 +19,8 @@ pub struct Layout {
     pub width: f32,
     /// The stage's height.
     pub height: f32,
+    /// What is in focus, if anything is.
+    pub focus: Option<Focus>,
     /// Many times as large as what is seen of it at once.
     zoom: f32,
     /// How tall a server wants to be.
@@ -60,6 +63,7 @@ impl Layout {
         let mut layout = Layout {
             width,
             height,
+            focus: None,
             zoom,
             wide: width >= NARROW * zoom,
             tall,

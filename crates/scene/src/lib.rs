@@ -5,6 +5,7 @@
 
 mod faces;
 mod flights;
+mod focus;
 mod fold;
 mod layout;
 mod log_faces;
@@ -18,6 +19,7 @@ mod svg_flights;
 mod waits;
 
 pub use flights::{BINS, CROWD, FlightRow, Flying, HUES, Sight, StreamKind, StreamRow, flights};
+pub use focus::{Focus, focuses};
 pub use layout::{Curve, Layout, point};
 pub use picture::{Card, Link, Picture, Rect, Shape, Stream, Tip};
 pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
@@ -42,26 +44,31 @@ pub enum Which {
 /// The layout of a cluster on a stage; `None` if the document has no such cluster.
 #[must_use]
 pub fn layout(player: &Player, which: Which, width: f32, height: f32) -> Option<Layout> {
-    layout_zoomed(player, which, (width, height), 1.0)
+    layout_of(player, which, (width, height), 1.0, None)
 }
 
-/// The layout of a cluster on a stage `zoom` times as large as what is seen of it at once.
+/// The layout of a cluster on a stage `zoom` times as large as what is seen of it at once, with something in focus: what
+/// does not belong to it is left out of servers, and the rest has its room.
 #[must_use]
-pub fn layout_zoomed(player: &Player, which: Which, size: (f32, f32), zoom: f32) -> Option<Layout> {
+pub fn layout_of(player: &Player, which: Which, size: (f32, f32), zoom: f32, focus: Option<Focus>) -> Option<Layout> {
     let state = player.state();
     let compiled = player.compiled();
-    match which {
+    let is_seen = |topic: &str| focus.as_ref().is_none_or(|focus| focus.has_topic(player, topic));
+    let mut layout = match which {
         Which::Log => state.log.as_ref().map(|side| {
-            let topics = compiled.log.iter().flat_map(|config| &config.topics);
+            let topics = compiled.log.iter().flat_map(|config| &config.topics).filter(|topic| is_seen(&topic.name));
             let replicas: usize = topics.map(|t| t.partitions as usize * usize::from(t.replication_factor)).sum();
             let brokers = compiled.log.as_ref().map_or(1, |config| usize::from(config.brokers.max(1)));
             Layout::zoomed(side.cluster.nodes(), replicas.div_ceil(brokers), size, zoom)
         }),
         Which::Queue => state.queue.as_ref().map(|side| {
-            let queues = compiled.queue.as_ref().map_or(0, |config| config.queues.len());
+            let queues = compiled.queue.iter().flat_map(|config| &config.queues);
+            let queues = queues.filter(|queue| is_seen(&queue.name)).count();
             Layout::zoomed(side.cluster.nodes(), queues.max(1), size, zoom)
         }),
-    }
+    }?;
+    layout.focus = focus;
+    Some(layout)
 }
 
 /// The picture of a cluster at the playhead; `None` if the document has no such cluster.
@@ -69,10 +76,12 @@ pub fn layout_zoomed(player: &Player, which: Which, size: (f32, f32), zoom: f32)
 pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture> {
     let state = player.state();
     let subtitles = subtitles::Subtitles::of(player);
-    let (caption, cards, links) = match which {
+    let (caption, mut cards, links) = match which {
         Which::Log => {
             let side = state.log.as_ref()?;
-            let cards = log_faces::cards(side, layout, &subtitles, state.at, &|node| down_since(side, node));
+            let cards = log_faces::cards(side, &seen_topics(player, layout), layout, &subtitles, state.at, &|node| {
+                down_since(side, node)
+            });
             (log_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
         Which::Queue => {
@@ -81,8 +90,20 @@ pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture
             (queue_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
     };
+    if let Some(focus) = &layout.focus {
+        for (index, card) in (0..).zip(&mut cards) {
+            card.faded = !focus.has_client(player, which, NodeId(index));
+        }
+    }
     let streams = streams::streams(player, which, layout);
     Some(Picture { width: layout.width, height: layout.height, caption, links, cards, streams })
+}
+
+/// For each topic, whether its replicas are shown.
+fn seen_topics(player: &Player, layout: &Layout) -> Vec<bool> {
+    let topics = player.compiled().log.iter().flat_map(|config| &config.topics);
+    let is_seen = |name: &str| layout.focus.as_ref().is_none_or(|focus| focus.has_topic(player, name));
+    topics.map(|topic| is_seen(&topic.name)).collect()
 }
 
 /// The nodes of a cluster.

@@ -19,6 +19,7 @@ const WINDOW: u64 = 48;
 /// All cards of the cluster.
 pub(crate) fn cards(
     side: &Side<LogCluster>,
+    seen: &[bool],
     layout: &Layout,
     subtitles: &Subtitles,
     now: Time,
@@ -33,7 +34,7 @@ pub(crate) fn cards(
                 if crate::is_cut_off(world, side.cluster.nodes(), node.id) {
                     face.cut_off();
                 }
-                broker(&mut face, node.id, &view);
+                broker(&mut face, node.id, &view, seen);
             }
             Role::Controller => controller(&mut face, node.id, &view),
             Role::Producer(index) => producer(&mut face, index, &view, subtitles),
@@ -53,11 +54,17 @@ fn label(view: &View, topic: u32, partition: u32) -> String {
     }
 }
 
-fn broker(face: &mut Face<'_>, node: NodeId, view: &View) {
+fn broker(face: &mut Face<'_>, node: NodeId, view: &View, seen: &[bool]) {
     let Some(broker) = view.servers.iter().find(|server| server.node == node).and_then(|s| s.broker.as_ref()) else {
         return;
     };
-    let user = |replica: &&ReplicaView| view.topics.get(replica.topic as usize).is_some_and(|topic| !topic.internal);
+    let in_focus = |name: &str| {
+        let users = view.topics.iter().filter(|topic| !topic.internal);
+        users.zip(seen).find(|(topic, _)| topic.name == name).is_none_or(|(_, seen)| *seen)
+    };
+    let user = |replica: &&ReplicaView| {
+        view.topics.get(replica.topic as usize).is_some_and(|topic| !topic.internal && in_focus(&topic.name))
+    };
     let led = led_by(view, node);
     match broker.registration {
         _ if !face.is_alive() => {}

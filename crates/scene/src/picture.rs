@@ -98,6 +98,8 @@ pub struct Card {
     pub place: Rect,
     /// What is drawn, in order; coordinates are the stage's.
     pub shapes: Vec<Shape>,
+    /// Whether it has nothing to do with what is in focus.
+    pub faded: bool,
     /// What parts of it say in full, the narrowest last.
     pub tips: Vec<Tip>,
 }

@@ -33,7 +33,7 @@ pub(crate) fn cards(
                 if crate::is_cut_off(world, side.cluster.nodes(), node.id) {
                     face.cut_off();
                 }
-                server(&mut face, node.id, &view);
+                server(&mut face, node.id, &view, layout);
             }
             Role::Producer(u16::MAX) => scripted(&mut face, node.id, side),
             Role::Producer(index) => publisher(&mut face, index, &view, subtitles),
@@ -51,9 +51,10 @@ enum Part<'a> {
     Member(&'a QueueView, &'a MemberView),
 }
 
-fn server(face: &mut Face<'_>, node: NodeId, view: &View) {
+fn server(face: &mut Face<'_>, node: NodeId, view: &View, layout: &Layout) {
     let part = |queue| part_of(queue, node);
-    let parts: Vec<Part<'_>> = view.queues.iter().filter_map(part).collect();
+    let in_focus = |queue: &&QueueView| layout.focus.as_ref().is_none_or(|focus| focus.name == queue.name);
+    let parts: Vec<Part<'_>> = view.queues.iter().filter(in_focus).filter_map(part).collect();
     let leads: Vec<&str> =
         parts.iter().filter_map(|part| if let Part::Home(q) = part { Some(q.name.as_str()) } else { None }).collect();
     let trouble = view.nodes.iter().find(|seen| seen.id == node).and_then(trouble_of);

@@ -1,7 +1,9 @@
 //! Crowds are drawn as streams, with the rate that really flies; what one looks for stays single.
 
 use player::Player;
-use scene::{CROWD, Flying, Sight, StreamKind, Which, figure, flights, layout, picture};
+use scene::{
+    CROWD, Flying, Focus, Picture, Sight, StreamKind, Which, figure, flights, focuses, layout, layout_of, picture,
+};
 use sim::story::FlightKind;
 use sim::{Nanos, Time};
 
@@ -120,4 +122,44 @@ fn a_stream_says_its_rate_in_words_and_in_the_figure() {
     let text = figure(&mut player, 900.0, 600.0, true);
     assert!(text.contains("class=\"rate\"") && text.contains("3,120 msg/s"));
     assert!(!text.contains("NaN"));
+}
+
+#[test]
+fn what_is_in_focus_has_the_room_and_the_rest_fades() {
+    let text = r#"{"brokerlab": 1, "title": "focus", "seed": 1, "length": "20s",
+        "workload": {"producers": [{"name": "a", "rate": "5/s"}, {"name": "b", "rate": "5/s"}],
+        "consumers": [{"name": "c", "processing": "1ms"}, {"name": "d", "processing": "1ms"}]},
+        "log": {"brokers": 3, "topics": [{"name": "orders", "partitions": 2}, {"name": "bills", "partitions": 60}],
+        "clients": {"b": {"topics": ["bills"]}, "c": {"topics": ["orders"], "config": {"group.id": "first"}},
+        "d": {"topics": ["bills"], "config": {"group.id": "second"}}}},
+        "queue": {"nodes": 1, "queues": [{"name": "q"}, {"name": "r"}],
+        "clients": {"b": {"publisher": {"routing_key": "r"}}, "d": {"consumer": {"queue": "r"}}}}}"#;
+    let player = played(text, 8_000);
+    let kinds = |which| focuses(&player, which).iter().map(|f| format!("{} {}", f.kind, f.name)).collect::<Vec<_>>();
+    assert_eq!(kinds(Which::Log), ["topic orders", "topic bills", "group first", "group second"]);
+    assert_eq!(kinds(Which::Queue), ["queue q", "queue r"]);
+    let seen = |which, focus: Option<Focus>| {
+        let layout = layout_of(&player, which, (700.0, 460.0), 1.0, focus).unwrap();
+        picture(&player, which, &layout).unwrap()
+    };
+    let faded = |picture: &Picture| {
+        picture.cards.iter().filter(|card| card.faded).map(|card| card.name.clone()).collect::<Vec<_>>()
+    };
+    let says = |picture: &Picture, name: &str| picture.cards.iter().find(|c| c.name == name).unwrap().says.clone();
+    let all = seen(Which::Log, None);
+    assert!(faded(&all).is_empty() && !says(&all, "broker-1").contains("orders-0 "), "folded to cells");
+    for (which, index, clients) in [
+        (Which::Log, 0, ["b", "d"]),
+        (Which::Log, 1, ["a", "c"]),
+        (Which::Log, 2, ["b", "d"]),
+        (Which::Queue, 0, ["b", "d"]),
+        (Which::Queue, 1, ["a", "c"]),
+    ] {
+        let focus = focuses(&player, which)[index].clone();
+        assert_eq!(faded(&seen(which, Some(focus.clone()))), clients, "{focus:?}");
+    }
+    let orders = seen(Which::Log, Some(focuses(&player, Which::Log)[0].clone()));
+    assert!(says(&orders, "broker-1").contains("orders-0 ") && !says(&orders, "broker-1").contains("bills-"));
+    let queue = seen(Which::Queue, Some(focuses(&player, Which::Queue)[1].clone()));
+    assert!(says(&queue, "rabbit-1").contains("r: ") && !says(&queue, "rabbit-1").contains("q: "));
 }

@@ -1,7 +1,7 @@
 //! What is seen of a stage: a part of it, when it is zoomed.
 
-use crate::{Lab, which};
-use scene::{Layout, Rect};
+use crate::{Lab, to_js, which};
+use scene::{Focus, Layout, Rect};
 use wasm_bindgen::prelude::*;
 
 pub(crate) fn whole(layout: &Layout) -> Rect {
@@ -10,12 +10,18 @@ pub(crate) fn whole(layout: &Layout) -> Rect {
 
 #[wasm_bindgen]
 impl Lab {
-    /// Lays a cluster out `zoom` times as large as the stage, of which a part of this size is seen, in CSS pixels. False if
-    /// the document has no such cluster.
-    #[wasm_bindgen(js_name = layoutZoomed)]
-    pub fn layout_zoomed(&mut self, side: u8, width: f32, height: f32, zoom: f32) -> bool {
+    /// What may be in focus in a cluster: `[{kind, name}]`, its topics and groups, or its queues.
+    pub fn focuses(&self, side: u8) -> JsValue {
+        to_js(&scene::focuses(&self.player, which(side)))
+    }
+
+    /// Lays a cluster out `zoom` times as large as the stage, of which a part of this size is seen, in CSS pixels; with
+    /// something in focus, unless its name is empty. False if the document has no such cluster.
+    #[wasm_bindgen(js_name = layoutOf)]
+    pub fn layout_of(&mut self, side: u8, width: f32, height: f32, zoom: f32, kind: String, name: String) -> bool {
+        let focus = (!name.is_empty()).then_some(Focus { kind, name });
         let stage = &mut self.stages[usize::from(side != 0)];
-        stage.layout = scene::layout_zoomed(&self.player, which(side), (width * zoom, height * zoom), zoom);
+        stage.layout = scene::layout_of(&self.player, which(side), (width * zoom, height * zoom), zoom, focus);
         stage.view = Some(Rect { x: 0.0, y: 0.0, w: width, h: height });
         stage.layout.is_some()
     }

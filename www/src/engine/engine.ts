@@ -1,4 +1,6 @@
 // Loads the WebAssembly package and owns the handle; the only importer of it.
+
+import type { Focus } from '../gen/Focus';
 import type { HandOut } from '../gen/HandOut';
 import type { LifeOut } from '../gen/LifeOut';
 import type { MarkOut } from '../gen/MarkOut';
@@ -89,8 +91,10 @@ export interface Run {
   report(): Report;
   series(side: Side): Float64Array;
   layout(side: Side, width: number, height: number): boolean;
+  /** What may be in focus. */
+  focuses(side: Side): Focus[];
   /** Lays out `zoom` times as large as the stage, of which a part of this size is seen; see {@link Run.lookAt}. */
-  layoutZoomed(side: Side, width: number, height: number, zoom: number): boolean;
+  layoutOf(side: Side, width: number, height: number, zoom: number, kind: string, name: string): boolean;
   lookAt(side: Side, x: number, y: number): void;
   picture(side: Side): Picture | null;
   figure(width: number, height: number, dark: boolean): string;

@@ -32,6 +32,10 @@ place: Rect,
  */
 shapes: Array<Shape>, 
 /**
+ * Whether it has nothing to do with what is in focus.
+ */
+faded: boolean, 
+/**
  * What parts of it say in full, the narrowest last.
  */
 tips: Array<Tip>, };

@@ -1,6 +1,7 @@
 // What the command palette offers, made anew from the run as it stands.
 import type { Order, Side } from '../engine/engine';
 import type { Session } from '../session';
+import { BlStage } from '../stage/stage';
 import { deeds, words } from '../words';
 import { handCommands } from './by-hand';
 import { gallery } from './gallery';
@@ -79,6 +80,25 @@ function linkCommands(session: Session, say: (text: string) => void): Command[] 
   });
 }
 
+function focusCommands(session: Session): Command[] {
+  return ([0, 1] as const).flatMap((side: Side) => {
+    const focuses = session.run.focuses(side);
+    const cluster = side === 0 ? words.log : words.queue;
+    const bring = (focus: (typeof focuses)[number] | undefined) => {
+      const stage = document.querySelectorAll('bl-stage');
+      for (const one of stage) if (one instanceof BlStage && one.side === side) one.bring(focus);
+    };
+    if (focuses.length < 2) return [];
+    return [
+      ...focuses.map((focus) => ({
+        name: `${words.zoom.focus}: ${focus.kind} ${focus.name}, ${cluster}`,
+        run: () => bring(focus),
+      })),
+      { name: `${words.zoom.focus}: ${words.zoom.all}, ${cluster}`, run: () => bring(undefined) },
+    ];
+  });
+}
+
 /** All commands. */
 export function commandsOf(session: Session, page: Deeds): Command[] {
   const { at } = session.transport;
@@ -115,6 +135,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.figure, run: page.figure },
     { name: words.theme, run: page.theme },
     { name: words.shortcuts, key: '?', run: page.shortcuts },
+    ...focusCommands(session),
     ...handCommands(session, page.say),
     ...joinCommands(session, page.say),
     ...nodeCommands(session, page.say),

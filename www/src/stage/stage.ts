@@ -2,6 +2,7 @@
 import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import type { Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
+import type { Focus } from '../gen/Focus';
 import type { Link } from '../gen/Link';
 import type { Picture } from '../gen/Picture';
 import type { Shape } from '../gen/Shape';
@@ -44,6 +45,7 @@ export class BlStage extends LitElement {
   private painted = '';
 
   private view: View = whole;
+  private focusOn: Focus | undefined;
 
   constructor() {
     super();
@@ -76,6 +78,23 @@ export class BlStage extends LitElement {
 
   fit(): void {
     this.see(whole);
+  }
+
+  /** What is in focus. */
+  get inFocus(): Focus | undefined {
+    return this.focusOn;
+  }
+
+  /** What may be in focus. */
+  focuses(): Focus[] {
+    return this.attached?.closed === false ? this.attached.run.focuses(this.side) : [];
+  }
+
+  /** Takes a topic, queue or group into focus: what does not belong to it fades or makes room. */
+  bring(focus: Focus | undefined): void {
+    this.focusOn = focus;
+    this.relayout();
+    this.dispatchEvent(new Event('view-changed'));
   }
 
   private see(view: View): void {
@@ -124,7 +143,9 @@ export class BlStage extends LitElement {
     for (const stop of this.stops) stop();
     const session = this.session;
     this.attached = session;
-    this.fit();
+    this.view = whole;
+    this.focusOn = undefined;
+    this.classList.remove('zoomed');
     const old = this.querySelector('canvas');
     const canvas = document.createElement('canvas');
     canvas.setAttribute('aria-hidden', 'true');
@@ -132,13 +153,15 @@ export class BlStage extends LitElement {
     session.run.attach(this.side, canvas);
     this.stops = [session.listen(({ moved }) => moved && this.look()), session.onFrame(() => this.paint())];
     this.relayout();
+    this.dispatchEvent(new Event('view-changed'));
   }
 
   private relayout() {
     if (!this.attached || this.attached.closed || this.size.width < 40 || this.size.height < 40) return;
     this.view = panned(this.view, this.size, { x: 0, y: 0 });
     const { zoom, x, y } = this.view;
-    this.attached.run.layoutZoomed(this.side, this.size.width, this.size.height, zoom);
+    const { kind, name } = this.focusOn ?? { kind: '', name: '' };
+    this.attached.run.layoutOf(this.side, this.size.width, this.size.height, zoom, kind, name);
     this.attached.run.lookAt(this.side, x, y);
     this.look();
   }
@@ -213,7 +236,7 @@ export class BlStage extends LitElement {
   private card(card: Card) {
     // The face is drawn; what it says is the name of the one thing over it that is focused and clicked.
     const { x, y, w, h } = card.place;
-    return svg`<g class=${this.chosen === card.name ? 'node chosen' : 'node'}><g aria-hidden="true">${card.shapes.map(shape)}</g>
+    return svg`<g class=${`node${this.chosen === card.name ? ' chosen' : ''}${card.faded ? ' faded' : ''}`}><g aria-hidden="true">${card.shapes.map(shape)}</g>
       <rect class="hit" role="button" tabindex="0" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
         @click=${() => this.choose(card)} @pointermove=${(event: PointerEvent) => this.point(event, card)}
         @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}><title></title></rect></g>`;

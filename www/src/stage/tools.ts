@@ -1,5 +1,6 @@
-// The head of a stage: buttons that zoom it.
+// The head of a stage: what is in focus, and buttons that zoom it.
 import { html, LitElement } from 'lit';
+import type { Focus } from '../gen/Focus';
 import { words } from '../words';
 import { BlStage } from './stage';
 
@@ -22,12 +23,26 @@ export class BlStageTools extends LitElement {
     if (this.stage || !(stage instanceof BlStage)) return;
     this.stage = stage;
     stage.addEventListener('view-changed', this.onView);
+    this.requestUpdate();
+  }
+
+  private choice(focuses: Focus[], chosen: Focus | undefined) {
+    const named = ({ kind, name }: Focus) =>
+      `${words.zoom.kinds[kind as keyof typeof words.zoom.kinds] ?? kind} ${name}`;
+    const place = focuses.findIndex((one) => one.kind === chosen?.kind && one.name === chosen.name);
+    return html`<select aria-label=${words.zoom.focus} .value=${String(place)} @change=${(event: Event) => {
+      if (event.target instanceof HTMLSelectElement) this.stage?.bring(focuses[Number(event.target.value)]);
+    }}><option value="-1" ?selected=${place < 0}>${words.zoom.all}</option>${focuses.map(
+      (one, index) => html`<option value=${index} ?selected=${index === place}>${named(one)}</option>`,
+    )}</select>`;
   }
 
   override render() {
     const zoom = this.stage?.zoom ?? 1;
+    const focuses = this.stage?.focuses() ?? [];
+    const chosen = this.stage?.inFocus;
     const percent = `${Math.round(zoom * 100)} %`;
-    return html`${
+    return html`${focuses.length > 1 ? this.choice(focuses, chosen) : ''}${
       zoom > 1
         ? html`<output aria-label=${words.zoom.now}>${percent}</output>
         <button title="0" @click=${() => this.stage?.fit()}>${words.zoom.fit}</button>`
