@@ -26,12 +26,34 @@ function offline(): Plugin {
   };
 }
 
+/** Names the engines' first part in the pages, so that it is fetched beside the scripts and not after them. */
+function preload(): Plugin {
+  return {
+    name: 'preload',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(html, { bundle = {}, path }) {
+        const engines = Object.keys(bundle).find((name) => /first-[^/]*\.wasm$/.test(name));
+        if (engines === undefined || path.includes('example')) return html;
+        return [
+          {
+            tag: 'link',
+            attrs: { rel: 'preload', as: 'fetch', crossorigin: '', type: 'application/wasm', href: `./${engines}` },
+            injectTo: 'head',
+          },
+        ];
+      },
+    },
+  };
+}
+
 // Relative addresses throughout: dist/ works from any static host and path.
 export default defineConfig({
   root: 'www',
   base: './',
   cacheDir: '../node_modules/.vite',
-  plugins: [offline()],
+  plugins: [preload(), offline()],
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -2,6 +2,6 @@
 import { buildPage, buildWasm, ensureTools } from './tools.mjs';
 
 ensureTools();
-buildWasm();
+await buildWasm();
 buildPage();
 console.log('dist/ is ready: copy it to any static host.');

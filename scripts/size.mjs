@@ -1,12 +1,15 @@
 // What the page's first load takes, compressed: dist/index.html, the scripts and styles it names and all that those
-// import at once, and the engines; not what a panel loads when it is first wanted.
-// Fails if it is more than the gate; raise that only with a reason in the change that does.
+// import at once, and the first part of the engines; not the rest of them, which is fetched when the page can be used,
+// nor what a panel loads when it is first wanted.
+// Fails if that is more than the gates; raise one only with a reason in the change that does.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { root, stop } from './tools.mjs';
 
-// About 3 % above what it took when this was last set.
-const MOST = 1_266_000;
+/** The first load with brotli, as most hosts send it. */
+const FIRST = 400_000;
+/** All of the engines with gzip: about 3 % above what it took when this was last set. */
+const ENGINES = 1_090_000;
 
 const dist = `${root}/dist`;
 if (!existsSync(`${dist}/index.html`)) stop('There is no dist/: run `npm run build` first.');
@@ -21,13 +24,18 @@ for (const file of loaded) {
     if (script && !name.endsWith('.wasm') ? atOnce(name) : text.includes(name)) loaded.add(`assets/${name}`);
   }
 }
-let sum = 0;
+const sums = { gzip: 0, brotli: 0, engines: 0 };
 for (const file of loaded) {
   const bytes = readFileSync(`${dist}/${file}`);
-  const gzip = gzipSync(bytes, { level: 9 }).length;
-  sum += gzip;
-  console.log(`${file}: ${bytes.length} bytes, gzip ${gzip}, brotli ${brotliCompressSync(bytes).length}`);
+  const [gzip, brotli] = [gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+  if (file.endsWith('.wasm')) sums.engines += gzip;
+  if (!/rest-[^/]*\.wasm$/.test(file)) {
+    sums.gzip += gzip;
+    sums.brotli += brotli;
+  }
+  console.log(`${file}: ${bytes.length} bytes, gzip ${gzip}, brotli ${brotli}`);
 }
-if (![...loaded].some((file) => file.endsWith('.wasm'))) stop('No engines were found.');
-console.log(`The first load takes ${sum} bytes with gzip; at most ${MOST}.`);
-process.exit(sum > MOST ? 1 : 0);
+if (sums.engines === 0) stop('No engines were found.');
+console.log(`The first load takes ${sums.brotli} bytes with brotli (at most ${FIRST}), ${sums.gzip} with gzip.`);
+console.log(`The engines take ${sums.engines} bytes with gzip (at most ${ENGINES}).`);
+process.exit(sums.brotli > FIRST || sums.engines > ENGINES ? 1 : 0);

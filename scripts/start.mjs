@@ -2,7 +2,7 @@
 import { buildPage, buildWasm, ensureTools, root } from './tools.mjs';
 
 ensureTools();
-buildWasm();
+await buildWasm();
 buildPage();
 const { preview } = await import('vite');
 const open = !process.env.CI && !process.argv.includes('--no-open');

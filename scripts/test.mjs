@@ -13,21 +13,21 @@ const steps = {
     return fresh;
   },
   tidy: () => run('node', ['scripts/tidy.mjs']),
-  wasm: () => {
-    buildWasm();
+  wasm: async () => {
+    await buildWasm();
     return run('vitest', ['run', '--config', 'www/wasm.vitest.config.ts']);
   },
   lint: () => run('biome', ['ci', '--error-on-warnings']),
   types: () => run('tsc', ['--noEmit']),
   unit: () => run('vitest', ['run']),
-  page: () => {
+  page: async () => {
     env.CHROMIUM = ensureChromium();
-    buildWasm();
+    await buildWasm();
     buildPage();
     return run('vitest', ['run', '--config', 'www/e2e/vitest.config.ts']);
   },
-  size: () => {
-    buildWasm();
+  size: async () => {
+    await buildWasm();
     buildPage();
     return run('node', ['scripts/size.mjs']);
   },
@@ -38,7 +38,7 @@ for (const [name, step] of Object.entries(steps)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.log(`\n== ${name}`);
   const from = Date.now();
-  results.push({ name, passed: step(), seconds: Math.round((Date.now() - from) / 1000) });
+  results.push({ name, passed: await step(), seconds: Math.round((Date.now() - from) / 1000) });
 }
 console.log('');
 for (const { name, passed, seconds } of results) console.log(`${passed ? 'passed' : 'FAILED'}  ${name} (${seconds} s)`);

@@ -204,11 +204,17 @@ export function ensureChromium() {
 
 const ENGINE = ['crates', 'Cargo.toml', 'Cargo.lock', 'rules', 'scenarios'];
 
-/** Builds the engines to WebAssembly if their sources changed. */
-export function buildWasm() {
-  const print = fingerprint(ENGINE, /\.(rs|toml|lock|json|glsl)$/);
+/**
+ * Builds the engines to WebAssembly if their sources changed: whole for tests (`brokerlab_bg.wasm`), and in two parts
+ * for the page (`first.wasm`, `rest.wasm`).
+ */
+export async function buildWasm() {
+  const print = fingerprint(
+    [...ENGINE, 'scripts/split.mjs', 'scripts/first-visit.mjs'],
+    /\.(rs|toml|lock|json|glsl|mjs)$/,
+  );
   const folder = join(root, 'www', 'src', 'engine', 'pkg');
-  if (done('wasm', print) && existsSync(join(folder, 'brokerlab_bg.wasm'))) return;
+  if (done('wasm', print) && existsSync(join(folder, 'rest.wasm'))) return;
   say('building the engines in release', 'about 1 min');
   const args = [
     'build',
@@ -224,6 +230,12 @@ export function buildWasm() {
     '--no-pack',
   ];
   must(run('wasm-pack', args, { env: { ...env, ...wasmEnv } }), 'The engines could not be built: see above.');
+  // What the split needs is a package, which may just have been installed.
+  const [{ split }, { firstVisit }] = await Promise.all([import('./split.mjs'), import('./first-visit.mjs')]);
+  const glue = join(folder, 'brokerlab.js');
+  writeFileSync(glue, readFileSync(glue, 'utf8').replaceAll('brokerlab_bg.wasm', 'first.wasm'));
+  const paths = { first: join(folder, 'first.wasm'), rest: join(folder, 'rest.wasm') };
+  await split(join(folder, 'brokerlab_bg.wasm'), (bytes) => firstVisit(folder, bytes), paths);
   mark('wasm', print);
 }
 

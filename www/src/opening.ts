@@ -1,5 +1,5 @@
 // What the address asks for: a shared run, or the gallery's first.
-import { load, openLink } from './engine/engine';
+import { load, loadRest, openLink } from './engine/engine';
 import { Session } from './session';
 
 /** Where a fresh run is watched from: behind the connecting and the group's forming, before the first fault. */
@@ -14,7 +14,9 @@ export function calm(): boolean {
 
 /** Opens what the fragment holds, or `fallback` if it holds nothing. Throws with a sentence if it is damaged. */
 export async function open(fragment: string, fallback: string): Promise<Session> {
-  await load();
+  // A shared run may need any of the engines. On a later visit all is kept on this machine.
+  const again = 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null;
+  await (again || fragment.length > 1 ? loadRest() : load());
   if (fragment.length > 1) {
     const { document, digest } = openLink(fragment);
     return begin(document, digest ?? undefined);
@@ -35,7 +37,14 @@ export function applyTheme(choice = localStorage.getItem('theme')): void {
   document.documentElement.classList.toggle('light', !dark);
 }
 
-/** Keeps the page for offline use. Where that is not allowed (a file, an odd host), it works as before. */
-export function keepOffline(): void {
-  if ('serviceWorker' in navigator) void navigator.serviceWorker.register('./offline.js').catch(() => undefined);
+/** When the page is there to be used: brings the rest of the engines, then keeps all for offline use. */
+export function settle(): void {
+  const offline = () => {
+    // Where that is not allowed (a file, an odd host), the page works as before.
+    if ('serviceWorker' in navigator) void navigator.serviceWorker.register('./offline.js').catch(() => undefined);
+  };
+  // Without the network what is missing is asked for again when it is first called.
+  void loadRest()
+    .catch(() => undefined)
+    .then(offline);
 }

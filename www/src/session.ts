@@ -1,5 +1,14 @@
 // A run being watched: owns the handle, the transport and the frame loop, and tells its listeners what changed.
-import { give, type MarkOut, type Order, openDocument, type Report, type Run, type Side } from './engine/engine';
+import {
+  give,
+  isWhole,
+  type MarkOut,
+  type Order,
+  openDocument,
+  type Report,
+  type Run,
+  type Side,
+} from './engine/engine';
 import { type Action, reduce, start, type Transport } from './transport/transport';
 import { words } from './words';
 
@@ -73,7 +82,7 @@ export class Session {
     this.run = openDocument(text);
     this.transport = start(this.run.end, options.speed, options.playing);
     this.promised = options.promised;
-    this.lookAhead();
+    if (isWhole()) this.lookAhead();
     this.onFrameTime = this.onFrameTime.bind(this);
     this.frame = requestAnimationFrame(this.onFrameTime);
   }
@@ -300,7 +309,7 @@ export class Session {
     const wall = this.last === 0 ? 0 : now - this.last;
     this.last = now;
     if (this.failure !== undefined && this.pending.tape === false) return;
-    if (!this.known && this.failure === undefined) this.lookAhead();
+    if (!this.known && this.failure === undefined && isWhole()) this.lookAhead();
     if (this.transport.playing && this.visible && !document.hidden) this.play(wall);
     if ((this.pending.moved || this.pending.tape) && now - this.warm >= WARM) {
       this.warm = now;

@@ -7,6 +7,7 @@ mod hand;
 #[cfg(feature = "bench")]
 mod measure;
 mod painter;
+mod parts;
 mod understand;
 mod view;
 

@@ -1,5 +1,6 @@
 // The embed: the same run with little around it, made for an iframe.
 import { html, LitElement } from 'lit';
+import { loadRest } from '../engine/engine';
 import { opening } from '../lab/gallery';
 import { applyTheme, open } from '../opening';
 import '../panels/verdict';
@@ -22,7 +23,9 @@ export class BlEmbed extends LitElement {
     super.connectedCallback();
     const theme = new URLSearchParams(location.search).get('theme');
     applyTheme(theme === 'dark' || theme === 'light' ? theme : null);
-    void this.openAddress();
+    void this.openAddress()
+      .then(() => loadRest())
+      .catch(() => undefined);
     window.addEventListener('hashchange', () => void this.openAddress());
     new IntersectionObserver(([entry]) => this.session?.setVisible(entry?.isIntersecting ?? true)).observe(this);
   }
@@ -31,7 +34,7 @@ export class BlEmbed extends LitElement {
     this.session?.close();
     this.session = undefined;
     try {
-      const session = await open(location.hash, opening().text);
+      const session = await open(location.hash, opening);
       const { log, queue } = JSON.parse(session.run.document()) as { log?: object; queue?: object };
       this.sides = { log: log !== undefined, queue: queue !== undefined };
       this.session = session;

@@ -16,6 +16,7 @@ import init, {
   formSettings as allSettings,
   checkDocument as checkText,
   Lab,
+  onMissing,
   readLink,
   readTranscript,
 } from './pkg/brokerlab.js';
@@ -104,12 +105,59 @@ export interface Run {
   free(): void;
 }
 
-let ready: Promise<unknown> | undefined;
+// The package comes in two parts: what a first visit runs, and the rest. See scripts/split.mjs.
+const REST = new URL('./pkg/rest.wasm', import.meta.url).href;
+let first: Promise<void> | undefined;
+let rest: Promise<void> | undefined;
+let exports: WebAssembly.Exports | undefined;
 
-/** Loads the engines, once. */
-export async function load(): Promise<void> {
-  ready ??= init();
-  await ready;
+/** Loads what a first visit runs, once. What else is called before {@link loadRest} is through waits for the network. */
+export function load(): Promise<void> {
+  first ??= init().then((loaded) => {
+    exports = loaded as unknown as WebAssembly.Exports;
+    onMissing(fetchNow);
+  });
+  return first;
+}
+
+/** Loads the rest, once; again if the network failed. */
+export function loadRest(): Promise<void> {
+  rest ??= Promise.all([compile(), load()])
+    .then(([module]) => join(module))
+    .catch((error: unknown) => {
+      rest = undefined;
+      throw error;
+    });
+  return rest;
+}
+
+async function compile(): Promise<WebAssembly.Module> {
+  const response = await fetch(REST);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${REST}`);
+  // A host that does not know the type serves the same bytes.
+  const known = response.headers.get('Content-Type')?.startsWith('application/wasm');
+  return known ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** Whether all of the engines is there. What is not wanted at once had better wait for that. */
+export function isWhole(): boolean {
+  return (exports?.restIsHere as WebAssembly.Global | undefined)?.value === 1;
+}
+
+function join(module: WebAssembly.Module): void {
+  if (!exports || isWhole()) return;
+  new WebAssembly.Instance(module, { first: exports as WebAssembly.ModuleImports });
+  (exports.restIsHere as WebAssembly.Global).value = 1;
+}
+
+/** Something of the rest was called before it came: the call cannot wait, so that the page has to. */
+function fetchNow(): void {
+  const request = new XMLHttpRequest();
+  request.open('GET', REST, false);
+  request.overrideMimeType('text/plain; charset=x-user-defined');
+  request.send();
+  // That charset keeps each byte in the low half of a character.
+  join(new WebAssembly.Module(Uint8Array.from(request.responseText, (character) => character.charCodeAt(0) & 0xff)));
 }
 
 /** Opens a document's text. Throws with a sentence for each thing that is wrong with it. */

@@ -143,7 +143,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.links.heal, run: () => void session.order({ order: 'heal-all' }) },
     ...gallery.map((example) => ({
       name: `${words.presets.open}: ${example.title}`,
-      run: () => page.open(example.text),
+      run: () => void example.text().then(page.open),
     })),
   ];
 }

@@ -2,7 +2,7 @@
 import { html, LitElement } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
-import { applyTheme, begin, keepOffline, open } from '../opening';
+import { applyTheme, begin, open, settle } from '../opening';
 import '../panels/events';
 import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
 import '../panels/verdict';
@@ -86,8 +86,8 @@ export class BlLab extends LitElement {
   override connectedCallback() {
     super.connectedCallback();
     applyTheme();
-    keepOffline();
-    void this.openAddress();
+    // Two frames on, the stages have been painted.
+    void this.openAddress().then(() => requestAnimationFrame(() => requestAnimationFrame(settle)));
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
     window.addEventListener('keydown', (event) => this.onKey(event));
     this.addEventListener('message-picked', (event) => {
@@ -117,7 +117,7 @@ export class BlLab extends LitElement {
 
   private async openAddress() {
     try {
-      this.watch(await open(location.hash, opening().text));
+      this.watch(await open(location.hash, opening));
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       this.session?.close();
@@ -332,7 +332,7 @@ export class BlLab extends LitElement {
         const chosen = gallery.find(
           (example) => event.target instanceof HTMLSelectElement && example.name === event.target.value,
         );
-        if (chosen) this.openText(chosen.text);
+        if (chosen) void chosen.text().then((text) => this.openText(text));
       }}>${known ? '' : html`<option selected>${this.captions.title || 'Untitled'}</option>`}
         ${gallery.map((example) => html`<option value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
       <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
@@ -428,7 +428,7 @@ export class BlLab extends LitElement {
   override render() {
     if (this.trouble) {
       return html`<main class="center"><h1>${this.trouble.title}</h1><pre>${this.trouble.what}</pre><p>${words.linkBrokenWhat}</p>
-        <button class="filled" @click=${() => this.openText(opening().text)}>${words.example}</button></main>`;
+        <button class="filled" @click=${() => this.openText(opening)}>${words.example}</button></main>`;
     }
     const { session } = this;
     if (!session) return html`<p class="center quiet">${words.loading}</p>`;

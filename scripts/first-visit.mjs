@@ -1,0 +1,89 @@
+// What the page asks of the engines on a first visit, asked without a browser: the gallery's first scenario is opened,
+// looked at and played for a moment. Canvases are stand-ins that take every call.
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { root } from './tools.mjs';
+
+/** Something that takes any call and any property, and passes for an instance of `kind`. */
+function standIn(kind) {
+  const known = new kind();
+  return new Proxy(known, {
+    get: (target, name) => {
+      target[name] ??= (first) => {
+        if (name === 'getContext') return standIn(first === '2d' ? CanvasRenderingContext2D : WebGL2RenderingContext);
+        if (name === 'getExtension') return null;
+        return String(name).endsWith('Parameter') ? true : {};
+      };
+      return target[name];
+    },
+    set: (target, name, value) => {
+      target[name] = value;
+      return true;
+    },
+  });
+}
+
+function pretendBrowser() {
+  globalThis.CanvasRenderingContext2D = class {};
+  globalThis.WebGL2RenderingContext = class {};
+  globalThis.HTMLCanvasElement = class {
+    width = 0;
+    height = 0;
+  };
+  globalThis.Window = class {
+    document = { createElement: () => standIn(HTMLCanvasElement) };
+  };
+  globalThis.window = new Window();
+  globalThis.self = globalThis.window;
+}
+
+const SIDES = [0, 1];
+const ANY = 0xffffffff;
+/** Where the page begins, and how far it plays while the rest is on its way, in nanoseconds of the run. */
+const FROM = 2.2e9;
+const UNTIL = 4.1e9;
+const FRAME = 3e6;
+
+/** What the page reads of every run. */
+function readAll(lab) {
+  return [lab.at, lab.end, lab.known, lab.document(), lab.remarks(), lab.endDigest()];
+}
+
+/** Goes through the visit with these bytes of the engines; answers their exports. */
+export async function firstVisit(folder, bytes) {
+  pretendBrowser();
+  const engines = await import(pathToFileURL(`${folder}/brokerlab.js`).href);
+  const exports = engines.initSync({ module: bytes });
+  engines.onMissing(() => {});
+  engines.fetchRest();
+  const lab = new engines.Lab(readFileSync(`${root}/scenarios/one-node-lost.json`, 'utf8'));
+  const look = () => {
+    for (const side of SIDES) {
+      lab.picture(side);
+      lab.paint(side, 2, true, 2e8);
+      lab.series(side);
+    }
+    lab.report();
+    lab.marks();
+  };
+  readAll(lab);
+  for (const side of SIDES) lab.attach(side, standIn(HTMLCanvasElement));
+  // Wide, and as narrow as a phone, where parts are folded.
+  for (const [width, height] of [
+    [358, 300],
+    [700, 460],
+  ]) {
+    for (const side of SIDES) lab.layout(side, width, height);
+    lab.seek(FROM, ANY);
+    look();
+    for (let at = FROM; at < UNTIL; at += FRAME) {
+      lab.advance(at, 60_000);
+      look();
+    }
+  }
+  lab.step();
+  look();
+  for (const side of SIDES) lab.detach(side);
+  lab.free();
+  return exports;
+}

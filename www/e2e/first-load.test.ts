@@ -1,0 +1,67 @@
+// The engines come in two parts: what a first visit runs, then the rest.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type House, open } from './house';
+
+let house: House;
+beforeAll(async () => {
+  house = await open();
+});
+afterAll(() => house.close());
+
+const REST = '**/rest-*.wasm';
+/** Well within what the visit of the build goes through, by the page's clock, in seconds. */
+const PLAYED = 2.5;
+
+describe('the first load', () => {
+  it.each([
+    { name: 'wide', options: {} },
+    { name: 'on a phone', options: { viewport: { width: 390, height: 844 }, hasTouch: true } },
+  ])('plays and paints without the rest of the engines, $name', async ({ options }) => {
+    const { page, context, wrong } = await house.visit('example.html', options);
+    const asked: string[] = [];
+    let go: () => void = () => undefined;
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    await context.route(REST, async (route) => {
+      asked.push(route.request().resourceType());
+      await held;
+      await route.continue();
+    });
+    await page.goto(page.url().replace('example.html', ''));
+    await page.waitForFunction(
+      (wanted) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '0') > wanted,
+      PLAYED,
+    );
+    // Asked for once, by the page and not by a stub, which would have been an `xhr`.
+    expect(asked).toEqual(['fetch']);
+    expect(await page.locator('.mark').count()).toBe(0);
+    go();
+    await page.waitForFunction(() => document.querySelectorAll('.mark').length > 0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('breaks a node before the rest has come', async () => {
+    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    const kinds: string[] = [];
+    await context.route(REST, async (route) => {
+      kinds.push(route.request().resourceType());
+      if (route.request().resourceType() === 'fetch') await new Promise((done) => setTimeout(done, 2_000));
+      await route.continue();
+    });
+    await page.goto(page.url().replace('example.html', ''));
+    await page.waitForSelector('[data-node="broker-1"]');
+    await page.keyboard.press('b');
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll('[data-node]')].some((node) =>
+        /power off/.test(node.getAttribute('aria-label') ?? ''),
+      ),
+    );
+    expect(kinds).toContain('xhr');
+    // What the first part began goes on with the rest: the run is looked ahead to its end.
+    await page.waitForFunction(() => document.querySelectorAll('.mark.election').length > 1);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
