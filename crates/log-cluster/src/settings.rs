@@ -23,6 +23,11 @@ pub trait SettingValue: Sized {
 
     /// The value as one would write it.
     fn write(&self) -> String;
+
+    /// The value where it is a number that may have bounds.
+    fn number(&self) -> Option<i64> {
+        None
+    }
 }
 
 impl SettingValue for i64 {
@@ -32,6 +37,10 @@ impl SettingValue for i64 {
 
     fn write(&self) -> String {
         self.to_string()
+    }
+
+    fn number(&self) -> Option<i64> {
+        Some(*self)
     }
 }
 
@@ -103,6 +112,10 @@ impl<T: SettingValue> SettingValue for Option<T> {
     fn write(&self) -> String {
         self.as_ref().map(T::write).unwrap_or_default()
     }
+
+    fn number(&self) -> Option<i64> {
+        self.as_ref().and_then(T::number)
+    }
 }
 
 /// An enum whose variants are written as fixed words.
@@ -170,12 +183,7 @@ macro_rules! settings {
             /// A sentence: the name is unknown (it names the nearest known one), or Kafka refuses the value.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
                 match name {
-                    $($name => {
-                        let read: $type = $crate::settings::SettingValue::read(value).map_err(|why| format!("{name}: {why}"))?;
-                        $($crate::settings::in_range(name, &read, $least, $most)?;)?
-                        self.$field = read;
-                        Ok(())
-                    })+
+                    $($name => $crate::settings::assign(name, value, &mut self.$field, &[$($least, $most)?]),)+
                     _ => Err($crate::settings::unknown(name, Self::NAMES)),
                 }
             }
@@ -194,22 +202,6 @@ macro_rules! settings {
 pub(crate) use settings;
 
 /// What can be held against a range.
-pub(crate) trait Ranged {
-    fn number(&self) -> Option<i64>;
-}
-
-impl Ranged for i64 {
-    fn number(&self) -> Option<i64> {
-        Some(*self)
-    }
-}
-
-impl Ranged for Option<i64> {
-    fn number(&self) -> Option<i64> {
-        *self
-    }
-}
-
 /// The bounds of a setting, if it has both.
 pub(crate) fn bounds(both: &[i64]) -> Option<(i64, i64)> {
     match both {
@@ -218,12 +210,20 @@ pub(crate) fn bounds(both: &[i64]) -> Option<(i64, i64)> {
     }
 }
 
-pub(crate) fn in_range(name: &str, value: &impl Ranged, least: i64, most: i64) -> Result<(), String> {
-    match value.number() {
-        Some(value) if value < least => Err(format!("{name}: value must be at least {least}, found {value}")),
-        Some(value) if value > most => Err(format!("{name}: value must be no more than {most}, found {value}")),
-        _ => Ok(()),
+/// Reads a setting's value into its place if Kafka takes it. Never inlined: hundreds of arms call it.
+#[inline(never)]
+pub(crate) fn assign<T: SettingValue>(name: &str, value: &str, place: &mut T, both: &[i64]) -> Result<(), String> {
+    let read = T::read(value).map_err(|why| format!("{name}: {why}"))?;
+    if let (Some(value), Some((least, most))) = (read.number(), bounds(both)) {
+        if value < least {
+            return Err(format!("{name}: value must be at least {least}, found {value}"));
+        }
+        if value > most {
+            return Err(format!("{name}: value must be no more than {most}, found {value}"));
+        }
     }
+    *place = read;
+    Ok(())
 }
 
 pub(crate) fn unknown(name: &str, names: &[&str]) -> String {

@@ -5,7 +5,7 @@ use log_cluster::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicCon
 use log_cluster::settings::SettingInfo;
 
 /// Where in a document a setting belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FormSetting {
     /// The path of its map in a document: `log.producer`; that of a topic's is `log.topics[].config`.
     pub part: &'static str,
@@ -15,8 +15,10 @@ pub struct FormSetting {
     pub default: String,
     /// What it does, in a sentence; empty where its name says it all.
     pub about: &'static str,
-    /// The least and the greatest value.
-    pub range: Option<(i64, i64)>,
+    /// The least value, if it has one.
+    pub least: Option<i64>,
+    /// The greatest value, if it has one.
+    pub most: Option<i64>,
     /// Whether an order can change it while it runs.
     pub live: bool,
 }
@@ -36,7 +38,8 @@ pub fn form_settings() -> Vec<FormSetting> {
             name: setting.name,
             default: setting.default,
             about: setting.about,
-            range: setting.range,
+            least: setting.range.map(|(least, _)| least),
+            most: setting.range.map(|(_, most)| most).filter(|most| *most != i64::MAX),
             live: part == "log.topics[].config" && log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.name),
         })
     });
@@ -45,7 +48,8 @@ pub fn form_settings() -> Vec<FormSetting> {
         name,
         default,
         about: "",
-        range: None,
+        least: None,
+        most: None,
         live: false,
     });
     log.chain(queue).collect()
@@ -72,9 +76,10 @@ mod tests {
     #[test]
     fn forms_know_what_the_brokers_documentation_says() {
         let all = form_settings();
-        let find = |name: &str| all.iter().find(|setting| setting.name == name).map(|s| (s.default.as_str(), s.range));
-        assert_eq!(find("linger.ms"), Some(("5", Some((0, i64::MAX)))));
-        assert_eq!(find("net_ticktime"), Some(("1min", None)));
+        let find =
+            |name: &str| all.iter().find(|setting| setting.name == name).map(|s| (s.default.as_str(), s.least, s.most));
+        assert_eq!(find("linger.ms"), Some(("5", Some(0), None)));
+        assert_eq!(find("net_ticktime"), Some(("1min", None, None)));
         assert!(all.iter().filter(|s| s.part.starts_with("log")).all(|s| !s.about.is_empty()));
     }
 }

@@ -34,7 +34,7 @@ impl std::error::Error for Refusal {}
 /// The known name that is nearest to `name`, if one is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |other: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let distance = |other: &&str| strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &other.to_ascii_lowercase());
     let best = known.into_iter().min_by_key(distance)?;
     (distance(&best) <= 2 + name.len() / 3).then_some(best)
 }

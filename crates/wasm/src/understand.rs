@@ -211,39 +211,6 @@ impl Lab {
     }
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
-struct SettingOut {
-    /// The path of its map in a document: `log.producer`; that of a topic's is `log.topics[].config`.
-    part: &'static str,
-    name: &'static str,
-    /// As one would write it; empty when unset.
-    default: String,
-    /// What it does; empty where its name says it all.
-    about: &'static str,
-    /// The least and the greatest value, as text; empty if it has none.
-    least: String,
-    most: String,
-    /// Whether an order can change it while it runs.
-    live: bool,
-}
-
-/// All settings that a document can hold: `[{part, name, default, about, least, most}]`.
-#[wasm_bindgen(js_name = formSettings)]
-pub fn form_settings() -> JsValue {
-    let text = |bound: Option<i64>| bound.filter(|bound| *bound != i64::MAX).map_or(String::new(), |b| b.to_string());
-    let setting = |setting: scenario::FormSetting| SettingOut {
-        part: setting.part,
-        name: setting.name,
-        default: setting.default,
-        about: setting.about,
-        least: text(setting.range.map(|(least, _)| least)),
-        most: text(setting.range.map(|(_, most)| most)),
-        live: setting.live,
-    };
-    to_js(&scenario::form_settings().into_iter().map(setting).collect::<Vec<_>>())
-}
-
 /// What is wrong with a document's text, a line for each place; empty if nothing is.
 #[wasm_bindgen(js_name = checkDocument)]
 pub fn check_document(text: &str) -> String {

@@ -9,19 +9,11 @@ import type { Opened } from '../gen/Opened';
 import type { Picture } from '../gen/Picture';
 import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
-import type { SettingOut } from '../gen/SettingOut';
 import type { SpaceTime } from '../gen/SpaceTime';
 import type { Wait } from '../gen/Wait';
-import init, {
-  formSettings as allSettings,
-  checkDocument as checkText,
-  Lab,
-  onMissing,
-  readLink,
-  readTranscript,
-} from './pkg/brokerlab.js';
+import init, { checkDocument as checkText, Lab, onMissing, readLink, readTranscript } from './pkg/brokerlab.js';
 
-export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SettingOut, SpaceTime };
+export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SpaceTime };
 
 /** Which cluster: 0 the log, 1 the queues. */
 export type Side = 0 | 1;
@@ -179,11 +171,6 @@ export function openLink(fragment: string): Opened {
 /** The document of a real broker's transcript, or undefined if the text is none. */
 export function openTranscript(text: string): string | undefined {
   return readTranscript(text);
-}
-
-/** All settings that a document can hold, for forms. */
-export function formSettings(): SettingOut[] {
-  return allSettings() as SettingOut[];
 }
 
 /** What is wrong with a document's text, a line for each place; empty if nothing is. */

@@ -1,6 +1,5 @@
 // The dialog that says why: a rule's sentence, the settings that matter, where the real documentation says it.
 import { html, LitElement } from 'lit';
-import { formSettings } from '../engine/engine';
 import { SettingAsked } from '../panels/listening';
 import type { Rule } from '../panels/rules';
 import { words } from '../words';
@@ -23,14 +22,13 @@ export class BlWhy extends LitElement {
 
   async ask(id: string) {
     this.asked = id;
-    const { nameOf, ruleOf, settingOf } = await import('../panels/rules');
+    const [{ nameOf, ruleOf, settingOf }, { formSettings }] = await Promise.all([
+      import('../panels/rules'),
+      import('../panels/form-settings'),
+    ]);
     const rule = ruleOf(id);
     const part = id.startsWith('R') ? 'queue' : 'log';
-    const inForms = new Set(
-      formSettings()
-        .filter((setting) => setting.part.startsWith(part))
-        .map(({ name }) => name),
-    );
+    const inForms = new Set(formSettings.filter((setting) => setting.part.startsWith(part)).map(({ name }) => name));
     this.known = rule && {
       rule,
       links: rule.links.map((link) => ({ link, name: nameOf(link) })),

@@ -5,8 +5,9 @@ import { type Diagnostic, linter, lintGutter } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
 import { EditorView, keymap } from '@codemirror/view';
 import { basicSetup } from 'codemirror';
-import { checkDocument, type SettingOut } from '../engine/engine';
+import { checkDocument } from '../engine/engine';
 import { words } from '../words';
+import type { Setting } from './form-settings';
 import { DocumentChanged } from './settings';
 
 /** The names that a document's own schema knows, with what they are. */
@@ -69,7 +70,7 @@ export function diagnose(text: string): Diagnostic[] {
 
 export class BlEditor extends HTMLElement {
   text = '';
-  settings: SettingOut[] = [];
+  settings: readonly Setting[] = [];
   private view: EditorView | undefined;
 
   connectedCallback() {

@@ -1,7 +1,8 @@
 // Settings as forms with their real names, defaults and bounds; and the whole document as text, on demand.
 import { html } from 'lit';
-import { checkDocument, formSettings, type SettingOut } from '../engine/engine';
+import { checkDocument } from '../engine/engine';
 import { words } from '../words';
+import { formSettings, type Setting } from './form-settings';
 import { Panel, type SettingAsked } from './listening';
 import './settings.css';
 
@@ -54,7 +55,6 @@ export class BlSettings extends Panel {
   /** The setting to be shown, for whoever has asked why. */
   declare asked: SettingAsked['detail'] | undefined;
   private shown: SettingAsked['detail'] | undefined;
-  private all: SettingOut[] | undefined;
   private chosen = '';
   private text = '';
   private onlyChanged = false;
@@ -67,7 +67,6 @@ export class BlSettings extends Panel {
   protected override opened() {
     this.drafts.clear();
     this.refused = '';
-    this.all ??= formSettings();
     const { log } = this.session?.parsed() ?? {};
     if (this.chosen === '' || this.chosen.startsWith('log') !== (log !== undefined))
       this.chosen = log ? 'log.producer' : 'queue.config';
@@ -78,11 +77,13 @@ export class BlSettings extends Panel {
 
   protected override updated() {
     super.updated();
-    const { asked, all } = this;
-    if (!asked || asked === this.shown || !all) return;
+    const { asked } = this;
+    if (!asked || asked === this.shown) return;
     this.shown = asked;
-    const has = (part: string) => all.some((setting) => setting.part === part && setting.name === asked.setting);
-    this.chosen = partsOf(asked.rule).find(has) ?? all.find(({ name }) => name === asked.setting)?.part ?? this.chosen;
+    const has = (part: string) =>
+      formSettings.some((setting) => setting.part === part && setting.name === asked.setting);
+    this.chosen =
+      partsOf(asked.rule).find(has) ?? formSettings.find(({ name }) => name === asked.setting)?.part ?? this.chosen;
     [this.text, this.onlyChanged, this.asText] = ['', false, false];
     this.requestUpdate();
     void this.updateComplete.then(() => {
@@ -92,7 +93,7 @@ export class BlSettings extends Panel {
     });
   }
 
-  private key(setting: SettingOut): string {
+  private key(setting: Setting): string {
     return `${setting.part}|${setting.part.includes('[]') ? this.topic : 0}|${setting.name}`;
   }
 
@@ -126,14 +127,14 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
-  private type(setting: SettingOut, value: string) {
+  private type(setting: Setting, value: string) {
     this.drafts.set(this.key(setting), value.trim());
     this.refused = checkDocument(this.drafted());
     this.requestUpdate();
   }
 
   /** Changes a topic's setting from the playhead on: by way of any broker at work. */
-  private order(setting: SettingOut, value: string, topic: string) {
+  private order(setting: Setting, value: string, topic: string) {
     const session = this.session;
     const broker = session?.run
       .picture(0)
@@ -145,23 +146,24 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
-  private now(setting: SettingOut, value: string, document: Tree) {
+  private now(setting: Setting, value: string, document: Tree) {
     const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
     const topic = topics[this.topic]?.name;
     if (!setting.live || topic === undefined) return '';
     return html`<button title=${words.settings.nowWhy} aria-label=${`${words.settings.now}: ${setting.name}`} ?disabled=${value === ''} @click=${() => this.order(setting, value, topic)}>${words.settings.now}</button>`;
   }
 
-  private row(setting: SettingOut, document: Tree) {
+  private row(setting: Setting, document: Tree) {
     const map = mapOf(document, setting.part, this.topic);
     const written = map?.[setting.name];
     const given = written === undefined ? '' : String(written);
     const value = this.drafts.get(this.key(setting)) ?? given;
-    const bounds = setting.most
-      ? `${setting.least} ${words.settings.to} ${setting.most}.`
-      : setting.least
-        ? `${words.settings.atLeast} ${setting.least}.`
-        : '';
+    const bounds =
+      setting.most !== null
+        ? `${setting.least} ${words.settings.to} ${setting.most}.`
+        : setting.least !== null
+          ? `${words.settings.atLeast} ${setting.least}.`
+          : '';
     const differs = value !== '' && value !== setting.default;
     const id = idOf(setting.name);
     return html`<li class=${differs ? 'differs' : ''}><label for=${id}><code>${setting.name}</code>${differs ? html` <span class="mark">${words.settings.changed}</span>` : ''}</label>
@@ -174,12 +176,12 @@ export class BlSettings extends Panel {
 
   private forms() {
     const document = this.document();
-    const parts = [...new Set((this.all ?? []).map((setting) => setting.part))].filter(
+    const parts = [...new Set(formSettings.map((setting) => setting.part))].filter(
       (part) => document[part.split('.')[0] ?? ''] !== undefined,
     );
     const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
     const text = this.text.toLowerCase();
-    const shown = (this.all ?? []).filter((setting) => {
+    const shown = formSettings.filter((setting) => {
       if (setting.part !== this.chosen) return false;
       if (text && !`${setting.name} ${setting.about}`.toLowerCase().includes(text)) return false;
       return (
@@ -221,7 +223,7 @@ export class BlSettings extends Panel {
   }
 
   override render() {
-    if (!this.session || !this.all) return html``;
+    if (!this.session) return html``;
     return html`<div class="bar"><button aria-pressed=${this.asText} @click=${() => this.switch()}>${words.settings.asText}</button>
         ${
           this.asText
@@ -234,7 +236,7 @@ export class BlSettings extends Panel {
           }}>${words.settings.drop}</button>`
         }<span class="quiet">${words.settings.replay}</span></div>
       ${this.refused ? html`<pre class="refused" role="alert">${this.refused}</pre>` : ''}
-      ${this.asText ? html`<bl-editor .text=${this.session.run.document()} .settings=${this.all}></bl-editor>` : this.forms()}`;
+      ${this.asText ? html`<bl-editor .text=${this.session.run.document()} .settings=${formSettings}></bl-editor>` : this.forms()}`;
   }
 }
 
