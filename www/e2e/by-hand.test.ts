@@ -152,6 +152,7 @@ describe('clients that come and go', () => {
     await page.keyboard.press('z');
     await page.waitForSelector(node('log', 'fulfil-3'), { state: 'detached' });
     await page.keyboard.press('/');
+    await page.waitForSelector('bl-palette dialog[open]');
     await page.keyboard.type('One more like it: orders-1');
     await page.keyboard.press('Enter');
     await page.waitForSelector(node('queue', 'orders-3'));

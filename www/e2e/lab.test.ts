@@ -262,6 +262,7 @@ describe('the first minutes', () => {
   it('make a link slow and lossy by a command', async () => {
     const { page, context, wrong } = await house.paused(3);
     await page.keyboard.press('/');
+    await page.waitForSelector('bl-palette dialog[open]');
     await page.keyboard.type('lossy link');
     await page.keyboard.press('Enter');
     await page.keyboard.press('6');

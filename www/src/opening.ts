@@ -21,11 +21,12 @@ export async function open(fragment: string, fallback: string): Promise<Session>
     const { document, digest } = openLink(fragment);
     return begin(document, digest ?? undefined);
   }
-  return begin(fallback, undefined);
+  // A test holds that this one is written as the engine writes it: it need not be asked.
+  return begin(fallback, undefined, true);
 }
 
-export function begin(text: string, promised: string | undefined): Session {
-  const session = new Session(text, { speed: SPEED, playing: !calm(), promised });
+export function begin(text: string, promised: string | undefined, written = false): Session {
+  const session = new Session(text, { speed: SPEED, playing: !calm(), promised, written });
   session.act({ do: 'seek', to: Math.min(FROM, session.transport.end / 4) });
   return session;
 }
@@ -37,14 +38,16 @@ export function applyTheme(choice = localStorage.getItem('theme')): void {
   document.documentElement.classList.toggle('light', !dark);
 }
 
-/** When the page is there to be used: brings the rest of the engines, then keeps all for offline use. */
-export function settle(): void {
+/** When the page is there to be used: brings the rest of the engines, then what else `then` loads; then keeps all. */
+export function settle(then: () => unknown): void {
   const offline = () => {
     // Where that is not allowed (a file, an odd host), the page works as before.
     if ('serviceWorker' in navigator) void navigator.serviceWorker.register('./offline.js').catch(() => undefined);
   };
   // Without the network what is missing is asked for again when it is first called.
   void loadRest()
+    .catch(() => undefined)
+    .then(then)
     .catch(() => undefined)
     .then(offline);
 }

@@ -78,8 +78,15 @@ export class Session {
   /** Whether the handle was given back. */
   closed = false;
 
-  constructor(text: string, options: { speed: number; playing: boolean; promised?: string | undefined }) {
+  /** The document as it was given, while that is known to be as the engine writes it. */
+  private written: string | undefined;
+
+  constructor(
+    text: string,
+    options: { speed: number; playing: boolean; promised?: string | undefined; written?: boolean },
+  ) {
     this.run = openDocument(text);
+    if (options.written) this.written = text;
     this.transport = start(this.run.end, options.speed, options.playing);
     this.promised = options.promised;
     if (isWhole()) this.lookAhead();
@@ -126,6 +133,7 @@ export class Session {
   /** Carries out an order now. Answers a sentence if it was refused. */
   order(order: Order): string | undefined {
     const before = this.tape();
+    this.written = undefined;
     try {
       give(this.run, order);
     } catch (error) {
@@ -139,7 +147,7 @@ export class Session {
 
   /** The document, as far as the page reads it. */
   parsed(): Parsed {
-    return JSON.parse(this.run.document()) as Parsed;
+    return JSON.parse(this.written ?? this.run.document()) as Parsed;
   }
 
   tape(): TapeLine[] {
@@ -148,6 +156,7 @@ export class Session {
 
   /** Writes the tape anew. Answers a sentence if it was refused. */
   setTape(tape: TapeLine[]): string | undefined {
+    this.written = undefined;
     try {
       this.run.setTape(JSON.stringify(tape));
     } catch (error) {
@@ -164,6 +173,7 @@ export class Session {
   }
 
   redo(): boolean {
+    this.written = undefined;
     const done = this.guard(() => this.run.redo()) ?? false;
     if (done) this.retaped();
     return done;
@@ -232,6 +242,7 @@ export class Session {
   }
 
   undo(): boolean {
+    this.written = undefined;
     const undone = this.guard(() => this.run.undo()) ?? false;
     if (undone) this.retaped();
     return undone;

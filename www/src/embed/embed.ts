@@ -35,7 +35,7 @@ export class BlEmbed extends LitElement {
     this.session = undefined;
     try {
       const session = await open(location.hash, opening);
-      const { log, queue } = JSON.parse(session.run.document()) as { log?: object; queue?: object };
+      const { log, queue } = session.parsed();
       this.sides = { log: log !== undefined, queue: queue !== undefined };
       this.session = session;
     } catch (error) {

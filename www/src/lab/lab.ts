@@ -13,14 +13,9 @@ import '../stage/stage';
 import '../stage/tools';
 import '../transport/bar';
 import { words } from '../words';
-import { handKey } from './by-hand';
-import { commandsOf, type Deeds } from './commands';
+import type { Deeds } from './commands';
 import { gallery, opening } from './gallery';
 import './first-minutes';
-import './node-menu';
-import { BlPalette } from './palette';
-import { BlWaits } from './waits';
-import { BlWhy } from './why';
 
 type Tab = Parameters<Deeds['tab']>[0];
 
@@ -32,6 +27,10 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
   tape: () => import('../panels/tape'),
   settings: () => import('../panels/settings'),
 };
+
+/** Menus and dialogs: not for the first picture, but at hand soon after it. */
+const dialogs = () =>
+  Promise.all([import('./node-menu'), import('./palette'), import('./commands'), import('./why'), import('./waits')]);
 
 const TABS: readonly [Tab, string][] = [
   ['verdict', words.verdict],
@@ -87,7 +86,7 @@ export class BlLab extends LitElement {
     super.connectedCallback();
     applyTheme();
     // Two frames on, the stages have been painted.
-    void this.openAddress().then(() => requestAnimationFrame(() => requestAnimationFrame(settle)));
+    void this.openAddress().then(() => requestAnimationFrame(() => requestAnimationFrame(() => settle(dialogs))));
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
     window.addEventListener('keydown', (event) => this.onKey(event));
     this.addEventListener('message-picked', (event) => {
@@ -105,8 +104,7 @@ export class BlLab extends LitElement {
       this.show('settings');
     });
     this.addEventListener('rule-asked', (event) => {
-      const why = this.querySelector('bl-why');
-      if (why instanceof BlWhy) void why.ask((event as RuleAsked).detail);
+      void this.askWhy((event as RuleAsked).detail);
     });
     this.addEventListener('dragover', (event) => event.preventDefault());
     this.addEventListener('drop', (event) => {
@@ -185,8 +183,10 @@ export class BlLab extends LitElement {
     this.tab = tab;
   }
 
-  private commands() {
+  // Dialogs load when they are first wanted; their elements stand in the page from the start.
+  private async commands() {
     const { session } = this;
+    const [{ BlPalette }, { commandsOf }] = await Promise.all([import('./palette'), import('./commands')]);
     const palette = this.querySelector('bl-palette');
     if (!session || !(palette instanceof BlPalette)) return;
     palette.open(
@@ -197,16 +197,23 @@ export class BlLab extends LitElement {
         theme: () => this.switchTheme(),
         shortcuts: () => this.shortcuts(),
         breakIt: () => this.breakIt(),
-        waits: () => this.askWaits(),
+        waits: () => void this.askWaits(),
         figure: () => this.saveFigure(),
         say: (text) => this.say(text),
       }),
     );
   }
 
-  private askWaits() {
+  private async askWaits() {
+    const { BlWaits } = await import('./waits');
     const waits = this.querySelector('bl-waits');
-    if (this.session && waits instanceof BlWaits) void waits.ask(this.session);
+    if (this.session && waits instanceof BlWaits) await waits.ask(this.session);
+  }
+
+  private async askWhy(rule: string) {
+    const { BlWhy } = await import('./why');
+    const why = this.querySelector('bl-why');
+    if (why instanceof BlWhy) await why.ask(rule);
   }
 
   private shortcuts() {
@@ -222,12 +229,18 @@ export class BlLab extends LitElement {
     else if (key === 'y') session.redo();
     else if (key === 'n') session.jump(1, 'all');
     else if (key === 'p') session.jump(-1, 'all');
-    else if (key === 'w') this.askWaits();
+    else if (key === 'w') void this.askWaits();
     else if (key === 'l') session.toggleLoop();
     else if (key === '?') this.shortcuts();
-    else if (key === '/' || key === 'k') this.commands();
+    else if (key === '/' || key === 'k') void this.commands();
     else if (tab) this.show(tab[0]);
-    else return handKey(session, key, this.menu, (text) => this.say(text));
+    else return this.onHandKey(key, session);
+    return true;
+  }
+
+  private onHandKey(key: string, session: Session): boolean {
+    if (!/^[maxgc]$/.test(key)) return false;
+    void import('./by-hand').then(({ handKey }) => handKey(session, key, this.menu, (text) => this.say(text)));
     return true;
   }
 
@@ -239,7 +252,7 @@ export class BlLab extends LitElement {
       event.target instanceof HTMLTextAreaElement;
     if (session && event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      this.commands();
+      void this.commands();
       return;
     }
     if (!session || typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -312,6 +325,7 @@ export class BlLab extends LitElement {
     const right = stage.x - stages.x + card.place.x + card.place.w + 8;
     const x = right + width < stages.width ? right : Math.max(4, stage.x - stages.x + card.place.x - width);
     const y = stage.y - stages.y + card.place.y;
+    void import('./node-menu');
     this.menu = { side, card, x, y };
   };
 
@@ -340,8 +354,8 @@ export class BlLab extends LitElement {
         ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => session.undo()}>${words.undo}</button>
-        <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.askWaits()}>?</button>
-        <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
+        <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => void this.askWaits()}>?</button>
+        <button class="optional" title="Ctrl K" @click=${() => void this.commands()}>${words.commands}</button>
         <button class="optional" @click=${() => this.saveFigure()}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);

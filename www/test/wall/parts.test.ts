@@ -26,3 +26,8 @@ it('fetches the rest once, when it is first called, and plays every scenario to 
   expect(names.length).toBeGreaterThan(10);
   expect(asked).toBe(1);
 });
+
+it('writes the first scenario of the gallery as it is written, so that a first visit need not ask', () => {
+  const text = readFileSync(`${root}/scenarios/one-node-lost.json`, 'utf8');
+  expect(JSON.parse(new Lab(text).document())).toEqual(JSON.parse(text));
+});
