@@ -120,6 +120,7 @@ describe('a lesson by hand', () => {
   it('takes a consumer at work in hand, by the palette, and lets it go', async () => {
     const { page, context, wrong } = await house.paused(8);
     await page.keyboard.press('Control+k');
+    await page.waitForSelector('bl-palette dialog[open]');
     await page.keyboard.type('Take in hand: fulfil-1, Queues');
     await page.keyboard.press('Enter');
     await later(page, 2);

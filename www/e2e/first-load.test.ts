@@ -36,6 +36,8 @@ describe('the first load', () => {
     // Asked for once, by the page and not by a stub, which would have been an `xhr`.
     expect(asked).toEqual(['fetch']);
     expect(await page.locator('.mark').count()).toBe(0);
+    // The first step is a line over or under the stages, not a stage of its own.
+    expect((await page.locator('.first').boundingBox())?.height).toBeLessThan(120);
     go();
     await page.waitForFunction(() => document.querySelectorAll('.mark').length > 0);
     expect(wrong).toEqual([]);

@@ -156,6 +156,7 @@ describe('breaking and rewinding', () => {
     const { page, context, wrong } = await house.paused(3);
     const command = async (text: string) => {
       await page.keyboard.press('Control+k');
+      await page.waitForSelector('bl-palette dialog[open]');
       await page.waitForSelector('dialog.palette[open]');
       await page.keyboard.type(text);
       await page.keyboard.press('Enter');

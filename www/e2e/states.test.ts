@@ -82,6 +82,7 @@ const states: Record<string, State> = {
     dark: true,
     reach: async (page) => {
       await page.keyboard.press('Control+k');
+      await page.waitForSelector('bl-palette dialog[open]');
       await page.keyboard.type('kill');
       await page.waitForSelector('.palette li');
     },

@@ -138,10 +138,12 @@ describe('focus', () => {
     expect(await faded()).toEqual(['a', 'c']);
     expect(await house.says(page, 'rabbit-1')).not.toContain('orders');
     await page.keyboard.press('Control+k');
+    await page.waitForSelector('bl-palette dialog[open]');
     await page.keyboard.type('In focus: everything');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelector('.stage .node.faded') === null);
-    expect(await page.getByLabel('In focus').inputValue()).toBe('-1');
+    // The head is drawn after the stage.
+    await expect.poll(() => page.getByLabel('In focus').inputValue()).toBe('-1');
     expect(wrong).toEqual([]);
     await context.close();
   });
