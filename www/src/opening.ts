@@ -1,5 +1,6 @@
 // What the address asks for: a shared run, or the gallery's first.
 import { load, loadRest, openLink } from './engine/engine';
+import { spoken } from './language';
 import { Session } from './session';
 
 /** Where a fresh run is watched from: behind the connecting and the group's forming, before the first fault. */
@@ -16,7 +17,7 @@ export function calm(): boolean {
 export async function open(fragment: string, fallback: string): Promise<Session> {
   // A shared run may need any of the engines. On a later visit all is kept on this machine.
   const again = 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null;
-  await (again || fragment.length > 1 ? loadRest() : load());
+  await Promise.all([again || fragment.length > 1 ? loadRest() : load(), spoken]);
   if (fragment.length > 1) {
     const { document, digest } = openLink(fragment);
     return begin(document, digest ?? undefined);

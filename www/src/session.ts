@@ -9,6 +9,7 @@ import {
   type Run,
   type Side,
 } from './engine/engine';
+import { judged, told } from './language';
 import { type Action, reduce, start, type Transport } from './transport/transport';
 import { words } from './words';
 
@@ -219,7 +220,7 @@ export class Session {
     const run = openDocument(JSON.stringify({ ...this.parsed(), tape }));
     try {
       while (!run.advance(run.end, FRAME_EVENTS).arrived) await new Promise((go) => setTimeout(go));
-      return run.report();
+      return judged(run.report());
     } finally {
       run.free();
     }
@@ -249,7 +250,7 @@ export class Session {
   }
 
   report(): Report {
-    return this.run.report();
+    return judged(this.run.report());
   }
 
   /** The fragment of a link to this run; the whole run is played for its digest. */
@@ -303,7 +304,7 @@ export class Session {
     const before = this.run.known;
     this.known = this.guard(() => this.run.lookAhead(AHEAD_EVENTS)) ?? true;
     if (this.run.known !== before || this.known) {
-      this.marks = this.run.marks();
+      this.marks = told(this.run.marks());
       this.times = this.marks
         .filter((mark) => mark.kind === 'fault' || mark.kind === 'election')
         .map((mark) => mark.at);

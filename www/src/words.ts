@@ -1,5 +1,6 @@
-// Every text of the page, in one place, ready to be translated.
+// Every text of the page, in one place. Other languages are catalogues like this one, put in its place (language.ts).
 export const words = {
+  language: { tag: 'en', point: '.', other: 'de', otherName: 'Deutsch', title: 'Language' },
   name: 'Brokerlab',
   what: 'What happens to your messages when a node dies? Click one and see.',
   log: 'Log',
@@ -7,6 +8,8 @@ export const words = {
   share: 'Share',
   copied: 'Link copied',
   copyFailed: 'The link is in the address bar',
+  scenario: 'Scenario',
+  untitled: 'Untitled',
   open: 'Open a file',
   figure: 'Figure',
   play: 'Play',
@@ -34,6 +37,7 @@ export const words = {
   waiting: 'on their way',
   p99: 'p99',
   perProcess: 'time to process, mean',
+  atTop: 'at the top',
   openInLab: 'Open in the lab',
   theme: 'Theme',
   cutLink: 'Cut the link',
@@ -211,6 +215,14 @@ export const words = {
     replay: 'The run is played anew, up to where it stands.',
     asText: 'The document as text',
   },
+  forms: {
+    preferred: 'preferred leaders of topic',
+    unclean: 'any leaders (unclean) of topic',
+    watermark: 'memory watermark, %',
+    rate: 'rate',
+    processing: 'processing',
+    set: 'Set',
+  },
   joins: {
     another: 'One more like it',
     anotherWhy: 'joins now, in both clusters, with the same settings; its group shares out anew',
@@ -265,10 +277,11 @@ export const words = {
     read: 'In the broker’s own words:',
     change: 'Opens its form',
   },
-} as const;
+};
 
-/** What can be done to a node, in the order of the menu; `order` is the tape's word for it. */
-export const deeds = [
+export type Words = typeof words;
+
+const all = [
   { order: 'kill', label: 'Kill', hint: 'kill -9: connections are reset at once, the page cache survives' },
   { order: 'power-off', label: 'Power off', hint: 'silence, and what was not flushed is gone' },
   { order: 'pause', label: 'Pause', hint: 'frozen, as in a long garbage collection' },
@@ -286,7 +299,10 @@ export const deeds = [
   { order: 'abort-transaction', label: 'Abort', hint: 'aborts its open transaction' },
 ] as const;
 
+export type DeedName = (typeof all)[number]['order'];
+
+/** What can be done to a node, in the order of the menu; `order` is the tape's word for it. */
+export const deeds: readonly { order: DeedName; label: string; hint: string }[] = all.map((deed) => ({ ...deed }));
+
 /** Deeds that only servers of the queue cluster know. */
 export const queueDeeds: readonly string[] = ['fill-disk', 'free-disk'];
-
-export type DeedName = (typeof deeds)[number]['order'];

@@ -87,6 +87,9 @@ struct MarkOut {
     cluster: &'static str,
     kind: &'static str,
     what: String,
+    /// What it says, for other languages than English: the sentence's code and the values in its places.
+    code: &'static str,
+    values: Vec<String>,
     node: String,
     rule: &'static str,
 }
@@ -222,7 +225,7 @@ impl Lab {
         link::encode(self.player.document(), self.player.end_digest())
     }
 
-    /// All marks known, also those ahead, by time: `[{at, cluster, kind, what, node, rule}]`.
+    /// All marks known, also those ahead, by time: `[{at, cluster, kind, what, code, values, node, rule}]`.
     pub fn marks(&self) -> JsValue {
         let state = self.player.furthest();
         let name = |cluster: &str, node: sim::NodeId| {
@@ -235,8 +238,10 @@ impl Lab {
             cluster,
             kind: player::mark_kind(mark.kind),
             what: player::words::sentence(&mark),
+            code: mark.code,
             node: name(cluster, mark.node),
             rule: mark.rule.0,
+            values: mark.values,
         };
         to_js(&self.player.marks().into_iter().map(mark).collect::<Vec<_>>())
     }

@@ -2,6 +2,7 @@
 import { html, LitElement } from 'lit';
 import { loadRest } from '../engine/engine';
 import { opening } from '../lab/gallery';
+import { spoken } from '../language';
 import { applyTheme, open } from '../opening';
 import '../panels/verdict';
 import type { Session } from '../session';
@@ -23,6 +24,7 @@ export class BlEmbed extends LitElement {
     super.connectedCallback();
     const theme = new URLSearchParams(location.search).get('theme');
     applyTheme(theme === 'dark' || theme === 'light' ? theme : null);
+    void spoken.then(() => this.requestUpdate());
     void this.openAddress()
       .then(() => loadRest())
       .catch(() => undefined);

@@ -15,6 +15,7 @@ export interface Deeds {
   tab(name: 'verdict' | 'charts' | 'space-time' | 'message' | 'events' | 'tape' | 'settings'): void;
   share(): void;
   theme(): void;
+  language(): void;
   shortcuts(): void;
   breakIt(): void;
   waits(): void;
@@ -123,7 +124,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.undo, key: 'Z', run: () => void session.undo() },
     { name: words.redo, key: 'Y', run: () => void session.redo() },
     ...presets.map((preset) => ({
-      name: `${words.presets.title}: ${preset.name}`,
+      name: `${words.presets.title}: ${preset.name()}`,
       run: () => {
         const refused = session.add(preset.orders(session));
         if (refused) page.say(refused);
@@ -134,6 +135,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     { name: words.share, run: page.share },
     { name: words.figure, run: page.figure },
     { name: words.theme, run: page.theme },
+    { name: `${words.language.title}: ${words.language.otherName}`, run: page.language },
     { name: words.shortcuts, key: '?', run: page.shortcuts },
     ...focusCommands(session),
     ...handCommands(session, page.say),

@@ -1,7 +1,9 @@
 // The lab: both clusters side by side, the transport, the verdict.
 import { html, LitElement } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
+import { decimal } from '../format';
 import type { Card } from '../gen/Card';
+import { choose, spoken } from '../language';
 import { applyTheme, begin, open, settle } from '../opening';
 import '../panels/events';
 import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
@@ -32,7 +34,8 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
 const dialogs = () =>
   Promise.all([import('./node-menu'), import('./palette'), import('./commands'), import('./why'), import('./waits')]);
 
-const TABS: readonly [Tab, string][] = [
+// A function, as are all lists of words that the first load has: the language is known later than they are read.
+const tabs = (): [Tab, string][] => [
   ['verdict', words.verdict],
   ['charts', words.panels.charts],
   ['space-time', words.panels.spaceTime],
@@ -85,6 +88,7 @@ export class BlLab extends LitElement {
   override connectedCallback() {
     super.connectedCallback();
     applyTheme();
+    void spoken.then(() => this.requestUpdate());
     // Two frames on, the stages have been painted.
     void this.openAddress().then(() => requestAnimationFrame(() => requestAnimationFrame(() => settle(dialogs))));
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
@@ -170,7 +174,7 @@ export class BlLab extends LitElement {
     const { session } = this;
     if (!session) return;
     const last = session.marks.findLast((mark) => mark.at <= session.transport.at && mark.kind !== 'change');
-    const said = last ? `${(last.at / 1e9).toFixed(1)} s: ${last.what}` : '';
+    const said = last ? `${decimal((last.at / 1e9).toFixed(1))} s: ${last.what}` : '';
     if (said === this.spoken) return;
     this.spoken = said;
     const live = this.querySelector('.live');
@@ -195,6 +199,7 @@ export class BlLab extends LitElement {
         tab: (tab) => this.show(tab),
         share: () => void this.share(),
         theme: () => this.switchTheme(),
+        language: () => this.switchLanguage(),
         shortcuts: () => this.shortcuts(),
         breakIt: () => this.breakIt(),
         waits: () => void this.askWaits(),
@@ -223,7 +228,7 @@ export class BlLab extends LitElement {
 
   /** Keys of one letter. True if there is such a key. */
   private onLetter(key: string, session: Session): boolean {
-    const tab = TABS[Number(key) - 1];
+    const tab = tabs()[Number(key) - 1];
     if (key === 'b') this.breakIt();
     else if (key === 'z') session.undo();
     else if (key === 'y') session.redo();
@@ -317,6 +322,11 @@ export class BlLab extends LitElement {
     this.session?.act({ do: 'reached', at: this.session.transport.at });
   }
 
+  /** The page is loaded anew in the other language, with this run. */
+  private switchLanguage() {
+    choose(words.language.other, this.session?.failure === undefined ? this.session?.link() : undefined);
+  }
+
   private readonly onChosen = (event: Event) => {
     const { side, card } = (event as NodeChosen).detail;
     const stage = event.target instanceof Element ? event.target.getBoundingClientRect() : new DOMRect();
@@ -342,13 +352,13 @@ export class BlLab extends LitElement {
     const known = gallery.find((example) => example.title === this.captions.title);
     return html`<header class="top">
       <h1>${words.name}</h1>
-      <select aria-label="Scenario" @change=${(event: Event) => {
+      <select aria-label=${words.scenario} @change=${(event: Event) => {
         const chosen = gallery.find(
           (example) => event.target instanceof HTMLSelectElement && example.name === event.target.value,
         );
         if (chosen) void chosen.text().then((text) => this.openText(text));
-      }}>${known ? '' : html`<option selected>${this.captions.title || 'Untitled'}</option>`}
-        ${gallery.map((example) => html`<option value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
+      }}>${known ? '' : html`<option selected>${this.captions.title || words.untitled}</option>`}
+        ${gallery.map((example) => html`<option lang="en" value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
       <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
       <div class="actions">
         ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
@@ -360,6 +370,7 @@ export class BlLab extends LitElement {
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);
         }} /><span>${words.open}</span></label>
+        <button class="language" lang=${words.language.other} aria-label=${words.language.otherName} title=${words.language.otherName} @click=${() => this.switchLanguage()}>${words.language.other}</button>
         <button aria-label=${words.theme} title=${words.theme} @click=${() => this.switchTheme()}>◐</button>
         <button class="filled" @click=${() => void this.share()}>${words.share}</button>
       </div>
@@ -368,7 +379,7 @@ export class BlLab extends LitElement {
 
   private side(side: Side, session: Session) {
     const caption = session.run.picture(side)?.caption ?? '';
-    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${this.remarks(side, session)}<bl-stage-tools></bl-stage-tools></header>
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p lang="en">${caption}</p>${this.remarks(side, session)}<bl-stage-tools></bl-stage-tools></header>
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
   }
 
@@ -377,7 +388,7 @@ export class BlLab extends LitElement {
     const remarks = session.run.remarks().filter((remark) => remark.startsWith(part));
     if (remarks.length === 0) return '';
     return html`<details class="remarks"><summary>${remarks.length} ${words.remarks}</summary>
-      <ul>${remarks.map((remark) => html`<li>${remark}</li>`)}</ul></details>`;
+      <ul lang="en">${remarks.map((remark) => html`<li>${remark}</li>`)}</ul></details>`;
   }
 
   private banner(session: Session) {
@@ -389,7 +400,7 @@ export class BlLab extends LitElement {
   }
 
   private panel(session: Session) {
-    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${TABS.map(
+    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${tabs().map(
       ([tab, name]) =>
         html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.show(tab)}>${name}</button>`,
     )}</div>
@@ -429,7 +440,12 @@ export class BlLab extends LitElement {
       ['Z · Y', `${words.undo} · ${words.redo}`],
       ['M · A · X · G · C', words.byHand.keys],
       ['+ · − · 0', words.zoom.keys],
-      ['1 … 7', TABS.map(([, name]) => name).join(', ')],
+      [
+        '1 … 7',
+        tabs()
+          .map(([, name]) => name)
+          .join(', '),
+      ],
       ['Ctrl K · /', words.commands],
       ['?', words.shortcuts],
     ];

@@ -34,8 +34,8 @@ function brokerForm(node: string): [string, string, (value: string) => Order][] 
         return { order: 'add-partitions', node, topic, count: Number(count) };
       },
     ],
-    ['preferred leaders of topic', 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
-    ['any leaders (unclean) of topic', 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
+    [words.forms.preferred, 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
+    [words.forms.unclean, 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
   ];
 }
 
@@ -115,7 +115,7 @@ export class BlNodeMenu extends LitElement {
       ['add_member', 'queue', (queue) => ({ order: 'add-member', node: card.name, queue })],
       ['delete_member', 'queue', (queue) => ({ order: 'delete-member', node: card.name, queue })],
       [
-        'memory watermark, %',
+        words.forms.watermark,
         '40',
         (percent) => ({ order: 'set-memory-watermark', node: card.name, percent: Number(percent) }),
       ],
@@ -138,9 +138,13 @@ export class BlNodeMenu extends LitElement {
     const fields: [string, string, (value: string) => Order][] = server
       ? this.serverForm(card)
       : producer
-        ? [['rate', '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
+        ? [[words.forms.rate, '20/s', (rate) => ({ order: 'set-rate', node: card.name, rate })]]
         : [
-            ['processing', '100ms', (processing) => ({ order: 'set-processing', node: card.name, processing })],
+            [
+              words.forms.processing,
+              '100ms',
+              (processing) => ({ order: 'set-processing', node: card.name, processing }),
+            ],
             [
               this.side === 0 ? 'max.poll.records' : 'prefetch',
               '10',
@@ -154,7 +158,7 @@ export class BlNodeMenu extends LitElement {
           event.preventDefault();
           const input = event.target instanceof HTMLFormElement ? event.target.elements.namedItem('value') : null;
           if (input instanceof HTMLInputElement) this.order(make(input.value.trim()));
-        }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>Set</button></form>`,
+        }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>${words.forms.set}</button></form>`,
     );
   }
 
@@ -168,7 +172,7 @@ export class BlNodeMenu extends LitElement {
         ? html`<bl-by-hand .session=${this.session} .side=${this.side} .card=${card}></bl-by-hand>`
         : '';
     return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
-      <p>${card.says}</p>
+      <p lang="en">${card.says}</p>
       ${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
         .map(({ order, label, hint }) => {

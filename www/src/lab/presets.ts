@@ -4,7 +4,7 @@ import type { Session, TapeLine } from '../session';
 import { words } from '../words';
 
 export interface Preset {
-  name: string;
+  name(): string;
   /** The orders, with their times. */
   orders(session: Session): TapeLine[];
 }
@@ -20,7 +20,7 @@ const at = (session: Session, seconds: number) => `${Math.round(session.transpor
 
 /** One after the other is stopped in good order, and started when it is down. */
 const rolling: Preset = {
-  name: words.presets.rolling,
+  name: () => words.presets.rolling,
   orders: (session) =>
     sides(session).flatMap((side) =>
       servers(session, side).flatMap((node, place) => [
@@ -32,7 +32,7 @@ const rolling: Preset = {
 
 /** As many as a cluster of this size is meant to survive lose power together: the leader's among them. */
 const rack: Preset = {
-  name: words.presets.rack,
+  name: () => words.presets.rack,
   orders: (session) =>
     sides(session).flatMap((side) => {
       const all = servers(session, side);
@@ -44,7 +44,7 @@ const rack: Preset = {
 };
 
 const leader: Preset = {
-  name: words.presets.leader,
+  name: () => words.presets.leader,
   orders: (session) =>
     sides(session).flatMap((side) => {
       const node = session.leader(side);
@@ -54,7 +54,7 @@ const leader: Preset = {
 
 /** The link between two servers goes down and comes back, five times. */
 const flapping: Preset = {
-  name: words.presets.flapping,
+  name: () => words.presets.flapping,
   orders: (session) =>
     sides(session).flatMap((side) => {
       const from = session.leader(side);
@@ -68,7 +68,7 @@ const flapping: Preset = {
 };
 
 const slow: Preset = {
-  name: words.presets.slow,
+  name: () => words.presets.slow,
   orders: (session) => {
     const document = session.parsed();
     const first = document.workload?.consumers?.[0]?.name;
@@ -78,7 +78,7 @@ const slow: Preset = {
 
 /** Delay and loss between the leader and everyone else. */
 const lossy: Preset = {
-  name: words.presets.lossy,
+  name: () => words.presets.lossy,
   orders: (session) =>
     sides(session).flatMap((side) => {
       const from = session.leader(side);

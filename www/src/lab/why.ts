@@ -50,9 +50,9 @@ export class BlWhy extends LitElement {
   override render() {
     const { known } = this;
     return html`<dialog class="why" aria-label=${words.why.title}><form method="dialog"><h3>${words.why.title} <code>${this.asked}</code></h3>
-      <p>${known?.rule.sentence ?? words.why.unknown}</p>
+      ${known ? html`<p lang="en">${known.rule.sentence}</p>` : html`<p>${words.why.unknown}</p>`}
       ${known && known.settings.length > 0 ? html`<p class="quiet">${words.why.defaults}</p><ul>${known.settings.map((setting) => this.setting(setting))}</ul>` : ''}
-      ${known ? html`<p class="quiet">${words.why.source}: ${known.rule.source}</p>` : ''}
+      ${known ? html`<p class="quiet">${words.why.source}: <span lang="en">${known.rule.source}</span></p>` : ''}
       ${known && known.links.length > 0 ? html`<p class="quiet">${words.why.read}</p><ul>${known.links.map(({ link, name }) => html`<li><a href=${link} target="_blank" rel="noopener noreferrer">${name} ↗</a></li>`)}</ul>` : ''}
       <button class="filled" autofocus>${words.close}</button></form></dialog>`;
   }

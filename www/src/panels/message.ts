@@ -62,22 +62,22 @@ export class BlMessage extends Panel {
         <button @click=${() => this.pick({ ...message, sequence: message.sequence + 1 })}>${words.life.after} ›</button></p>
       <ol class="steps">${life.steps.map((step, place) => {
         const since = place === 0 ? undefined : step.at - (life.steps[place - 1]?.at ?? step.at);
-        return html`${since === undefined ? '' : html`<li class="wait">${millis(since / 1e6)}${step.wait ? ` ${step.wait}` : ''}</li>`}
+        return html`${since === undefined ? '' : html`<li class="wait">${millis(since / 1e6)}${step.wait ? html` <span lang="en">${step.wait}</span>` : ''}</li>`}
         <li class=${step.at <= at ? 'step' : 'step ahead'}><button @click=${() => this.session?.act({ do: 'seek', to: step.at })}>
-          <span class="when">${timeWords(step.at)}</span> <strong>${step.what}</strong> <span class="quiet">${words.life.on} ${step.node}</span></button>
+          <span class="when">${timeWords(step.at)}</span> <strong lang="en">${step.what}</strong> <span class="quiet">${words.life.on} ${step.node}</span></button>
           <button class="rule" @click=${() => this.dispatchEvent(new RuleAsked(step.rule))}>${step.rule}</button></li>`;
       })}</ol>
       ${life.until < (this.session?.run.known ?? 0) ? html`<p class="quiet">${words.life.followedTo} ${timeWords(life.until)}.</p>` : ''}</div>`;
   }
 
   private find(text: string) {
-    const found = /^\s*(.+?)\s*#\s*([\d,]+)\s*$/.exec(text);
+    const found = /^\s*(.+?)\s*#\s*([\d.,]+)\s*$/.exec(text);
     const { workload } = JSON.parse(this.session?.run.document() ?? '{}') as {
       workload?: { producers?: { name: string }[] };
     };
     const names = workload?.producers?.map((producer) => producer.name) ?? [];
     const producer = names.indexOf(found?.[1] ?? '');
-    const sequence = Number((found?.[2] ?? '').replaceAll(',', '')) - 1;
+    const sequence = Number((found?.[2] ?? '').replaceAll(/[.,]/g, '')) - 1;
     const exists = producer >= 0 && sequence >= 0 && this.session?.run.life(this.side, producer, sequence, 1) != null;
     this.refused = exists ? '' : `${words.life.noSuch} ${names.map((name) => `${name} #1`).join(', ')}`;
     if (exists) this.pick({ side: this.side, producer, sequence });

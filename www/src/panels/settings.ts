@@ -171,7 +171,7 @@ export class BlSettings extends Panel {
         @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) this.type(setting, event.target.value);
         }} />${this.now(setting, value, document)}
-      <span class="quiet" id=${`${id}-about`}>${setting.about} ${bounds} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
+      <span class="quiet" id=${`${id}-about`}><span lang="en">${setting.about}</span> ${bounds} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
   }
 
   private forms() {

@@ -168,7 +168,7 @@ export class BlSpaceTime extends Panel {
     const most = 200;
     return html`<p class="told" aria-live="off">${this.pointed ? `${timeWords(this.pointed.at)}: ${this.pointed.says}` : words.spaceTime.hint}
       ${diagram.left_out ? html`<span class="quiet">${words.spaceTime.leftOut} ${diagram.left_out}.</span>` : ''}</p>
-      <details><summary>${words.spaceTime.asList} (${diagram.spots.length})</summary><ol class="list">${[
+      <details><summary>${words.spaceTime.asList} (${diagram.spots.length})</summary><ol class="list" lang="en">${[
         ...diagram.spots,
       ]
         .sort((a, b) => a.at - b.at)

@@ -7,8 +7,8 @@ import { words } from '../words';
 import { FateAsked } from './listening';
 
 const SIDES = [
-  { side: 0, key: 'log', promise: words.acknowledged },
-  { side: 1, key: 'queue', promise: words.confirmed },
+  { side: 0, key: 'log', promise: 'acknowledged' },
+  { side: 1, key: 'queue', promise: 'confirmed' },
 ] as const;
 
 /** The figures change at most this often, in milliseconds: they are read, not watched. */
@@ -76,7 +76,7 @@ export class BlVerdict extends LitElement {
     const faults = session.marks.filter(
       (mark) => mark.kind === 'fault' && mark.cluster === (side === 0 ? 'log' : 'queue'),
     );
-    return html`<figure class="spark"><figcaption>${words.perProcess}, ${millis(top)} at the top</figcaption>
+    return html`<figure class="spark"><figcaption>${words.perProcess}, ${millis(top)} ${words.atTop}</figcaption>
       <svg viewBox="0 0 600 44" preserveAspectRatio="none" aria-hidden="true">
         ${faults.map((mark) => {
           const x = (mark.at / session.transport.end) * 600;
@@ -92,7 +92,7 @@ export class BlVerdict extends LitElement {
       const cluster = report.clusters[key];
       if (!cluster) return html``;
       const figures: [number, string, string, string?][] = [
-        [cluster.acknowledged, promise, ''],
+        [cluster.acknowledged, words[promise], ''],
         [cluster.processed, words.processed, '', 'processed'],
         [cluster.duplicated, words.twice, 'warn', 'duplicated'],
         [cluster.reordered, words.reordered, 'warn', 'reordered'],

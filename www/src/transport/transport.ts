@@ -1,4 +1,5 @@
 // Simulated time from wall time: a pure reducer. Times of the run are in nanoseconds, wall time in milliseconds.
+import { count, decimal } from '../format';
 
 export interface Transport {
   readonly playing: boolean;
@@ -87,11 +88,11 @@ export function placeOf(speed: number): number {
 export function speedWords(speed: number): string {
   const shown = speed >= 1 ? speed : 1 / speed;
   const digits = shown >= 100 ? 0 : shown >= 10 ? 0 : 1;
-  const rounded = Number(shown.toFixed(digits)).toLocaleString('en');
+  const rounded = count(Number(shown.toFixed(digits)));
   return speed >= 1 || rounded === '1' ? `${rounded} ×` : `1/${rounded} ×`;
 }
 
 /** A time of the run in words: `4.812 s`. */
 export function timeWords(nanos: number): string {
-  return `${(nanos / 1e9).toFixed(3)} s`;
+  return `${decimal((nanos / 1e9).toFixed(3))} s`;
 }
