@@ -32,12 +32,21 @@ export function begin(text: string, promised: string | undefined, written = fals
   return session;
 }
 
-/** The theme: the reader's last choice, else the system's. */
+const paper = matchMedia('print');
+
+/** The theme: the reader's last choice, else the system's; that of forced colours, and light on paper. */
 export function applyTheme(choice = localStorage.getItem('theme')): void {
-  const dark = choice === null ? !matchMedia('(prefers-color-scheme: light)').matches : choice === 'dark';
+  const system = choice === null || matchMedia('(forced-colors: active)').matches;
+  const dark = paper.matches
+    ? false
+    : system
+      ? !matchMedia('(prefers-color-scheme: light)').matches
+      : choice === 'dark';
   document.documentElement.classList.toggle('dark', dark);
   document.documentElement.classList.toggle('light', !dark);
 }
+
+paper.onchange = () => applyTheme();
 
 /** When the page is there to be used: brings the rest of the engines, then what else `then` loads; then keeps all. */
 export function settle(then: () => unknown): void {

@@ -370,7 +370,7 @@ export class BlLab extends LitElement {
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);
         }} /><span>${words.open}</span></label>
-        <button class="language" lang=${words.language.other} aria-label=${words.language.otherName} title=${words.language.otherName} @click=${() => this.switchLanguage()}>${words.language.other}</button>
+        <button class="language" lang=${words.language.other} aria-label=${`${words.language.other}: ${words.language.otherName}`} title=${words.language.otherName} @click=${() => this.switchLanguage()}>${words.language.other}</button>
         <button aria-label=${words.theme} title=${words.theme} @click=${() => this.switchTheme()}>◐</button>
         <button class="filled" @click=${() => void this.share()}>${words.share}</button>
       </div>

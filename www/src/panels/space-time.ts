@@ -135,7 +135,7 @@ export class BlSpaceTime extends Panel {
   }
 
   private spot(spot: Spot) {
-    return svg`<g class="spot" @click=${() => this.pick(spot)} @pointerenter=${() => {
+    return svg`<g class="spot" lang="en" @click=${() => this.pick(spot)} @pointerenter=${() => {
       this.pointed = spot;
       this.requestUpdate();
     }}><title>${timeWords(spot.at)}: ${spot.says}</title><path class="hit" d=${spot.d}></path><path class=${spot.class} d=${spot.d}></path></g>`;
