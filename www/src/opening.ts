@@ -48,6 +48,10 @@ export function applyTheme(choice = localStorage.getItem('theme')): void {
 
 paper.onchange = () => applyTheme();
 
+/** The styles for paper and for forced colours. */
+export const otherEyes = () => import('./other-eyes.css');
+if (matchMedia('(forced-colors: active)').matches) void otherEyes();
+
 /** When the page is there to be used: brings the rest of the engines, then what else `then` loads; then keeps all. */
 export function settle(then: () => unknown): void {
   const offline = () => {
@@ -58,6 +62,7 @@ export function settle(then: () => unknown): void {
   void loadRest()
     .catch(() => undefined)
     .then(then)
+    .then(otherEyes)
     .catch(() => undefined)
     .then(offline);
 }

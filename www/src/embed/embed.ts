@@ -3,7 +3,7 @@ import { html, LitElement } from 'lit';
 import { loadRest } from '../engine/engine';
 import { opening } from '../lab/gallery';
 import { spoken } from '../language';
-import { applyTheme, open } from '../opening';
+import { applyTheme, open, otherEyes } from '../opening';
 import '../panels/verdict';
 import type { Session } from '../session';
 import '../stage/stage';
@@ -27,6 +27,7 @@ export class BlEmbed extends LitElement {
     void spoken.then(() => this.requestUpdate());
     void this.openAddress()
       .then(() => loadRest())
+      .then(otherEyes)
       .catch(() => undefined);
     window.addEventListener('hashchange', () => void this.openAddress());
     new IntersectionObserver(([entry]) => this.session?.setVisible(entry?.isIntersecting ?? true)).observe(this);
