@@ -137,6 +137,10 @@ describe('focus', () => {
     await page.waitForSelector('.stage .node.faded');
     expect(await faded()).toEqual(['a', 'c']);
     expect(await house.says(page, 'rabbit-1')).not.toContain('orders');
+    // An order lays the stage out anew, with what is in focus.
+    await page.keyboard.press('b');
+    await page.waitForSelector('.mark.fault');
+    expect(await faded()).toEqual(['a', 'c']);
     await page.keyboard.press('Control+k');
     await page.waitForSelector('bl-palette dialog[open]');
     await page.keyboard.type('In focus: everything');

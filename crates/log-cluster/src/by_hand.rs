@@ -12,7 +12,7 @@ use crate::view::MemberState;
 use sim::hand::{Hand, Outcome};
 use sim::story::{MarkKind, MessageId, Rule};
 use sim::workload::{ClientOrder, Role};
-use sim::{Health, Nanos, NodeId, Time};
+use sim::{Nanos, NodeId, Time};
 
 /// For how long one `poll()` waits for records: the lab's notion, as applications write it into their code.
 const POLL_FOR: Nanos = Nanos::secs(5);
@@ -267,15 +267,9 @@ impl LogCluster {
     #[must_use]
     pub fn objection(&self, order: &ClientOrder) -> Option<String> {
         let info = self.nodes().iter().find(|info| info.role == order.role())?;
-        match self.world().health(info.id) {
-            Health::Running => {}
-            Health::Paused => return Some(format!("{} is paused: let it go on first", info.name)),
-            Health::Stopping => return Some(format!("{} is stopping", info.name)),
-            Health::Stopped | Health::Killed | Health::PoweredOff => {
-                return Some(format!("{} is not running: start it first", info.name));
-            }
-        }
-        let ClientOrder::Hand { consumer, hand } = order else { return None };
-        self.consumer(*consumer)?.1.refuses(&info.name, *hand)
+        self.world().health(info.id).objection(&info.name).or_else(|| {
+            let ClientOrder::Hand { consumer, hand } = order else { return None };
+            self.consumer(*consumer)?.1.refuses(&info.name, *hand)
+        })
     }
 }

@@ -3,7 +3,6 @@
 use crate::consumer::Consumer;
 use crate::frame::Method;
 use crate::{Fx, Kind, QueueCluster};
-use sim::Health;
 use sim::hand::Hand;
 use sim::story::{MarkKind, MessageId, Rule};
 use sim::workload::{ClientOrder, Role};
@@ -156,15 +155,9 @@ impl QueueCluster {
     #[must_use]
     pub fn objection(&self, order: &ClientOrder) -> Option<String> {
         let info = self.nodes().iter().find(|info| info.role == order.role())?;
-        match self.world().health(info.id) {
-            Health::Running => {}
-            Health::Paused => return Some(format!("{} is paused: let it go on first", info.name)),
-            Health::Stopping => return Some(format!("{} is stopping", info.name)),
-            Health::Stopped | Health::Killed | Health::PoweredOff => {
-                return Some(format!("{} is not running: start it first", info.name));
-            }
-        }
-        let ClientOrder::Hand { consumer, hand } = order else { return None };
-        self.consumer(*consumer)?.1.refuses(*hand)
+        self.world().health(info.id).objection(&info.name).or_else(|| {
+            let ClientOrder::Hand { consumer, hand } = order else { return None };
+            self.consumer(*consumer)?.1.refuses(*hand)
+        })
     }
 }

@@ -283,35 +283,29 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             }
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
-        Verb::TakeInHand
-        | Verb::LetGo
-        | Verb::Get
-        | Verb::Ack
-        | Verb::Nack
-        | Verb::Reject
-        | Verb::Poll
-        | Verb::Commit
-        | Verb::Accept
-        | Verb::Release => {
-            let consumer = client(names.consumer(&node), "consumer")?;
-            return by_hand(path, order, consumer, names, check);
-        }
         Verb::Reassign | Verb::AddPartitions | Verb::SetTopicConfig | Verb::ElectPreferred | Verb::ElectUnclean => {
             return log_server(path, order, names, check);
         }
-        verb => return queue_server(path, verb, order, names, check),
+        verb => match hand(order, names) {
+            Some(hand) => by_hand(path, order, hand, client(names.consumer(&node), "consumer")?, check),
+            None => return queue_server(path, verb, order, names, check),
+        },
     })
 }
 
-/// What a consumer is told to do by hand. What `reject` means, each cluster knows for itself.
-fn by_hand(path: &str, order: &TapeOrder, consumer: u16, names: &Names<'_>, check: &mut Checker) -> Option<Deed> {
+fn by_hand(path: &str, order: &TapeOrder, hand: Hand, consumer: u16, check: &mut Checker) -> Deed {
     if let Some(count) = order.count {
         check.within(&format!("{path}.count"), "records", count.into(), 1, u16::MAX.into());
     }
+    Deed::Client(ClientOrder::Hand { consumer, hand })
+}
+
+/// What a consumer is told to do by hand, if the order is one of these. What `reject` means, each cluster knows for itself.
+fn hand(order: &TapeOrder, names: &Names<'_>) -> Option<Hand> {
     let record = order.offset.map(|offset| (order.partition.unwrap_or(0), offset));
     let say = |outcome| Hand::Say { record, outcome };
     let (tag, multiple, requeue) = (order.tag, order.multiple, order.requeue.unwrap_or(true));
-    let hand = match order.order {
+    Some(match order.order {
         Verb::TakeInHand => Hand::Take,
         Verb::LetGo => Hand::LetGo,
         Verb::Get => Hand::Get,
@@ -326,8 +320,7 @@ fn by_hand(path: &str, order: &TapeOrder, consumer: u16, names: &Names<'_>, chec
         Verb::Accept => say(Outcome::Accept),
         Verb::Release => say(Outcome::Release),
         _ => return None,
-    };
-    Some(Deed::Client(ClientOrder::Hand { consumer, hand }))
+    })
 }
 
 /// An order for a broker of the log cluster.

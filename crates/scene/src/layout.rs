@@ -22,7 +22,7 @@ pub struct Layout {
     /// What is in focus, if anything is.
     pub focus: Option<Focus>,
     /// Many times as large as what is seen of it at once.
-    zoom: f32,
+    pub(crate) zoom: f32,
     /// How tall a server wants to be.
     tall: f32,
     /// Whether it is laid out from left to right.

@@ -71,6 +71,12 @@ pub fn layout_of(player: &Player, which: Which, size: (f32, f32), zoom: f32, foc
     Some(layout)
 }
 
+/// A layout made anew for the nodes that there are now: as large, as much zoomed, and with the same in focus.
+#[must_use]
+pub fn relaid(player: &Player, which: Which, layout: &Layout) -> Option<Layout> {
+    layout_of(player, which, (layout.width, layout.height), layout.zoom, layout.focus.clone())
+}
+
 /// The picture of a cluster at the playhead; `None` if the document has no such cluster.
 #[must_use]
 pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture> {

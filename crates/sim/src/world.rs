@@ -93,6 +93,19 @@ impl Health {
     pub fn is_alive(self) -> bool {
         matches!(self, Health::Running | Health::Stopping | Health::Paused)
     }
+
+    /// Why a node of this name takes no orders now, in a sentence that says what to do; `None` if it is at work.
+    #[must_use]
+    pub fn objection(self, name: &str) -> Option<String> {
+        match self {
+            Health::Running => None,
+            Health::Paused => Some(format!("{name} is paused: let it go on first")),
+            Health::Stopping => Some(format!("{name} is stopping")),
+            Health::Stopped | Health::Killed | Health::PoweredOff => {
+                Some(format!("{name} is not running: start it first"))
+            }
+        }
+    }
 }
 
 /// Names a wake-up, to cancel it.

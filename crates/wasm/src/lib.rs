@@ -120,8 +120,8 @@ impl Lab {
     /// Makes room for who has joined, and takes back that of who is not to join any more.
     fn relayout(&mut self) {
         for (side, stage) in (0u8..).zip(&mut self.stages) {
-            let size = stage.layout.as_ref().map(|layout| (layout.width, layout.height));
-            stage.layout = size.and_then(|(width, height)| scene::layout(&self.player, which(side), width, height));
+            let old = stage.layout.take();
+            stage.layout = old.and_then(|layout| scene::relaid(&self.player, which(side), &layout));
         }
     }
 }

@@ -5,7 +5,6 @@ import { decimal } from '../format';
 import type { Card } from '../gen/Card';
 import { choose, spoken } from '../language';
 import { applyTheme, begin, open, settle } from '../opening';
-import '../panels/events';
 import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
@@ -26,6 +25,7 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
   charts: () => import('../panels/charts'),
   'space-time': () => import('../panels/space-time'),
   message: () => import('../panels/message'),
+  events: () => import('../panels/events'),
   tape: () => import('../panels/tape'),
   settings: () => import('../panels/settings'),
 };

@@ -6,6 +6,7 @@ import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
 import './by-hand';
 import { another } from './joins';
+import './node-menu.css';
 
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
