@@ -97,6 +97,16 @@ describe('zooming a stage', () => {
     await page.mouse.down();
     await page.mouse.up();
     await page.waitForSelector('bl-node-menu');
+    // It stays within the stages: the transport is in reach.
+    await expect
+      .poll(async () => {
+        const [menu, play] = [
+          await page.locator('.menu').boundingBox(),
+          await page.locator('bl-transport').boundingBox(),
+        ];
+        return menu !== null && menu.height > 100 && play !== null && menu.y + menu.height <= play.y;
+      })
+      .toBe(true);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -335,17 +335,20 @@ export class BlLab extends LitElement {
     const right = stage.x - stages.x + card.place.x + card.place.w + 8;
     const x = right + width < stages.width ? right : Math.max(4, stage.x - stages.x + card.place.x - width);
     const y = stage.y - stages.y + card.place.y;
-    void import('./node-menu');
     this.menu = { side, card, x, y };
+    void this.placeMenu();
   };
 
-  protected override updated() {
-    const menu = this.querySelector<HTMLElement>('.menu');
+  /** Puts the menu as high as the card, within the stages and in sight, once it is known how tall it is. */
+  private async placeMenu() {
+    await Promise.all([import('./node-menu'), this.updateComplete]);
+    const menu = this.querySelector<LitElement>('.menu');
+    await menu?.updateComplete;
     if (!menu || !this.menu) return;
-    // As high as the card, and within the stages.
     const room = (menu.parentElement?.clientHeight ?? 0) - menu.offsetHeight - 4;
     menu.style.left = `${this.menu.x}px`;
     menu.style.top = `${Math.max(4, Math.min(this.menu.y, room))}px`;
+    menu.scrollIntoView({ block: 'nearest' });
   }
 
   private top(session: Session) {
