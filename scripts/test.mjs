@@ -1,4 +1,5 @@
 // npm test: the same set-up as npm start, then every check. `npm test -- page tidy` runs the named ones only.
+import { ensureBrowsers, mayBeMissing, runOnScreen, sayMissing } from './browsers.mjs';
 import { buildPage, buildWasm, ensureChromium, ensureTools, env, fingerprint, run } from './tools.mjs';
 
 ensureTools();
@@ -25,6 +26,15 @@ const steps = {
     await buildWasm();
     buildPage();
     return run('vitest', ['run', '--config', 'www/e2e/vitest.config.ts']);
+  },
+  browsers: async () => {
+    const found = ensureBrowsers();
+    env.CHROMIUM = ensureChromium();
+    await buildWasm();
+    buildPage();
+    const passed = runOnScreen(found, 'vitest', ['run', '--config', 'www/e2e/browsers.vitest.config.ts']);
+    sayMissing(found);
+    return passed && (mayBeMissing() || Object.keys(found).length === 3);
   },
   size: async () => {
     await buildWasm();

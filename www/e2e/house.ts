@@ -31,7 +31,7 @@ type Options = Parameters<Browser['newContext']>[0];
 export class House {
   constructor(
     private readonly browser: Browser,
-    private readonly address: string,
+    readonly address: string,
     private readonly stop: () => void,
   ) {}
 
@@ -99,7 +99,8 @@ export class House {
   }
 }
 
-export async function open(): Promise<House> {
+/** Serves dist/; answers the address, and how to end it. */
+async function serve(): Promise<{ address: string; stop: () => void }> {
   const server = createServer((request, response) => {
     const path = decodeURIComponent((request.url ?? '/').split('?')[0] ?? '/');
     const name = path.startsWith(PATH) ? path.slice(PATH.length) || 'index.html' : '';
@@ -115,8 +116,13 @@ export async function open(): Promise<House> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const bound = server.address();
   const address = `http://localhost:${typeof bound === 'object' && bound ? bound.port : 0}${PATH}`;
+  return { address, stop: () => server.close() };
+}
+
+export async function open(): Promise<House> {
+  const { address, stop } = await serve();
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
   const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
   const browser = await chromium.launch({ executablePath, args });
-  return new House(browser, address, () => server.close());
+  return new House(browser, address, stop);
 }

@@ -1,0 +1,8 @@
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+// The built page in the browsers that are not Chromium.
+export default defineConfig({
+  root: resolve(import.meta.dirname, '../..'),
+  test: { include: ['www/e2e/*.browsers.ts'], testTimeout: 120_000, hookTimeout: 90_000 },
+});
