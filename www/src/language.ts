@@ -16,6 +16,7 @@ export interface Catalogue {
 }
 
 const KEPT = 'lang';
+const PLAYHEAD = 'at';
 const others: Record<string, () => Promise<{ catalogue: Catalogue }>> = { de: () => import('./words.de') };
 let other: Catalogue | undefined;
 
@@ -46,10 +47,11 @@ async function speak(): Promise<void> {
 /** Settled when all words are those of the language. */
 export const spoken = speak();
 
-/** Keeps the choice, and loads the page anew with a run's link. */
-export function choose(tag: string, link: string | undefined): void {
+/** Keeps the choice, and loads the page anew with a run's link and its playhead, in nanoseconds. */
+export function choose(tag: string, link: string | undefined, at: number | undefined): void {
   try {
     localStorage.setItem(KEPT, tag);
+    if (link !== undefined && at !== undefined) sessionStorage.setItem(PLAYHEAD, String(at));
   } catch {
     // Then the address alone says it.
   }
@@ -58,6 +60,17 @@ export function choose(tag: string, link: string | undefined): void {
   if (link !== undefined) address.hash = link;
   history.replaceState(null, '', address);
   location.reload();
+}
+
+/** Where the playhead was before the language changed; asked once. */
+export function playhead(): number | undefined {
+  try {
+    const kept = sessionStorage.getItem(PLAYHEAD);
+    sessionStorage.removeItem(PLAYHEAD);
+    return kept === null ? undefined : Number(kept) || 0;
+  } catch {
+    return undefined;
+  }
 }
 
 export function told(marks: MarkOut[]): MarkOut[] {

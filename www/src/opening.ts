@@ -1,6 +1,6 @@
 // What the address asks for: a shared run, or the gallery's first.
 import { load, loadRest, openLink } from './engine/engine';
-import { spoken } from './language';
+import { playhead, spoken } from './language';
 import { Session } from './session';
 
 /** Where a fresh run is watched from: behind the connecting and the group's forming, before the first fault. */
@@ -20,7 +20,10 @@ export async function open(fragment: string, fallback: string): Promise<Session>
   await Promise.all([again || fragment.length > 1 ? loadRest() : load(), spoken]);
   if (fragment.length > 1) {
     const { document, digest } = openLink(fragment);
-    return begin(document, digest ?? undefined);
+    const session = begin(document, digest ?? undefined);
+    const at = playhead();
+    if (at !== undefined) session.act({ do: 'seek', to: at });
+    return session;
   }
   // A test holds that this one is written as the engine writes it: it need not be asked.
   return begin(fallback, undefined, true);
@@ -28,7 +31,7 @@ export async function open(fragment: string, fallback: string): Promise<Session>
 
 export function begin(text: string, promised: string | undefined, written = false): Session {
   const session = new Session(text, { speed: SPEED, playing: !calm(), promised, written });
-  session.act({ do: 'seek', to: Math.min(FROM, session.transport.end / 4) });
+  session.approach(Math.min(FROM, session.transport.end / 4));
   return session;
 }
 

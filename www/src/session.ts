@@ -5,6 +5,7 @@ import {
   type MarkOut,
   type Order,
   openDocument,
+  type ProgressOut,
   type Report,
   type Run,
   type Side,
@@ -49,12 +50,18 @@ export interface Parsed {
 
 export type Listener = (change: Change) => void;
 
-/** Events that one frame may play: more would drop frames; the playhead then lags and says so. */
-const FRAME_EVENTS = 60_000;
-/** Events that an idle frame plays ahead, for the marks to come. */
-const AHEAD_EVENTS = 40_000;
+/** How long a frame may play, in milliseconds: longer would drop frames; the playhead then lags and says so. */
+const FRAME = 12;
+/** How long a frame may play ahead, or to where the run is watched from, in milliseconds: so that a phone answers still. */
+const SPARE = 6;
+/** Events between two looks at the watch. */
+const CHUNK = 500;
+/** Events of a run that is played aside, between two frames. */
+const ASIDE_EVENTS = 20_000;
 /** Faces and panels change at most this often, in milliseconds of wall time; what flies is painted each frame. */
 const WARM = 33;
+/** While it is played ahead the marks are read anew at most this often, in milliseconds. */
+const TOLD = 150;
 
 export class Session {
   run: Run;
@@ -75,6 +82,9 @@ export class Session {
   private warm = 0;
   private pending: Change = { moved: true, tape: true };
   private known = false;
+  private due = 0;
+  /** Where the run is to be watched from, while it is on its way there. */
+  private goal: number | undefined;
   private visible = true;
   /** Whether the handle was given back. */
   closed = false;
@@ -112,8 +122,38 @@ export class Session {
     this.visible = visible;
   }
 
+  /** Goes to a time by and by, a little in each frame. The playhead is there at once. */
+  approach(to: number): void {
+    this.goal = to;
+    this.transport = reduce(this.transport, { do: 'reached', at: to });
+  }
+
+  /** What is done to a run is done where its playhead is. */
+  private arrive(): void {
+    const { goal } = this;
+    this.goal = undefined;
+    if (goal !== undefined) this.guard(() => this.run.advance(goal, 0xffffffff));
+  }
+
+  /** Plays on to a time, for so many milliseconds at the most. */
+  private go(to: number, budget: number): ProgressOut | undefined {
+    const begun = performance.now();
+    let progress: ProgressOut | undefined;
+    do progress = this.guard(() => this.run.advance(to, CHUNK));
+    while (progress?.arrived === false && performance.now() - begun < budget);
+    return progress;
+  }
+
+  private goOn(goal: number): void {
+    if (this.go(goal, SPARE)?.arrived === false) return;
+    this.goal = undefined;
+    this.transport = reduce(this.transport, { do: 'reached', at: this.run.at });
+    this.changed({ moved: true, tape: false });
+  }
+
   act(action: Action): void {
     const before = this.transport;
+    if (action.do === 'seek') this.goal = undefined;
     this.transport = reduce(before, action);
     if (action.do === 'seek' || this.transport.at < before.at) {
       this.guard(() => this.run.seek(this.transport.at, 0xffffffff));
@@ -123,6 +163,7 @@ export class Session {
 
   /** Goes on by one event, and pauses. */
   step(): void {
+    this.arrive();
     this.transport = reduce(this.transport, { do: 'pause' });
     this.guard(() => {
       const { at } = this.run.step();
@@ -133,6 +174,7 @@ export class Session {
 
   /** Carries out an order now. Answers a sentence if it was refused. */
   order(order: Order): string | undefined {
+    this.arrive();
     const before = this.tape();
     this.written = undefined;
     try {
@@ -157,6 +199,7 @@ export class Session {
 
   /** Writes the tape anew. Answers a sentence if it was refused. */
   setTape(tape: TapeLine[]): string | undefined {
+    this.arrive();
     this.written = undefined;
     try {
       this.run.setTape(JSON.stringify(tape));
@@ -174,6 +217,7 @@ export class Session {
   }
 
   redo(): boolean {
+    this.arrive();
     this.written = undefined;
     const done = this.guard(() => this.run.redo()) ?? false;
     if (done) this.retaped();
@@ -219,7 +263,7 @@ export class Session {
   async outcome(tape: TapeLine[]): Promise<Report> {
     const run = openDocument(JSON.stringify({ ...this.parsed(), tape }));
     try {
-      while (!run.advance(run.end, FRAME_EVENTS).arrived) await new Promise((go) => setTimeout(go));
+      while (!run.advance(run.end, ASIDE_EVENTS).arrived) await new Promise((go) => setTimeout(go));
       return judged(run.report());
     } finally {
       run.free();
@@ -243,6 +287,7 @@ export class Session {
   }
 
   undo(): boolean {
+    this.arrive();
     this.written = undefined;
     const undone = this.guard(() => this.run.undo()) ?? false;
     if (undone) this.retaped();
@@ -267,6 +312,7 @@ export class Session {
 
   /** The name of the node that leads in a cluster: the one most recently elected that is still up. */
   leader(side: Side): string | undefined {
+    this.arrive();
     const picture = this.run.picture(side);
     const servers = picture?.cards.filter((card) => card.role === 'server' && card.health === 'running') ?? [];
     const leads = servers.find((card) => /\bleads\b|leader|home/.test(card.says));
@@ -283,6 +329,7 @@ export class Session {
 
   private retaped(): void {
     this.known = false;
+    this.due = 0;
     this.transport = reduce(this.transport, { do: 'reached', at: this.run.at });
     this.lookAhead();
     this.changed({ moved: true, tape: true });
@@ -302,8 +349,11 @@ export class Session {
 
   private lookAhead(): void {
     const before = this.run.known;
-    this.known = this.guard(() => this.run.lookAhead(AHEAD_EVENTS)) ?? true;
-    if (this.run.known !== before || this.known) {
+    const begun = performance.now();
+    do this.known = this.guard(() => this.run.lookAhead(CHUNK)) ?? true;
+    while (!this.known && performance.now() - begun < SPARE);
+    if (this.known || (this.run.known !== before && begun >= this.due)) {
+      this.due = begun + TOLD;
       this.marks = told(this.run.marks());
       this.times = this.marks
         .filter((mark) => mark.kind === 'fault' || mark.kind === 'election')
@@ -322,7 +372,8 @@ export class Session {
     this.last = now;
     if (this.failure !== undefined && this.pending.tape === false) return;
     if (!this.known && this.failure === undefined && isWhole()) this.lookAhead();
-    if (this.transport.playing && this.visible && !document.hidden) this.play(wall);
+    if (this.goal !== undefined) this.goOn(this.goal);
+    else if (this.transport.playing && this.visible && !document.hidden) this.play(wall);
     if ((this.pending.moved || this.pending.tape) && now - this.warm >= WARM) {
       this.warm = now;
       const change = this.pending;
@@ -335,7 +386,7 @@ export class Session {
   private play(wall: number): void {
     if (this.loop && this.transport.at >= this.loop.to) this.act({ do: 'seek', to: this.loop.from });
     const wanted = reduce(this.transport, { do: 'tick', wall, marks: this.times });
-    const progress = this.guard(() => this.run.advance(wanted.at, FRAME_EVENTS));
+    const progress = this.go(wanted.at, FRAME);
     if (progress === undefined) return;
     this.transport = progress.arrived
       ? wanted

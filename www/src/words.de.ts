@@ -67,7 +67,10 @@ export const catalogue: Catalogue = {
     healLink: 'Leitung heilen',
     close: 'Schließen',
     remarks: 'angenommen, und gut zu wissen',
+    edge: 'Höhe des Feldes: ziehen, oder ↑ und ↓',
+    stage: 'Welcher Cluster zu sehen ist',
     loading: 'Die Cluster werden geladen …',
+    loadingThen: 'Die Cluster werden noch geladen: dann geschieht es.',
     noEvents: 'Noch ist nichts geschehen.',
     sideOf: 'Welcher Cluster gezeigt wird',
     linkBroken: 'Dieser Link lässt sich nicht öffnen',
@@ -212,9 +215,18 @@ export const catalogue: Catalogue = {
       watch: {
         name: 'Zusehen',
         what: 'Nachrichten fliegen von Producern über Broker zu Consumern, auf beiden Seiten dieselben. Die Leertaste hält an.',
+        touch: 'Nachrichten fliegen von Producern über Broker zu Consumern, in beiden Clustern dieselben: wisch.',
       },
-      break: { name: 'Zerstören', what: 'Klick einen Broker an und schieß ihn ab, oder drück B.' },
-      rewind: { name: 'Zurückspulen', what: 'Zieh die Zeitleiste zurück und sieh es noch einmal.' },
+      break: {
+        name: 'Zerstören',
+        what: 'Klick einen Broker an und schieß ihn ab, oder drück B.',
+        touch: 'Tipp einen Broker an und schieß ihn ab, oder tipp auf ⚡.',
+      },
+      rewind: {
+        name: 'Zurückspulen',
+        what: 'Zieh die Zeitleiste zurück und sieh es noch einmal.',
+        touch: 'Zieh die Zeitleiste zurück und sieh es noch einmal.',
+      },
     },
     links: {
       oneWay: 'In einer Richtung trennen',

@@ -44,7 +44,10 @@ export const words = {
   healLink: 'Heal the link',
   close: 'Close',
   remarks: 'accepted, and worth knowing',
+  edge: 'Height of the panel: drag, or ↑ and ↓',
+  stage: 'Which cluster is seen',
   loading: 'Loading the engines …',
+  loadingThen: 'The engines are loading: then that is done.',
   noEvents: 'Nothing has happened yet.',
   sideOf: 'Which cluster to show',
   linkBroken: 'This link cannot be opened',
@@ -179,9 +182,18 @@ export const words = {
     watch: {
       name: 'Watch',
       what: 'Messages fly from producers to brokers to consumers, on both sides the same. Space pauses.',
+      touch: 'Messages fly from producers to brokers to consumers, the same in both clusters: swipe.',
     },
-    break: { name: 'Break', what: 'Click a broker and kill it, or press B.' },
-    rewind: { name: 'Rewind', what: 'Drag the time line back, and see it happen again.' },
+    break: {
+      name: 'Break',
+      what: 'Click a broker and kill it, or press B.',
+      touch: 'Tap a broker and kill it, or tap ⚡.',
+    },
+    rewind: {
+      name: 'Rewind',
+      what: 'Drag the time line back, and see it happen again.',
+      touch: 'Drag the time line back, and see it happen again.',
+    },
   },
   links: {
     oneWay: 'Cut one way',

@@ -45,11 +45,13 @@ pub struct Player {
     document: Document,
     compiled: Compiled,
     state: State,
-    /// The run played on to its end, for the marks that lie ahead.
-    ahead: State,
+    /// The run played on towards its end, for the marks that lie ahead; none before the first look.
+    ahead: Option<State>,
     /// States to begin a seek from, by their times; the first is the start.
     keyframes: Vec<State>,
     keyframe_every: u64,
+    /// Whether states are kept on the way.
+    keeps: bool,
     /// The tapes before each order given by hand, newest last: also what an order in the past cut off.
     history: Vec<Vec<TapeOrder>>,
     /// The tapes that were taken back, newest last.
@@ -64,17 +66,25 @@ impl Player {
     pub fn new(document: Document) -> Result<Player, Refusal> {
         let compiled = scenario::compile(&document)?;
         let state = State::new(&compiled);
-        let keyframes = vec![state.clone()];
+        // Made twice instead of copied: a page that is just opening has not got the code that copies yet.
+        let keyframes = vec![State::new(&compiled)];
         Ok(Player {
             document,
             compiled,
-            ahead: state.clone(),
+            ahead: None,
             state,
             keyframes,
             keyframe_every: 5_000,
+            keeps: true,
             history: Vec::new(),
             undone: Vec::new(),
         })
+    }
+
+    /// Whether states are kept on the way, to seek back to; without them a seek back plays from the start. They are,
+    /// unless this says otherwise; a look ahead keeps them in any case, and from then on.
+    pub fn keep_states(&mut self, keeps: bool) {
+        self.keeps = keeps;
     }
 
     /// The document, with all orders that were given.
@@ -129,8 +139,9 @@ impl Player {
             if played < chunk {
                 break;
             }
-            let state = self.state.clone();
-            self.keep(state);
+            if let Some(place) = self.place_to_keep(self.state.events()).filter(|_| self.keeps) {
+                self.keep(place, self.state.clone());
+            }
         }
         let next_due = self.state.at < to;
         Progress { at: self.state.at, events: self.state.events(), arrived: !next_due }
@@ -158,11 +169,16 @@ impl Player {
         self.advance(to, events_max)
     }
 
-    fn keep(&mut self, state: State) {
-        let place = self.keyframes.partition_point(|kept| kept.events() < state.events());
-        if self.keyframes.get(place).is_some_and(|kept| kept.events() < state.events() + self.keyframe_every / 2) {
-            return;
-        }
+    /// Where a state after so many events goes among those kept; none if it is too near to one.
+    fn place_to_keep(&self, events: u64) -> Option<usize> {
+        let place = self.keyframes.partition_point(|kept| kept.events() < events);
+        let apart = |place: usize, least: u64| {
+            self.keyframes.get(place).is_none_or(|kept| kept.events().abs_diff(events) >= least)
+        };
+        (apart(place.wrapping_sub(1), self.keyframe_every) && apart(place, self.keyframe_every / 2)).then_some(place)
+    }
+
+    fn keep(&mut self, place: usize, state: State) {
         self.keyframes.insert(place, state);
         if self.keyframes.len() > KEYFRAMES {
             let mut place = 0;
@@ -176,40 +192,45 @@ impl Player {
 
     /// Plays ahead of the playhead towards the end, so that the marks to come are known. Answers whether all is known.
     pub fn look_ahead(&mut self, events_max: u64) -> bool {
-        if self.ahead.at < self.state.at {
-            self.ahead = self.state.clone();
-        }
+        self.keeps = true;
+        let mut ahead = match self.ahead.take() {
+            Some(ahead) if ahead.at >= self.state.at => ahead,
+            _ => self.state.clone(),
+        };
         let mut left = events_max;
         while left > 0 {
             let chunk = left.min(self.keyframe_every);
-            let played = self.ahead.play(&self.compiled.tape, self.compiled.end, chunk);
+            let played = ahead.play(&self.compiled.tape, self.compiled.end, chunk);
             left -= played.min(left);
             if played < chunk {
                 break;
             }
-            let state = self.ahead.clone();
-            self.keep(state);
+            if let Some(place) = self.place_to_keep(ahead.events()) {
+                self.keep(place, ahead.clone());
+            }
         }
-        self.ahead.at >= self.compiled.end
+        let all = ahead.at >= self.compiled.end;
+        self.ahead = Some(ahead);
+        all
     }
 
     /// How far the run was played, by the playhead or ahead of it.
     #[must_use]
     pub fn known(&self) -> Time {
-        self.ahead.at.max(self.state.at)
+        self.furthest().at
     }
 
     /// The digest of the whole run, once it was played to its end.
     #[must_use]
     pub fn end_digest(&self) -> Option<u64> {
         let end = self.compiled.end;
-        [&self.ahead, &self.state].into_iter().find(|state| state.at >= end).map(State::digest)
+        self.ahead.iter().chain([&self.state]).find(|state| state.at >= end).map(State::digest)
     }
 
     /// The furthest state that was played.
     #[must_use]
     pub fn furthest(&self) -> &State {
-        if self.ahead.at >= self.state.at { &self.ahead } else { &self.state }
+        self.ahead.as_ref().filter(|ahead| ahead.at >= self.state.at).unwrap_or(&self.state)
     }
 
     /// All marks known so far, also those ahead: (`log` or `queue`, mark), by time.
@@ -250,7 +271,7 @@ impl Player {
         self.retape()?;
         self.forget_from(at);
         self.state.play(&self.compiled.tape, at, u64::MAX);
-        self.ahead = self.state.clone();
+        self.ahead = None;
         Ok(())
     }
 
@@ -301,7 +322,7 @@ impl Player {
         self.forget_from(if joining(old) == joining(new) { first } else { Time::ZERO });
         self.state = self.keyframes[self.keyframes.len() - 1].clone();
         self.state.play(&self.compiled.tape, at, u64::MAX);
-        self.ahead = self.state.clone();
+        self.ahead = None;
         Ok(())
     }
 

@@ -60,6 +60,24 @@ fn a_seek_there_and_back_leads_to_one_digest() {
 }
 
 #[test]
+fn seeks_and_orders_are_the_same_where_no_states_were_kept() {
+    let document = document();
+    let mut player = Player::new(document.clone()).unwrap();
+    player.keep_states(false);
+    player.advance(at(9_000), u64::MAX);
+    player.seek(at(2_500), u64::MAX);
+    assert_eq!((player.digest(), player.state().events()), whole(&document, at(2_500)));
+    let kill = TapeOrder { node: Some("broker-2".to_owned()), ..TapeOrder::new(Span::default(), Verb::Kill) };
+    player.order(kill).unwrap();
+    player.look_ahead(20_000);
+    player.seek(at(6_000), u64::MAX);
+    let broken = player.document().clone();
+    assert_eq!((player.digest(), player.state().events()), whole(&broken, at(6_000)));
+    assert!(player.undo());
+    assert_eq!((player.digest(), player.state().events()), whole(&document, at(6_000)));
+}
+
+#[test]
 fn an_order_given_by_hand_is_on_the_tape_and_in_the_link() {
     let mut player = Player::new(document()).unwrap();
     player.look_ahead(u64::MAX);

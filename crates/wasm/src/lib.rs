@@ -135,7 +135,9 @@ impl Lab {
     #[wasm_bindgen(constructor)]
     pub fn new(document: &str) -> Result<Lab, JsError> {
         let document = scenario::read(document).map_err(|error| refusal(&error))?;
-        let player = Player::new(document).map_err(|error| refusal(&error))?;
+        let mut player = Player::new(document).map_err(|error| refusal(&error))?;
+        // A first visit plays on while the code that copies states is still on its way.
+        player.keep_states(false);
         Ok(Lab { player, stages: [Stage::default(), Stage::default()], flying: Flying::default(), followed: None })
     }
 

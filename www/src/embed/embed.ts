@@ -54,8 +54,8 @@ export class BlEmbed extends LitElement {
     if (!session) return html`<p class="center quiet">${words.loading}</p>`;
     const both = this.sides.log && this.sides.queue;
     return html`<main class="stages ${both ? '' : 'one'}">
-        ${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
-        ${this.sides.queue ? html`<div class="side queue-side"><header><h2>${words.queue}</h2></header><bl-stage .side=${1} .session=${session}></bl-stage></div>` : ''}
+        <div class="sides">${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
+        ${this.sides.queue ? html`<div class="side queue-side"><header><h2>${words.queue}</h2></header><bl-stage .side=${1} .session=${session}></bl-stage></div>` : ''}</div>
       </main>
       <bl-transport role="region" aria-label=${words.time} minimal .session=${session}></bl-transport>
       <footer class="foot"><bl-verdict minimal .session=${session}></bl-verdict>

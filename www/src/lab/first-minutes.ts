@@ -56,13 +56,14 @@ export class BlFirstMinutes extends Panel {
 
   override render() {
     const { step } = this;
+    const touch = matchMedia('(hover: none)').matches;
     if (step === undefined) return html``;
     return html`<aside class="first" aria-label=${words.first.title}><ol>${STEPS.map(
       (
         one,
         place,
       ) => html`<li class=${one === step ? 'now' : ''} aria-current=${one === step ? 'step' : 'false'}><strong>${place + 1} ${words.first[one].name}</strong>
-        ${one === step ? html`<span>${words.first[one].what}</span>` : ''}</li>`,
+        ${one === step ? html`<span>${words.first[one][touch ? 'touch' : 'what']}</span>` : ''}</li>`,
     )}</ol><button aria-label=${words.first.close} @click=${() => this.close()}>✕</button></aside>`;
   }
 }

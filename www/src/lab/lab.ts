@@ -1,17 +1,18 @@
 // The lab: both clusters side by side, the transport, the verdict.
-import { html, LitElement } from 'lit';
+import { html, LitElement, nothing } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
 import { decimal } from '../format';
 import type { Card } from '../gen/Card';
 import { choose, spoken } from '../language';
-import { applyTheme, begin, open, settle } from '../opening';
+import { applyTheme, begin, calm, open, settle } from '../opening';
 import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
-import type { Session } from '../session';
+import type { Parsed, Session } from '../session';
 import type { NodeChosen } from '../stage/stage';
 import '../stage/stage';
 import '../stage/tools';
+import type { SessionWanted } from '../transport/bar';
 import '../transport/bar';
 import { words } from '../words';
 import type { Deeds } from './commands';
@@ -32,7 +33,14 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
 
 /** Menus and dialogs: not for the first picture, but at hand soon after it. */
 const dialogs = () =>
-  Promise.all([import('./node-menu'), import('./palette'), import('./commands'), import('./why'), import('./waits')]);
+  Promise.all([
+    import('./node-menu'),
+    import('./palette'),
+    import('./commands'),
+    import('./why'),
+    import('./waits'),
+    import('../panels/edge'),
+  ]);
 
 // A function, as are all lists of words that the first load has: the language is known later than they are read.
 const tabs = (): [Tab, string][] => [
@@ -62,6 +70,7 @@ export class BlLab extends LitElement {
     message: { state: true },
     fate: { state: true },
     asked: { state: true },
+    seen: { state: true },
   };
   declare session: Session | undefined;
   declare trouble: { title: string; what: string } | undefined;
@@ -71,13 +80,20 @@ export class BlLab extends LitElement {
   declare message: MessageRef | undefined;
   declare fate: { side: Side; fate: string };
   declare asked: SettingAsked['detail'] | undefined;
-  private captions: Captions = { title: '', about: '', log: false, queue: false };
+  declare seen: Side;
+  private captions: Captions = { title: '', about: '', log: true, queue: true };
+  /** What was asked for while the engines were still loading, in its order. */
+  private early: ((session: Session) => unknown)[] = [];
+  /** What was typed while the palette was still loading. */
+  private typed: string | undefined;
+  private isSpoken = false;
   private own = '';
   private spoken = '';
 
   constructor() {
     super();
     this.tab = 'verdict';
+    this.seen = 0;
     this.fate = { side: 0, fate: 'outstanding' };
   }
 
@@ -88,7 +104,12 @@ export class BlLab extends LitElement {
   override connectedCallback() {
     super.connectedCallback();
     applyTheme();
-    void spoken.then(() => this.requestUpdate());
+    if (location.hash.length <= 1) this.caption(JSON.parse(opening));
+    void spoken.then(() => {
+      this.isSpoken = true;
+      this.requestUpdate();
+    });
+    this.addEventListener('session-wanted', (event) => this.with((event as SessionWanted).detail));
     // Two frames on, the stages have been painted.
     void this.openAddress().then(() => requestAnimationFrame(() => requestAnimationFrame(() => settle(dialogs))));
     window.addEventListener('hashchange', () => location.hash !== this.own && void this.openAddress());
@@ -113,7 +134,8 @@ export class BlLab extends LitElement {
     this.addEventListener('dragover', (event) => event.preventDefault());
     this.addEventListener('drop', (event) => {
       event.preventDefault();
-      void this.openFile(event.dataTransfer?.files[0]);
+      const file = event.dataTransfer?.files[0];
+      this.with(() => this.openFile(file));
     });
   }
 
@@ -152,21 +174,35 @@ export class BlLab extends LitElement {
     }
   }
 
+  /** Does something with the run: at once, or when the engines have loaded. */
+  private with(act: (session: Session) => unknown) {
+    if (this.session) act(this.session);
+    else if (this.trouble === undefined) {
+      this.early.push(act);
+      this.say(words.loadingThen);
+    }
+  }
+
+  private caption({ title = '', about = '', log, queue }: Parsed) {
+    this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
+  }
+
   private watch(session: Session) {
     this.session?.close();
     this.session = session;
     this.trouble = undefined;
     this.menu = undefined;
     this.message = undefined;
-    const { title = '', about = '', log, queue } = session.parsed();
-    this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
-    if (title) window.document.title = `${title} · Brokerlab`;
+    this.caption(session.parsed());
+    if (this.captions.title) window.document.title = `${this.captions.title} · Brokerlab`;
     let captioned = false;
     session.listen(({ tape, moved }) => {
       if (tape || !captioned) this.requestUpdate();
       captioned ||= session.run.picture(0) !== null || session.run.picture(1) !== null;
       if (moved) this.speak();
     });
+    // One of them may open another run, which the next ones then mean.
+    for (let act = this.early.shift(); act !== undefined; act = this.early.shift()) act(this.session ?? session);
   }
 
   /** An account in words for a screen reader, at a reading pace: the last mark that the playhead passed. */
@@ -188,25 +224,29 @@ export class BlLab extends LitElement {
   }
 
   // Dialogs load when they are first wanted; their elements stand in the page from the start.
-  private async commands() {
-    const { session } = this;
+  private readonly commands = () => this.with((session) => this.openPalette(session));
+
+  private async openPalette(session: Session) {
+    this.typed ??= '';
     const [{ BlPalette }, { commandsOf }] = await Promise.all([import('./palette'), import('./commands')]);
     const palette = this.querySelector('bl-palette');
-    if (!session || !(palette instanceof BlPalette)) return;
+    if (!(palette instanceof BlPalette)) return;
     palette.open(
       commandsOf(session, {
         open: (text) => this.openText(text),
         tab: (tab) => this.show(tab),
-        share: () => void this.share(),
+        share: () => void this.share(session),
         theme: () => this.switchTheme(),
         language: () => this.switchLanguage(),
         shortcuts: () => this.shortcuts(),
         breakIt: () => this.breakIt(),
         waits: () => void this.askWaits(),
-        figure: () => this.saveFigure(),
+        figure: () => this.saveFigure(session),
         say: (text) => this.say(text),
       }),
+      this.typed,
     );
+    this.typed = undefined;
   }
 
   private async askWaits() {
@@ -227,66 +267,70 @@ export class BlLab extends LitElement {
   }
 
   /** Keys of one letter. True if there is such a key. */
-  private onLetter(key: string, session: Session): boolean {
+  private onLetter(key: string): boolean {
     const tab = tabs()[Number(key) - 1];
     if (key === 'b') this.breakIt();
-    else if (key === 'z') session.undo();
-    else if (key === 'y') session.redo();
-    else if (key === 'n') session.jump(1, 'all');
-    else if (key === 'p') session.jump(-1, 'all');
-    else if (key === 'w') void this.askWaits();
-    else if (key === 'l') session.toggleLoop();
+    else if (key === 'z') this.with((session) => session.undo());
+    else if (key === 'y') this.with((session) => session.redo());
+    else if (key === 'n') this.with((session) => session.jump(1, 'all'));
+    else if (key === 'p') this.with((session) => session.jump(-1, 'all'));
+    else if (key === 'w') this.with(() => this.askWaits());
+    else if (key === 'l') this.with((session) => session.toggleLoop());
     else if (key === '?') this.shortcuts();
-    else if (key === '/' || key === 'k') void this.commands();
+    else if (key === '/' || key === 'k') this.commands();
     else if (tab) this.show(tab[0]);
-    else return this.onHandKey(key, session);
+    else return this.onHandKey(key);
     return true;
   }
 
-  private onHandKey(key: string, session: Session): boolean {
+  private onHandKey(key: string): boolean {
     if (!/^[maxgc]$/.test(key)) return false;
-    void import('./by-hand').then(({ handKey }) => handKey(session, key, this.menu, (text) => this.say(text)));
+    this.with(async (session) => {
+      const { handKey } = await import('./by-hand');
+      handKey(session, key, this.menu, (text) => this.say(text));
+    });
     return true;
   }
 
   private onKey(event: KeyboardEvent) {
-    const { session } = this;
     const typing =
       (event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox') ||
       event.target instanceof HTMLSelectElement ||
       event.target instanceof HTMLTextAreaElement;
-    if (session && event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
+    if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      void this.commands();
+      this.commands();
       return;
     }
-    if (!session || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.typed !== undefined && event.key.length === 1) {
+      event.preventDefault();
+      this.typed += event.key;
+      return;
+    }
     if (this.querySelector('dialog[open]')) return;
     if (event.key === 'Escape') this.menu = undefined;
     else if (event.key === ' ') {
       if (event.target instanceof HTMLButtonElement) return;
       event.preventDefault();
-      session.act({ do: 'toggle' });
+      this.with((run) => run.act({ do: 'toggle' }));
     } else if (event.target instanceof HTMLInputElement) return;
-    else if (event.key === 'ArrowRight') session.step();
-    else if (event.key === 'ArrowLeft') session.act({ do: 'seek', to: session.transport.at - 0.25e9 });
-    else if (this.onLetter(event.key, session)) event.preventDefault();
+    else if (event.key === 'ArrowRight') this.with((run) => run.step());
+    else if (event.key === 'ArrowLeft') this.with((run) => run.act({ do: 'seek', to: run.transport.at - 0.25e9 }));
+    else if (this.onLetter(event.key)) event.preventDefault();
   }
 
   /** The obvious way to break it: the machine that leads in each cluster loses power. */
-  private breakIt() {
-    const { session } = this;
-    if (!session) return;
-    for (const side of [0, 1] as const) {
-      const node = session.leader(side);
-      if (node) session.order({ order: 'power-off', node, cluster: side === 0 ? 'log' : 'queue' });
-    }
-    session.act({ do: 'play' });
-  }
+  private readonly breakIt = () =>
+    this.with((session) => {
+      for (const side of [0, 1] as const) {
+        const node = session.leader(side);
+        if (node) session.order({ order: 'power-off', node, cluster: side === 0 ? 'log' : 'queue' });
+      }
+      session.act({ do: 'play' });
+    });
 
-  private async share() {
-    const { session } = this;
-    if (!session) return;
+  private async share(session: Session) {
     this.own = session.link();
     history.replaceState(null, '', this.own);
     try {
@@ -304,9 +348,7 @@ export class BlLab extends LitElement {
     }, 4000);
   }
 
-  private saveFigure() {
-    const { session } = this;
-    if (!session) return;
+  private saveFigure(session: Session) {
     const text = session.run.figure(1440, 680, document.documentElement.classList.contains('dark'));
     const anchor = document.createElement('a');
     anchor.href = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
@@ -324,7 +366,8 @@ export class BlLab extends LitElement {
 
   /** The page is loaded anew in the other language, with this run. */
   private switchLanguage() {
-    choose(words.language.other, this.session?.failure === undefined ? this.session?.link() : undefined);
+    const session = this.session?.failure === undefined ? this.session : undefined;
+    choose(words.language.other, session?.link(), session?.transport.at);
   }
 
   private readonly onChosen = (event: Event) => {
@@ -351,7 +394,7 @@ export class BlLab extends LitElement {
     menu.scrollIntoView({ block: 'nearest' });
   }
 
-  private top(session: Session) {
+  private top() {
     const known = gallery.find((example) => example.title === this.captions.title);
     return html`<header class="top">
       <h1>${words.name}</h1>
@@ -359,32 +402,51 @@ export class BlLab extends LitElement {
         const chosen = gallery.find(
           (example) => event.target instanceof HTMLSelectElement && example.name === event.target.value,
         );
-        if (chosen) void chosen.text().then((text) => this.openText(text));
+        if (chosen) void chosen.text().then((text) => this.with(() => this.openText(text)));
       }}>${known ? '' : html`<option selected>${this.captions.title || words.untitled}</option>`}
         ${gallery.map((example) => html`<option lang="en" value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
       <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
       <div class="actions">
         ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
-        <button class="optional" title="Z" @click=${() => session.undo()}>${words.undo}</button>
-        <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => void this.askWaits()}>?</button>
-        <button class="optional" title="Ctrl K" @click=${() => void this.commands()}>${words.commands}</button>
-        <button class="optional" @click=${() => this.saveFigure()}>${words.figure}</button>
+        <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
+        <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.with(() => this.askWaits())}>?</button>
+        <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
+        <button class="optional" @click=${() => this.with((session) => this.saveFigure(session))}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
-          if (event.target instanceof HTMLInputElement) void this.openFile(event.target.files?.[0]);
+          const file = event.target instanceof HTMLInputElement ? event.target.files?.[0] : undefined;
+          this.with(() => this.openFile(file));
         }} /><span>${words.open}</span></label>
         <button class="language" lang=${words.language.other} aria-label=${`${words.language.other}: ${words.language.otherName}`} title=${words.language.otherName} @click=${() => this.switchLanguage()}>${words.language.other}</button>
         <button aria-label=${words.theme} title=${words.theme} @click=${() => this.switchTheme()}>◐</button>
-        <button class="filled" @click=${() => void this.share()}>${words.share}</button>
+        <button class="filled" @click=${() => this.with((session) => this.share(session))}>${words.share}</button>
       </div>
     </header>`;
   }
 
-  private side(side: Side, session: Session) {
-    const caption = session.run.picture(side)?.caption ?? '';
-    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p lang="en">${caption}</p>${this.remarks(side, session)}<bl-stage-tools></bl-stage-tools></header>
+  private side(side: Side) {
+    const { session } = this;
+    const caption = session ? session.run.picture(side)?.caption : words.loading;
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p lang=${session ? 'en' : nothing}>${caption}</p>${session ? this.remarks(side, session) : ''}<bl-stage-tools></bl-stage-tools></header>
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
   }
+
+  /** On a phone: which of the stages is seen; the other one is a swipe away. */
+  private choice() {
+    const one = (side: Side, name: string) =>
+      html`<button class="${name}-side" aria-pressed=${this.seen === side} @click=${() => this.seeSide(side)}>${side === 0 ? words.log : words.queue}</button>`;
+    return html`<div class="choice" role="group" aria-label=${words.stage}>${one(0, 'log')}${one(1, 'queue')}</div>`;
+  }
+
+  private seeSide(side: Side) {
+    const sides = this.querySelector('.sides');
+    sides?.scrollTo({ left: side * sides.clientWidth, behavior: calm() ? 'auto' : 'smooth' });
+  }
+
+  private readonly onSwipe = (event: Event) => {
+    const { target } = event;
+    if (target instanceof HTMLElement) this.seen = target.scrollLeft * 2 > target.clientWidth ? 1 : 0;
+  };
 
   private remarks(side: Side, session: Session) {
     const part = side === 0 ? 'log.' : 'queue.';
@@ -402,12 +464,12 @@ export class BlLab extends LitElement {
     return '';
   }
 
-  private panel(session: Session) {
+  private panel() {
     return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${tabs().map(
       ([tab, name]) =>
         html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.show(tab)}>${name}</button>`,
     )}</div>
-      ${this.panelOf(session)}
+      ${this.session ? this.panelOf(this.session) : ''}
     </section>`;
   }
 
@@ -464,18 +526,19 @@ export class BlLab extends LitElement {
         <button class="filled" @click=${() => this.openText(opening)}>${words.example}</button></main>`;
     }
     const { session } = this;
-    if (!session) return html`<p class="center quiet">${words.loading}</p>`;
+    if (!this.isSpoken) return '';
     const both = this.captions.log && this.captions.queue;
-    return html`${this.top(session)}
+    return html`${this.top()}
       <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @menu-closed=${() => {
         this.menu = undefined;
       }}>
-        ${this.captions.log ? this.side(0, session) : ''}${this.captions.queue ? this.side(1, session) : ''}
-        ${this.menu ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
-        ${this.banner(session)}<bl-first-minutes .session=${session}></bl-first-minutes>
+        ${both ? this.choice() : ''}
+        <div class="sides" @scroll=${this.onSwipe}>${this.captions.log ? this.side(0) : ''}${this.captions.queue ? this.side(1) : ''}</div>
+        ${this.menu && session ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
+        ${session ? this.banner(session) : ''}<bl-first-minutes .session=${session}></bl-first-minutes>
       </main>
       <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>
-      ${this.panel(session)}
+      <bl-edge></bl-edge>${this.panel()}
       ${this.dialogs()}
       <div class="sr live" aria-live="polite"></div>`;
   }

@@ -53,15 +53,16 @@ export class BlPalette extends LitElement {
     return this;
   }
 
-  open(commands: readonly Command[]) {
+  /** Opens with what was typed already. */
+  open(commands: readonly Command[], typed = '') {
     this.commands = commands;
-    this.text = '';
+    this.text = typed;
     this.chosen = 0;
     const dialog = this.querySelector('dialog');
     if (dialog && !dialog.open) dialog.showModal();
     const input = this.querySelector('input');
     if (input) {
-      input.value = '';
+      input.value = typed;
       input.focus();
     }
   }

@@ -1,9 +1,11 @@
 // The transport: play, step, speed, and the time line with its marks.
 import { html, LitElement, svg } from 'lit';
 import type { MarkOut } from '../engine/engine';
+import { calm, SPEED } from '../opening';
 import type { Session } from '../session';
 import { words } from '../words';
-import { placeOf, speedAt, speedWords, timeWords } from './transport';
+import type { Preview } from './preview';
+import { type Action, placeOf, speedAt, speedWords, start, timeWords } from './transport';
 
 const ICONS = {
   play: 'M5 3.5v11l9-5.5z',
@@ -15,6 +17,15 @@ const ICONS = {
 function icon(name: keyof typeof ICONS) {
   return html`<svg class="icon" viewBox="0 0 18 18" width="18" height="18" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
 }
+
+/** Something is to be done with the run, which may still be loading. */
+export class SessionWanted extends CustomEvent<(session: Session) => void> {
+  constructor(act: (session: Session) => void) {
+    super('session-wanted', { bubbles: true, detail: act });
+  }
+}
+
+let preview: Promise<Preview> | undefined;
 
 export class BlTransport extends LitElement {
   static override properties = { session: { attribute: false }, minimal: { type: Boolean } };
@@ -57,14 +68,32 @@ export class BlTransport extends LitElement {
     this.stop = this.session?.listen(() => this.requestUpdate());
   }
 
+  private act(act: (session: Session) => void) {
+    if (this.session) act(this.session);
+    else this.dispatchEvent(new SessionWanted(act));
+  }
+
   private readonly seek = (event: Event) => {
     if (event.target instanceof HTMLInputElement)
       this.session?.act({ do: 'seek', to: Number(event.target.value) * 1e6 });
   };
 
+  /** What is at the time under the pointer; a finger sees the stages themselves. */
+  private readonly hover = (event: PointerEvent) => {
+    const { session } = this;
+    const line = event.currentTarget;
+    if (!session || this.minimal || event.pointerType !== 'mouse' || !(line instanceof HTMLElement)) return;
+    const box = line.getBoundingClientRect();
+    const at = Math.min(1, Math.max(0, (event.clientX - box.x) / box.width)) * session.transport.end;
+    const isOver = event.type === 'pointermove' && event.buttons === 0;
+    preview ??= import('./preview').then(({ Preview }) => new Preview());
+    void preview.then((shown) => (isOver ? shown.show(session, at, event.clientX, box.y) : shown.hide()));
+  };
+
   private readonly setSpeed = (event: Event) => {
     if (event.target instanceof HTMLInputElement) {
-      this.session?.act({ do: 'speed', speed: speedAt(Number(event.target.value) / 1000) });
+      const speed = speedAt(Number(event.target.value) / 1000);
+      this.act((run) => run.act({ do: 'speed', speed }));
     }
   };
 
@@ -93,8 +122,7 @@ export class BlTransport extends LitElement {
     const known = (session.run.known / end) * this.width;
     const played = (at / end) * this.width;
     const middle = this.minimal ? 12 : 26;
-    return html`<div class="line">
-      <svg class="time" width=${this.width} height=${middle * 2} aria-hidden="true">
+    return html`<svg class="time" width=${this.width} height=${middle * 2} aria-hidden="true">
         <line class="track" x1="0" x2=${this.width} y1=${middle} y2=${middle}></line>
         <line class="track known" x1="0" x2=${known} y1=${middle} y2=${middle}></line>
         <line class="track played" x1="0" x2=${played} y1=${middle} y2=${middle}></line>
@@ -114,29 +142,28 @@ export class BlTransport extends LitElement {
         <circle class="head" cx=${played} cy=${middle} r="7"></circle>
       </svg>
       <input class="scrub" type="range" min="0" max=${Math.round(end / 1e6)} step="1" .value=${String(Math.round(at / 1e6))}
-        aria-label=${words.time} aria-valuetext=${timeWords(at)} @input=${this.seek} />
-    </div>`;
+        aria-label=${words.time} aria-valuetext=${timeWords(at)} @input=${this.seek} />`;
   }
 
   override render() {
     const { session } = this;
-    if (!session) return html``;
-    const { playing, at, speed, follow } = session.transport;
+    const { playing, at, speed, follow } = session?.transport ?? start(1, SPEED, !calm());
+    const act = (what: Action) => this.act((run) => run.act(what));
     return html`<div class="controls">
         <button class="round" title=${playing ? words.pause : words.play} aria-label=${playing ? words.pause : words.play}
-          @click=${() => session.act({ do: 'toggle' })}>${icon(playing ? 'pause' : 'play')}</button>
+          @click=${() => act({ do: 'toggle' })}>${icon(playing ? 'pause' : 'play')}</button>
         ${
           this.minimal
             ? ''
             : html`<button title=${words.stepBack} aria-label=${words.stepBack}
-                @click=${() => session.act({ do: 'seek', to: at - 0.25e9 })}>${icon('back')}</button>
-              <button title=${words.step} aria-label=${words.step} @click=${() => session.step()}>${icon('step')}</button>
-              <span class="jump"><button title=${`${words.previous} (P)`} aria-label=${words.previous} @click=${() => session.jump(-1, this.kind)}>⇤</button>
+                @click=${() => this.act((run) => run.act({ do: 'seek', to: run.transport.at - 0.25e9 }))}>${icon('back')}</button>
+              <button title=${words.step} aria-label=${words.step} @click=${() => this.act((run) => run.step())}>${icon('step')}</button>
+              <span class="jump"><button title=${`${words.previous} (P)`} aria-label=${words.previous} @click=${() => this.act((run) => run.jump(-1, this.kind))}>⇤</button>
               <select aria-label=${words.kindOfNext} title=${words.kindOfNext} @change=${(event: Event) => {
                 if (event.target instanceof HTMLSelectElement) this.kind = event.target.value;
               }}>${Object.entries(words.kinds).map(([kind, name]) => html`<option value=${kind}>${name}</option>`)}</select>
-              <button title=${`${words.next} (N)`} aria-label=${words.next} @click=${() => session.jump(1, this.kind)}>⇥</button>
-              <button title=${`${words.loopWhy} (L)`} aria-pressed=${session.loop !== undefined} @click=${() => session.toggleLoop()}>${words.loop}</button></span>`
+              <button title=${`${words.next} (N)`} aria-label=${words.next} @click=${() => this.act((run) => run.jump(1, this.kind))}>⇥</button>
+              <button title=${`${words.loopWhy} (L)`} aria-pressed=${session?.loop !== undefined} @click=${() => this.act((run) => run.toggleLoop())}>${words.loop}</button></span>`
         }
         <output class="clock">${timeWords(at)}</output>
         ${
@@ -146,9 +173,9 @@ export class BlTransport extends LitElement {
                 <input type="range" min="0" max="1000" .value=${String(Math.round(placeOf(speed) * 1000))}
                   aria-label=${words.speed} aria-valuetext=${speedWords(speed)} @input=${this.setSpeed} /></label>
               <label class="follow" title=${words.followWhy}><input type="checkbox" .checked=${follow}
-                @change=${() => session.act({ do: 'follow', follow: !follow })} />${words.follow}</label>`
+                @change=${() => act({ do: 'follow', follow: !follow })} />${words.follow}</label>`
         }
-      </div>${this.line(session)}`;
+      </div><div class="line" @pointermove=${this.hover} @pointerleave=${this.hover}>${session ? this.line(session) : ''}</div>`;
   }
 }
 

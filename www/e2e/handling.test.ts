@@ -1,0 +1,161 @@
+// What the hand does before, beside and around the stages: a page that still loads, a phone, the time line, the panel's edge.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type House, open } from './house';
+
+let house: House;
+beforeAll(async () => {
+  house = await open();
+});
+afterAll(() => house?.close());
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+describe('while the engines load', () => {
+  it('the page stands, is used, and does what was asked once they are there', async () => {
+    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    let go: () => void = () => undefined;
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    await context.route('**/first-*.wasm', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(page.url().replace('example.html', ''));
+    await page.waitForSelector('.round');
+    expect(await page.locator('.side h2').allTextContents()).toEqual(['Log', 'Queues']);
+    expect(await page.locator('[data-node]').count()).toBe(0);
+    await page.keyboard.press('?');
+    await page.waitForSelector('dialog.shortcuts[open]');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('b');
+    await page.waitForSelector('.notice');
+    await page.click('.round');
+    go();
+    await house.until(page, 'broker-1', '');
+    // Broken, played by that, and paused by the button.
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll('[data-node]')].some((node) =>
+        /power off/.test(node.getAttribute('aria-label') ?? ''),
+      ),
+    );
+    expect(await page.locator('[aria-label="Pause"]').count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('another scenario of the gallery may be chosen', async () => {
+    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    await context.route('**/first-*.wasm', async (route) => {
+      await new Promise((done) => setTimeout(done, 700));
+      await route.continue();
+    });
+    await page.goto(page.url().replace('example.html', ''));
+    await page.selectOption('.top select', 'by-hand');
+    await page.waitForFunction(() => /By hand/.test(document.title));
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('on a phone', () => {
+  it('one stage is seen at a time, the other is a swipe or a tap away, and the transport is in reach', async () => {
+    const { page, context, wrong } = await house.visit('', { ...PHONE, reducedMotion: 'reduce' });
+    await page.waitForSelector('[data-node="broker-1"]');
+    const seen = () =>
+      page
+        .locator('bl-stage')
+        .evaluateAll((stages) => stages.map((stage) => Math.round(stage.getBoundingClientRect().x)));
+    expect(await seen()).toEqual([0, 390]);
+    await page.tap('.choice button:nth-child(2)');
+    await page.waitForFunction(
+      () => document.querySelector('.choice button:nth-child(2)')?.getAttribute('aria-pressed') === 'true',
+    );
+    await expect.poll(seen).toEqual([-390, 0]);
+    // A node's menu opens within what is seen.
+    await page.locator('[data-node="rabbit-1"]').tap();
+    const menu = await page.locator('.menu').boundingBox();
+    expect(menu?.x).toBeGreaterThanOrEqual(0);
+    expect((menu?.x ?? 0) + (menu?.width ?? 999)).toBeLessThanOrEqual(390);
+    await page.keyboard.press('Escape');
+    await page.locator('.sides').evaluate((sides) => sides.scrollTo({ left: 0, behavior: 'instant' }));
+    await page.waitForFunction(
+      () => document.querySelector('.choice button:nth-child(1)')?.getAttribute('aria-pressed') === 'true',
+    );
+    const play = await page.locator('.round').boundingBox();
+    expect((play?.y ?? 999) + (play?.height ?? 999)).toBeLessThanOrEqual(844);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    expect(await page.textContent('.first')).toContain('swipe');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('the time line', () => {
+  it('shows the stages at the time under the pointer, and stays where it is', async () => {
+    const { page, context, wrong } = await house.paused(2);
+    await page.waitForFunction(() => document.querySelectorAll('.mark').length > 0);
+    const line = await page.locator('.line').boundingBox();
+    if (!line) throw new Error('no time line');
+    const before = await house.clock(page);
+    await page.mouse.move(line.x + line.width * 0.7, line.y + line.height / 2);
+    await page.waitForFunction(() => {
+      const image = document.querySelector<HTMLImageElement>('.preview img');
+      return image?.complete === true && image.naturalWidth > 0;
+    });
+    const first = await page.getAttribute('.preview img', 'src');
+    expect(await page.textContent('.preview p')).toMatch(/s · .*s: /);
+    await page.mouse.move(line.x + line.width * 0.1, line.y + line.height / 2);
+    await page.waitForFunction((old) => document.querySelector('.preview img')?.getAttribute('src') !== old, first);
+    expect(await house.clock(page)).toBe(before);
+    await page.mouse.move(line.x + line.width * 0.1, line.y - 200);
+    await page.waitForSelector('.preview', { state: 'hidden' });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('the panel’s edge', () => {
+  it('is dragged and moved by keys, says its height, and stays for the next visit', async () => {
+    const { page, context, wrong } = await house.paused(2);
+    const edge = page.locator('bl-edge[role="separator"]');
+    await edge.waitFor({ state: 'attached' });
+    const height = async () => (await page.locator('.panel').boundingBox())?.height ?? 0;
+    const before = await height();
+    await edge.focus();
+    await page.keyboard.press('ArrowUp');
+    expect(await height()).toBe(before + 32);
+    const box = await page.locator('.panel').boundingBox();
+    if (!box) throw new Error('no panel');
+    await page.mouse.move(700, box.y + 3);
+    await page.mouse.down();
+    await page.mouse.move(700, box.y + 43, { steps: 4 });
+    await page.mouse.up();
+    expect(Math.abs((await height()) - (before - 8))).toBeLessThanOrEqual(2);
+    expect(Number(await edge.getAttribute('aria-valuenow'))).toBeGreaterThan(100);
+    const kept = await height();
+    await page.reload();
+    await edge.waitFor({ state: 'attached' });
+    await expect.poll(height).toBe(kept);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('the palette', () => {
+  it('gets the keys that were typed before it had loaded', async () => {
+    const { page, context, wrong } = await house.paused(2);
+    await context.route('**/palette-*.js', async (route) => {
+      await new Promise((done) => setTimeout(done, 400));
+      await route.continue();
+    });
+    await page.reload();
+    await page.waitForSelector('[data-node="broker-1"]');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('lose');
+    await page.waitForSelector('bl-palette dialog[open]');
+    expect(await page.inputValue('bl-palette input')).toBe('lose');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
