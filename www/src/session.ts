@@ -128,6 +128,11 @@ export class Session {
     this.transport = reduce(this.transport, { do: 'reached', at: to });
   }
 
+  /** Whether the run is still on its way to where it is watched from: there is nothing to see yet. */
+  get isOnTheWay(): boolean {
+    return this.goal !== undefined;
+  }
+
   /** What is done to a run is done where its playhead is. */
   private arrive(): void {
     const { goal } = this;
@@ -374,6 +379,7 @@ export class Session {
     if (!this.known && this.failure === undefined && isWhole()) this.lookAhead();
     if (this.goal !== undefined) this.goOn(this.goal);
     else if (this.transport.playing && this.visible && !document.hidden) this.play(wall);
+    if (this.isOnTheWay) return;
     if ((this.pending.moved || this.pending.tape) && now - this.warm >= WARM) {
       this.warm = now;
       const change = this.pending;

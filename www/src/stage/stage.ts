@@ -167,7 +167,7 @@ export class BlStage extends LitElement {
   }
 
   private look() {
-    if (this.attached?.closed !== false) return;
+    if (this.attached?.closed !== false || this.attached.isOnTheWay) return;
     this.picture = this.attached.run.picture(this.side);
     this.painted = '';
     this.requestUpdate();
