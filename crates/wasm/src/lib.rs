@@ -309,13 +309,20 @@ impl Lab {
     }
 
     /// Paints a cluster's flights at the playhead. `scale` is the device's pixels a CSS pixel, `wrecks` how long what
-    /// was lost stays, in nanoseconds of the run. Answers how many were painted.
-    pub fn paint(&mut self, side: u8, scale: f32, dark: bool, wrecks: f64) -> u32 {
+    /// was lost stays, in nanoseconds of the run. Answers how many were painted; nothing, if the canvas is to be asked
+    /// again, as it is not ready yet.
+    ///
+    /// # Errors
+    /// The words of the graphics driver, if it refused what paints.
+    pub fn paint(&mut self, side: u8, scale: f32, dark: bool, wrecks: f64) -> Result<Option<u32>, JsError> {
         let stage = &mut self.stages[usize::from(side != 0)];
-        let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return 0 };
+        let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return Ok(None) };
+        if !painter.is_ready().map_err(|message| JsError::new(&message))? {
+            return Ok(None);
+        }
         scene::flights(&self.player, which(side), layout, painter::sight(wrecks), &mut self.flying);
         painter.paint(&self.flying, stage.view.unwrap_or(view::whole(layout)), scale, dark);
-        (self.flying.rows.len() + self.flying.streams.len()) as u32
+        Ok(Some((self.flying.rows.len() + self.flying.streams.len()) as u32))
     }
 }
 

@@ -6,7 +6,7 @@ mod webgl;
 use scene::{CROWD, Flying, Rect, Sight};
 use sim::Nanos;
 use wasm_bindgen::JsCast;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, WebGl2RenderingContext, WebGlContextAttributes};
 
 /// The colours that depend on the theme: neutral, text, warning, danger; as in `themes.css`.
 pub(crate) fn theme(dark: bool) -> [[u8; 3]; 4] {
@@ -36,7 +36,11 @@ enum Way {
 impl Painter {
     /// Takes a canvas. It must not have a context of another kind yet.
     pub fn new(canvas: HtmlCanvasElement) -> Result<Painter, String> {
-        let context = canvas.get_context("webgl2").ok().flatten();
+        // Shapes are smooth by their shaders, and lie in the order they are drawn in.
+        let attributes = WebGlContextAttributes::new();
+        attributes.set_antialias(false);
+        attributes.set_depth(false);
+        let context = canvas.get_context_with_context_options("webgl2", &attributes).ok().flatten();
         if let Some(gl) = context.and_then(|context| context.dyn_into::<WebGl2RenderingContext>().ok()) {
             let webgl = webgl::WebGl::new(gl)?;
             return Ok(Painter { canvas, way: Way::WebGl(Box::new(webgl)) });
@@ -53,6 +57,17 @@ impl Painter {
         match self.way {
             Way::WebGl(_) => "webgl2",
             Way::Flat(_) => "2d",
+        }
+    }
+
+    /// Whether it can paint yet.
+    ///
+    /// # Errors
+    /// The driver's words, if it refused the shaders.
+    pub fn is_ready(&mut self) -> Result<bool, String> {
+        match &mut self.way {
+            Way::WebGl(webgl) => webgl.is_ready(),
+            Way::Flat(_) => Ok(true),
         }
     }
 

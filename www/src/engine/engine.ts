@@ -93,7 +93,8 @@ export interface Run {
   figure(width: number, height: number, dark: boolean): string;
   attach(side: Side, canvas: HTMLCanvasElement): string;
   detach(side: Side): void;
-  paint(side: Side, scale: number, dark: boolean, wrecks: number): number;
+  /** Undefined: the canvas is not ready yet. Throws with the graphics driver's words. */
+  paint(side: Side, scale: number, dark: boolean, wrecks: number): number | undefined;
   free(): void;
 }
 

@@ -28,6 +28,12 @@ function shape(it: Shape): TemplateResult {
   }
 }
 
+/** The device's pixels a CSS pixel, as far as they are painted. */
+const pixels = () => Math.min(window.devicePixelRatio || 1, 3);
+
+/** What is out of sight (on a phone, a swipe away) is kept up for readers' ears, at this pace, in milliseconds. */
+const UNSEEN = 500;
+
 /** A node was chosen: by click or by key. */
 export class NodeChosen extends CustomEvent<{ side: Side; card: Card }> {}
 
@@ -39,6 +45,9 @@ export class BlStage extends LitElement {
   private picture: Picture | null = null;
   private size = { width: 0, height: 0 };
   private observer: ResizeObserver | undefined;
+  private sight: IntersectionObserver | undefined;
+  private inSight = true;
+  private looked = 0;
   private attached: Session | undefined;
   private stops: (() => void)[] = [];
   /** What was painted last: while nothing of it changes, nothing is painted. */
@@ -122,11 +131,18 @@ export class BlStage extends LitElement {
       this.relayout();
     });
     this.observer.observe(this);
+    this.sight = new IntersectionObserver((entries) => {
+      const before = this.inSight;
+      this.inSight = entries.at(-1)?.isIntersecting ?? true;
+      if (this.inSight && !before) this.look();
+    });
+    this.sight.observe(this);
   }
 
   override disconnectedCallback() {
     super.disconnectedCallback();
     this.observer?.disconnect();
+    this.sight?.disconnect();
     this.leave();
   }
 
@@ -149,9 +165,14 @@ export class BlStage extends LitElement {
     const old = this.querySelector('canvas');
     const canvas = document.createElement('canvas');
     canvas.setAttribute('aria-hidden', 'true');
+    // Another size later would have the canvas made twice.
+    const scale = pixels();
+    if (this.size.width > 0) {
+      [canvas.width, canvas.height] = [this.size.width * scale, this.size.height * scale];
+    }
     old?.replaceWith(canvas);
     session.run.attach(this.side, canvas);
-    this.stops = [session.listen(({ moved }) => moved && this.look()), session.onFrame(() => this.paint())];
+    this.stops = [session.listen(({ moved }) => moved && this.follow()), session.onFrame(() => this.paint())];
     this.relayout();
     this.dispatchEvent(new Event('view-changed'));
   }
@@ -166,7 +187,12 @@ export class BlStage extends LitElement {
     this.look();
   }
 
+  private follow() {
+    if (this.inSight || performance.now() - this.looked > UNSEEN) this.look();
+  }
+
   private look() {
+    this.looked = performance.now();
     if (this.attached?.closed !== false || this.attached.isOnTheWay) return;
     this.picture = this.attached.run.picture(this.side);
     this.painted = '';
@@ -174,14 +200,13 @@ export class BlStage extends LitElement {
   }
 
   private paint() {
-    if (!this.attached || this.size.width < 40) return;
+    if (!this.attached || this.size.width < 40 || !this.inSight) return;
     const dark = document.documentElement.classList.contains('dark');
     const wrecks = WRECK * 1e6 * Math.max(this.attached.transport.speed, 1e-4);
-    const scale = Math.min(window.devicePixelRatio || 1, 3);
+    const scale = pixels();
     const painted = `${this.attached.run.at} ${scale} ${dark} ${wrecks}`;
     if (painted === this.painted) return;
-    this.painted = painted;
-    this.attached.run.paint(this.side, scale, dark, wrecks);
+    if (this.attached.run.paint(this.side, scale, dark, wrecks) !== undefined) this.painted = painted;
   }
 
   private choose(card: Card) {

@@ -11,6 +11,8 @@ use web_sys::{
 
 const FLIGHT: i32 = size_of::<FlightRow>() as i32;
 const STREAM: i32 = size_of::<StreamRow>() as i32;
+/// Of `KHR_parallel_shader_compile`: whether a program is linked, answered at once.
+const COMPLETION_STATUS: u32 = 0x91B1;
 /// Corners of a stream's band: two at each end of its pieces.
 const CORNERS: i32 = 2 * (BINS as i32 + 1);
 
@@ -19,6 +21,8 @@ pub(crate) struct WebGl {
     gl: Gl,
     flights: Kind,
     streams: Kind,
+    /// Whether the driver compiles beside, and can be asked how far it is.
+    parallel: bool,
 }
 
 /// What draws one kind of rows, with an instance for each.
@@ -28,6 +32,11 @@ struct Kind {
     buffer: WebGlBuffer,
     /// How many bytes the buffer has room for.
     room: usize,
+    /// Where the shaders take their settings; not known before they are linked.
+    uniforms: Option<Uniforms>,
+}
+
+struct Uniforms {
     view: Option<WebGlUniformLocation>,
     scale: Option<WebGlUniformLocation>,
     hues: Option<WebGlUniformLocation>,
@@ -36,22 +45,39 @@ struct Kind {
 
 impl Kind {
     fn new(gl: &Gl, (vertex, fragment): (&str, &str)) -> Result<Kind, String> {
-        let program = link(gl, vertex, fragment)?;
+        let program = begin(gl, vertex, fragment)?;
         let array = gl.create_vertex_array().ok_or("no vertex array")?;
         let buffer = gl.create_buffer().ok_or("no buffer")?;
         gl.bind_vertex_array(Some(&array));
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&buffer));
-        let uniform = |name: &str| gl.get_uniform_location(&program, name);
+        Ok(Kind { array, buffer, room: 0, uniforms: None, program })
+    }
+
+    /// Whether the shaders are compiled and linked; `parallel`: the driver can be asked without waiting for it.
+    ///
+    /// # Errors
+    /// The driver's words, if it refused them.
+    fn is_ready(&mut self, gl: &Gl, parallel: bool) -> Result<bool, String> {
+        if self.uniforms.is_some() {
+            return Ok(true);
+        }
+        let program = &self.program;
+        if parallel && !gl.get_program_parameter(program, COMPLETION_STATUS).as_bool().unwrap_or(true) {
+            return Ok(false);
+        }
+        if !gl.get_program_parameter(program, Gl::LINK_STATUS).as_bool().unwrap_or(false) {
+            return Err(gl.get_program_info_log(program).unwrap_or_default());
+        }
+        let uniform = |name: &str| gl.get_uniform_location(program, name);
         let (view, scale) = (uniform("u_view"), uniform("u_scale"));
         let (hues, theme) = (uniform("u_hues"), uniform("u_theme"));
-        Ok(Kind { array, buffer, room: 0, view, scale, hues, theme, program })
+        self.uniforms = Some(Uniforms { view, scale, hues, theme });
+        Ok(true)
     }
 
     /// Draws rows as they lie in memory; the buffer grows and is kept.
     fn draw(&mut self, gl: &Gl, rows: &[u8], (corners, count): (i32, usize), (view, scale): (Rect, f32), dark: bool) {
-        if count == 0 {
-            return;
-        }
+        let Some(uniforms) = self.uniforms.as_ref().filter(|_| count > 0) else { return };
         gl.use_program(Some(&self.program));
         gl.bind_vertex_array(Some(&self.array));
         gl.bind_buffer(Gl::ARRAY_BUFFER, Some(&self.buffer));
@@ -60,10 +86,10 @@ impl Kind {
             gl.buffer_data_with_i32(Gl::ARRAY_BUFFER, self.room as i32, Gl::STREAM_DRAW);
         }
         gl.buffer_sub_data_with_i32_and_u8_array(Gl::ARRAY_BUFFER, 0, rows);
-        gl.uniform4f(self.view.as_ref(), view.x, view.y, view.w, view.h);
-        gl.uniform1f(self.scale.as_ref(), scale);
-        gl.uniform3fv_with_f32_array(self.hues.as_ref(), &unit(&HUES));
-        gl.uniform3fv_with_f32_array(self.theme.as_ref(), &unit(&theme(dark)));
+        gl.uniform4f(uniforms.view.as_ref(), view.x, view.y, view.w, view.h);
+        gl.uniform1f(uniforms.scale.as_ref(), scale);
+        gl.uniform3fv_with_f32_array(uniforms.hues.as_ref(), &unit(&HUES));
+        gl.uniform3fv_with_f32_array(uniforms.theme.as_ref(), &unit(&theme(dark)));
         gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, corners, count as i32);
     }
 }
@@ -80,7 +106,16 @@ impl WebGl {
         gl.vertex_attrib_i_pointer_with_i32(2, 1, Gl::UNSIGNED_INT, FLIGHT, 32);
         each(&gl, 4);
         digits(&gl);
-        Ok(WebGl { gl, flights, streams })
+        let parallel = gl.get_extension("KHR_parallel_shader_compile").ok().flatten().is_some();
+        Ok(WebGl { gl, flights, streams, parallel })
+    }
+
+    /// Whether it can paint yet: shaders compile while the page goes on.
+    ///
+    /// # Errors
+    /// The driver's words, if it refused the shaders.
+    pub fn is_ready(&mut self) -> Result<bool, String> {
+        Ok(self.flights.is_ready(&self.gl, self.parallel)? && self.streams.is_ready(&self.gl, self.parallel)?)
     }
 
     pub fn paint(&mut self, flying: &Flying, pixels: (u32, u32), view: Rect, scale: f32, dark: bool) {
@@ -124,7 +159,8 @@ fn unit(colours: &[[u8; 3]]) -> Vec<f32> {
     colours.iter().flatten().map(|part| f32::from(*part) / 255.0).collect()
 }
 
-fn link(gl: &Gl, vertex: &str, fragment: &str) -> Result<WebGlProgram, String> {
+/// Has a program compiled and linked. How that went is asked later: an answer now would have to be waited for.
+fn begin(gl: &Gl, vertex: &str, fragment: &str) -> Result<WebGlProgram, String> {
     let program = gl.create_program().ok_or("no program")?;
     let sources = [(Gl::VERTEX_SHADER, vertex), (Gl::FRAGMENT_SHADER, fragment)];
     for (kind, source) in sources {
@@ -132,16 +168,9 @@ fn link(gl: &Gl, vertex: &str, fragment: &str) -> Result<WebGlProgram, String> {
         gl.shader_source(&shader, source);
         gl.compile_shader(&shader);
         gl.attach_shader(&program, &shader);
-        if !gl.get_shader_parameter(&shader, Gl::COMPILE_STATUS).as_bool().unwrap_or(false) {
-            return Err(gl.get_shader_info_log(&shader).unwrap_or_default());
-        }
     }
     gl.link_program(&program);
-    if gl.get_program_parameter(&program, Gl::LINK_STATUS).as_bool().unwrap_or(false) {
-        Ok(program)
-    } else {
-        Err(gl.get_program_info_log(&program).unwrap_or_default())
-    }
+    Ok(program)
 }
 
 /// The letters 0 to 9 and k in a row, as a texture, for the counts on capsules.
