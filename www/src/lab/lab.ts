@@ -183,6 +183,11 @@ export class BlLab extends LitElement {
     }
   }
 
+  /** Does what was asked for early. Some of it may open another run, which the next ones then mean. */
+  private catchUp() {
+    for (let act = this.early.shift(); act !== undefined; act = this.early.shift()) this.with(act);
+  }
+
   private caption({ title = '', about = '', log, queue }: Parsed) {
     this.captions = { title, about, log: log !== undefined, queue: queue !== undefined };
   }
@@ -201,8 +206,8 @@ export class BlLab extends LitElement {
       captioned ||= session.run.picture(0) !== null || session.run.picture(1) !== null;
       if (moved) this.speak();
     });
-    // One of them may open another run, which the next ones then mean.
-    for (let act = this.early.shift(); act !== undefined; act = this.early.shift()) act(this.session ?? session);
+    // Once the stages are laid out, which say who leads.
+    if (this.early.length > 0) void this.updateComplete.then(() => requestAnimationFrame(() => this.catchUp()));
   }
 
   /** An account in words for a screen reader, at a reading pace: the last mark that the playhead passed. */
@@ -465,12 +470,12 @@ export class BlLab extends LitElement {
   }
 
   private panel() {
-    return html`<section class="panel" aria-label=${words.verdict}><div class="tabs" role="tablist">${tabs().map(
+    return html`<section aria-label=${words.verdict}><bl-edge></bl-edge><div class="panel"><div class="tabs" role="tablist">${tabs().map(
       ([tab, name]) =>
         html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.show(tab)}>${name}</button>`,
     )}</div>
       ${this.session ? this.panelOf(this.session) : ''}
-    </section>`;
+    </div></section>`;
   }
 
   private panelOf(session: Session) {
@@ -538,7 +543,7 @@ export class BlLab extends LitElement {
         ${session ? this.banner(session) : ''}<bl-first-minutes .session=${session}></bl-first-minutes>
       </main>
       <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>
-      <bl-edge></bl-edge>${this.panel()}
+      ${this.panel()}
       ${this.dialogs()}
       <div class="sr live" aria-live="polite"></div>`;
   }

@@ -39,7 +39,7 @@ export class BlEdge extends HTMLElement {
   }
 
   private get height(): number {
-    return this.nextElementSibling?.clientHeight ?? LEAST;
+    return Math.round(this.nextElementSibling?.getBoundingClientRect().height ?? LEAST);
   }
 
   private onKey(event: KeyboardEvent): void {
