@@ -5,7 +5,7 @@ import { timeWords } from './transport';
 import './preview.css';
 
 /** The picture's size in its own pixels; it is shown smaller. */
-const SIZE = { width: 720, height: 300 };
+const SIZE = { width: 1200, height: 560 };
 /** How long the pointer has to rest, in milliseconds. */
 const REST = 90;
 /** Events of a slice: the frames between go on. */
