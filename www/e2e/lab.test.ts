@@ -218,6 +218,29 @@ describe('settings', () => {
     await context.close();
   });
 
+  it('of a queue, of publishers and consumers are forms, too, and are refused with the broker’s words', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.selectOption('bl-settings select', 'queue.queues[].arguments');
+    await page.fill('#setting-x-max-priority', '5');
+    await page.keyboard.press('Tab');
+    await page.waitForSelector('bl-settings [role=alert]:has-text("x-max-priority")');
+    await page.fill('#setting-x-max-priority', '');
+    await page.fill('#setting-x-max-length', '20');
+    await page.fill('#setting-x-overflow', 'reject-publish');
+    await page.keyboard.press('Tab');
+    await page.selectOption('bl-settings select', 'queue.consumer');
+    await page.fill('#setting-prefetch_count', '3');
+    await page.keyboard.press('Tab');
+    expect(await page.locator('bl-settings [role=alert]').count()).toBe(0);
+    await page.click('bl-settings >> text=Play with these');
+    await page.waitForFunction(() => /prefetch 3/.test(document.querySelector('.queue-side header')?.textContent ?? ''));
+    await page.selectOption('bl-settings select', 'queue.queues[].arguments');
+    expect(await page.inputValue('#setting-x-max-length')).toBe('20');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('are text, too: checked by the engine, with its words', async () => {
     const { page, context, wrong } = await house.paused(6);
     await page.getByRole('tab', { name: 'Settings' }).click();

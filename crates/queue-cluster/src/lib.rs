@@ -56,6 +56,7 @@ mod value;
 mod view;
 mod words;
 
+pub use arguments::KNOWN as QUEUE_ARGUMENTS;
 pub use by_hand::HeldView;
 pub use config::*;
 pub use frame::{Frame, Order, ServerOrder, Wake};

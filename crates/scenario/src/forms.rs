@@ -1,5 +1,6 @@
 //! The settings that a document can hold, for forms: names, defaults, bounds, what they do.
 
+use crate::queue_forms::queue_forms;
 use crate::queue_settings;
 use log_cluster::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use log_cluster::settings::SettingInfo;
@@ -7,7 +8,8 @@ use log_cluster::settings::SettingInfo;
 /// Where in a document a setting belongs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FormSetting {
-    /// The path of its map in a document: `log.producer`; that of a topic's is `log.topics[].config`.
+    /// The path of its map in a document: `log.producer`; that of a topic's is `log.topics[].config`, of a queue's
+    /// `queue.queues[].arguments`.
     pub part: &'static str,
     /// The broker's name for it.
     pub name: &'static str,
@@ -52,7 +54,7 @@ pub fn form_settings() -> Vec<FormSetting> {
         most: None,
         live: false,
     });
-    log.chain(queue).collect()
+    log.chain(queue).chain(queue_forms()).collect()
 }
 
 #[cfg(test)]
@@ -70,6 +72,34 @@ mod tests {
                 _ => Ok(()),
             };
             assert_eq!(taken, Ok(()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn forms_have_all_arguments_that_queues_know() {
+        let all = form_settings();
+        let has = |name: &str| all.iter().any(|s| s.part == "queue.queues[].arguments" && s.name == name);
+        // Two have no effect in the versions that are modelled.
+        let without = ["x-queue-mode", "x-queue-version", "x-queue-leader-locator"];
+        for name in queue_cluster::QUEUE_ARGUMENTS {
+            assert_eq!(has(name), !without.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn publishers_and_consumers_take_every_value_that_their_forms_name() {
+        for setting in form_settings() {
+            let value = match setting.default.parse::<serde_json::Value>() {
+                Ok(value) => value,
+                Err(_) => continue,
+            };
+            let part = serde_json::json!({ setting.name: value });
+            let taken = match setting.part {
+                "queue.publisher" => serde_json::from_value::<crate::document::PublisherPart>(part).map(drop),
+                "queue.consumer" => serde_json::from_value::<crate::document::QueueConsumerPart>(part).map(drop),
+                _ => continue,
+            };
+            assert!(taken.is_ok(), "{}: {taken:?}", setting.name);
         }
     }
 

@@ -10,6 +10,7 @@ mod joins;
 pub mod link;
 mod log_part;
 mod orders;
+mod queue_forms;
 mod queue_part;
 mod queue_settings;
 mod read;

@@ -15,15 +15,15 @@ export class DocumentChanged extends CustomEvent<string> {
 
 type Tree = { [name: string]: unknown };
 
-/** The map of a document that a part's settings stand in, made at need. Topics are those of the first. */
-function mapOf(document: Tree, part: string, topic: number): Tree | undefined {
+/** The map of a document that a part's settings stand in, made at need; of a list, that of one place. */
+function mapOf(document: Tree, part: string, place: number): Tree | undefined {
   let at: Tree = document;
   for (const step of part.split('.')) {
     const list = step.endsWith('[]');
     const name = list ? step.slice(0, -2) : step;
     if (list) {
       const all = at[name];
-      const one: unknown = Array.isArray(all) ? all[topic] : undefined;
+      const one: unknown = Array.isArray(all) ? all[place] : undefined;
       if (typeof one !== 'object' || one === null) return undefined;
       at = one as Tree;
       continue;
@@ -39,9 +39,16 @@ function mapOf(document: Tree, part: string, topic: number): Tree | undefined {
   return at;
 }
 
+/** The names of what a part's list holds: its topics or queues. */
+function namesOf(document: Tree, part: string): string[] {
+  const [side = '', list = ''] = part.split(/\[\]|\./);
+  const all = (document[side] as Tree | undefined)?.[list];
+  return part.includes('[]') && Array.isArray(all) ? all.map((one: { name?: string }) => one.name ?? '') : [];
+}
+
 /** Where a setting is looked for first, by what its rule is about. */
 function partsOf(rule: string): string[] {
-  if (rule.startsWith('R')) return ['queue.config'];
+  if (rule.startsWith('R')) return ['queue.queues[].arguments', 'queue.consumer', 'queue.publisher', 'queue.config'];
   const topic = 'log.topics[].config';
   if (/^K-[PIT]/.test(rule)) return ['log.producer', topic, 'log.broker'];
   if (/^K-[CGOHS]/.test(rule)) return ['log.consumer', 'log.broker', topic];
@@ -59,7 +66,7 @@ export class BlSettings extends Panel {
   private text = '';
   private onlyChanged = false;
   private topic = 0;
-  /** What was typed and not played yet, by part, topic and name; an empty text takes the default. */
+  /** What was typed and not played yet, by part, topic or queue, and name; an empty text takes the default. */
   private drafts = new Map<string, string>();
   private refused = '';
   private asText = false;
@@ -111,7 +118,7 @@ export class BlSettings extends Panel {
       if (value === '') delete map[name];
       else
         map[name] =
-          /^-?\d{1,15}$/.test(value) && part.startsWith('log')
+          /^-?\d{1,15}$/.test(value) && part !== 'queue.config'
             ? Number(value)
             : value === 'true' || value === 'false'
               ? value === 'true'
@@ -147,8 +154,7 @@ export class BlSettings extends Panel {
   }
 
   private now(setting: Setting, value: string, document: Tree) {
-    const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
-    const topic = topics[this.topic]?.name;
+    const topic = namesOf(document, setting.part)[this.topic];
     if (!setting.live || topic === undefined) return '';
     return html`<button title=${words.settings.nowWhy} aria-label=${`${words.settings.now}: ${setting.name}`} ?disabled=${value === ''} @click=${() => this.order(setting, value, topic)}>${words.settings.now}</button>`;
   }
@@ -179,7 +185,8 @@ export class BlSettings extends Panel {
     const parts = [...new Set(formSettings.map((setting) => setting.part))].filter(
       (part) => document[part.split('.')[0] ?? ''] !== undefined,
     );
-    const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
+    const names = namesOf(document, this.chosen);
+    if (this.topic >= names.length) this.topic = 0;
     const text = this.text.toLowerCase();
     const shown = formSettings.filter((setting) => {
       if (setting.part !== this.chosen) return false;
@@ -192,14 +199,15 @@ export class BlSettings extends Panel {
     });
     return html`<div class="bar"><select aria-label=${words.settings.part} @change=${(event: Event) => {
       if (event.target instanceof HTMLSelectElement) this.chosen = event.target.value;
+      this.topic = 0;
       this.requestUpdate();
     }}>${parts.map((part) => html`<option value=${part} ?selected=${part === this.chosen}>${words.settings.parts[part as keyof typeof words.settings.parts] ?? part}</option>`)}</select>
       ${
-        this.chosen.includes('[]') && topics.length > 1
-          ? html`<select aria-label=${words.settings.topic} @change=${(event: Event) => {
+        names.length > 1
+          ? html`<select aria-label=${this.chosen.startsWith('log') ? words.settings.topic : words.settings.queue} @change=${(event: Event) => {
               if (event.target instanceof HTMLSelectElement) this.topic = Number(event.target.value);
               this.requestUpdate();
-            }}>${topics.map((topic, place) => html`<option value=${place} ?selected=${place === this.topic}>${topic.name}</option>`)}</select>`
+            }}>${names.map((name, place) => html`<option value=${place} ?selected=${place === this.topic}>${name}</option>`)}</select>`
           : ''
       }
       <input type="search" aria-label=${words.settings.search} placeholder=${words.settings.search} .value=${this.text} @input=${(
