@@ -79,7 +79,7 @@ mod tests {
     fn forms_have_all_arguments_that_queues_know() {
         let all = form_settings();
         let has = |name: &str| all.iter().any(|s| s.part == "queue.queues[].arguments" && s.name == name);
-        // Two have no effect in the versions that are modelled.
+        // What is only checked, and compared when a queue is declared again: it changes nothing else here.
         let without = ["x-queue-mode", "x-queue-version", "x-queue-leader-locator"];
         for name in queue_cluster::QUEUE_ARGUMENTS {
             assert_eq!(has(name), !without.contains(name), "{name}");
