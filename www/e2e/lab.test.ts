@@ -234,7 +234,9 @@ describe('settings', () => {
     await page.keyboard.press('Tab');
     expect(await page.locator('bl-settings [role=alert]').count()).toBe(0);
     await page.click('bl-settings >> text=Play with these');
-    await page.waitForFunction(() => /prefetch 3/.test(document.querySelector('.queue-side header')?.textContent ?? ''));
+    await page.waitForFunction(() =>
+      /prefetch 3/.test(document.querySelector('.queue-side header')?.textContent ?? ''),
+    );
     await page.selectOption('bl-settings select', 'queue.queues[].arguments');
     expect(await page.inputValue('#setting-x-max-length')).toBe('20');
     expect(wrong).toEqual([]);

@@ -204,7 +204,9 @@ export class BlSettings extends Panel {
     }}>${parts.map((part) => html`<option value=${part} ?selected=${part === this.chosen}>${words.settings.parts[part as keyof typeof words.settings.parts] ?? part}</option>`)}</select>
       ${
         names.length > 1
-          ? html`<select aria-label=${this.chosen.startsWith('log') ? words.settings.topic : words.settings.queue} @change=${(event: Event) => {
+          ? html`<select aria-label=${this.chosen.startsWith('log') ? words.settings.topic : words.settings.queue} @change=${(
+              event: Event,
+            ) => {
               if (event.target instanceof HTMLSelectElement) this.topic = Number(event.target.value);
               this.requestUpdate();
             }}>${names.map((name, place) => html`<option value=${place} ?selected=${place === this.topic}>${name}</option>`)}</select>`
