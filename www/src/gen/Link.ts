@@ -15,7 +15,7 @@ to: string,
 /**
  * `open`, `cut` or `cut-one-way`.
  */
-state: string, 
+state: string, faded: boolean, 
 /**
  * Its path in SVG's language.
  */

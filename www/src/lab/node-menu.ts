@@ -2,6 +2,8 @@
 import { html, LitElement } from 'lit';
 import type { Order, Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
+import { focusesOf } from '../panels/applies';
+import { FocusAsked, InspectAsked } from '../panels/listening';
 import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
 import './by-hand';
@@ -181,6 +183,16 @@ export class BlNodeMenu extends LitElement {
           return html`<li><button title=${leaves ? words.joins.leaveWhy : hint} @click=${() => this.deed(order, card.name)}>${leaves ? words.joins.leave : label}</button></li>`;
         })}${client ? html`<li><button title=${words.joins.anotherWhy} @click=${() => this.more(card.name)}>${words.joins.another}</button></li>` : ''}</ul>
       ${led ? '' : byHand}${this.form(card)}
+      <p class="more"><button @click=${() => this.dispatchEvent(new InspectAsked({ kind: 'node', side: this.side, name: card.name }, true))}>${words.inspector.open}</button>${
+        this.session
+          ? focusesOf(this.session, this.side, 'node', card.name)
+              .slice(0, 3)
+              .map(
+                (focus) =>
+                  html`<button @click=${() => this.dispatchEvent(new FocusAsked(this.side, focus))}>${words.zoom.bring}: ${focus.name}</button>`,
+              )
+          : ''
+      }</p>
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
   }
 }

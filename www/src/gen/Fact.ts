@@ -1,0 +1,1 @@
+export type Fact = { name: string, value: string, rule: string, };
