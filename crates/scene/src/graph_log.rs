@@ -103,7 +103,7 @@ impl Drawing<'_> {
         node.at = partition.leader.map_or(String::new(), |leader| self.name(leader));
         node.card = node.at.clone();
         node.up = partition.leader.is_some_and(|leader| self.is_up(leader));
-        if let Some(replica) = self.led.get(&(place, partition.partition)) {
+        if let Some(replica) = self.led.get(&(place, partition.partition)).filter(|_| node.up) {
             node.figures = vec![figure("log end", replica.log_end), figure("high watermark", replica.high_watermark)];
         }
         node

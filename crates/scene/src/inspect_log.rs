@@ -17,7 +17,7 @@ pub(crate) fn facts(player: &Player, side: &Side<LogCluster>, kind: &str, name: 
             true
         }),
         "topic" => topic(player, &view, name, facts),
-        "partition" => partition(player, &view, name, facts),
+        "partition" => partition(player, side, name, facts),
         "group" => group(player, &view, name, facts),
         _ => false,
     }
@@ -116,7 +116,8 @@ fn topic(player: &Player, view: &View, name: &str, facts: &mut Facts) -> bool {
     true
 }
 
-fn partition(player: &Player, view: &View, name: &str, facts: &mut Facts) -> bool {
+fn partition(player: &Player, side: &Side<LogCluster>, name: &str, facts: &mut Facts) -> bool {
+    let view = side.cluster.view();
     let Some((topic, number)) = name.rsplit_once('-') else { return false };
     let Some(place) = view.topics.iter().position(|known| known.name == topic) else { return false };
     let found = view.topics[place].partitions.iter().find(|known| known.partition.to_string() == number);
@@ -136,7 +137,9 @@ fn partition(player: &Player, view: &View, name: &str, facts: &mut Facts) -> boo
     for server in &view.servers {
         let here = |replica: &&ReplicaView| replica.topic as usize == place && replica.partition == partition.partition;
         if let Some(replica) = server.broker.iter().flat_map(|broker| &broker.replicas).find(here) {
-            facts.say(name_of(player, Which::Log, server.node), replica_words(replica), "K-A4");
+            let at_work = side.cluster.world().health(server.node).is_alive();
+            let said = if at_work { replica_words(replica) } else { "not at work".to_owned() };
+            facts.say(name_of(player, Which::Log, server.node), said, "K-A4");
         }
     }
     for consumer in &view.consumers {

@@ -15,7 +15,11 @@ to: string,
 /**
  * `open`, `cut` or `cut-one-way`.
  */
-state: string, faded: boolean, 
+state: string, 
+/**
+ * Whether it has nothing to do with what is in focus.
+ */
+faded: boolean, 
 /**
  * Its path in SVG's language.
  */

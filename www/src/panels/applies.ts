@@ -31,7 +31,7 @@ function lines(tree: unknown, before = ''): string[] {
   return Object.entries(tree).flatMap(([name, value]) =>
     isTree(value)
       ? lines(value, `${before}${name}.`)
-      : [`${before}${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}`],
+      : [`${before}${name} = ${typeof value === 'string' && value !== '' ? value : JSON.stringify(value)}`],
   );
 }
 

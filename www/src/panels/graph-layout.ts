@@ -38,11 +38,13 @@ export function crowded(graph: Graph): ReadonlySet<string> {
   return new Set([...counts].filter(([, count]) => count > MANY).map(([kind]) => kind));
 }
 
-const WIDTHS: Record<string, number> = { exchange: 150, queue: 176, partition: 190, topic: 140, group: 156 };
+const WIDTHS: Record<string, number> = { exchange: 164, queue: 160, partition: 186, topic: 144, group: 150 };
 
 function widthOf({ kind, name, sort }: GraphNode, line: boolean): number {
-  const text = Math.max(name.length * 7.6, line ? 0 : (kind.length + 3 + sort.length) * 6.1) + (line ? 130 : 28);
-  return Math.round(Math.min(Math.max(WIDTHS[kind] ?? 132, text), 280));
+  const text =
+    Math.max(name.length * 7.6, line ? 0 : (kind.length + 3 + sort.length) * 6.1) +
+    (line ? 156 : kind === 'exchange' ? 48 : 28);
+  return Math.round(Math.min(Math.max(WIDTHS[kind] ?? 150, text), 280));
 }
 
 /** What of a graph says where everything stands. */
@@ -71,7 +73,7 @@ function curve(points: readonly { x: number; y: number }[]): string {
 /** Lays a topology out, from where messages come in on the left to where they are read on the right. */
 export function lay(graph: Graph): Laid {
   const dagre = new Dagre({ multigraph: true });
-  dagre.setGraph({ rankdir: 'LR', nodesep: GAP, ranksep: 56, edgesep: 10, marginx: 8, marginy: 8 });
+  dagre.setGraph({ rankdir: 'LR', nodesep: GAP, ranksep: 40, edgesep: 10, marginx: 8, marginy: 8 });
   const many = crowded(graph);
   for (const node of graph.nodes) {
     const line = many.has(node.kind);
@@ -80,7 +82,7 @@ export function lay(graph: Graph): Laid {
   for (const [place, { from, to, label, kind }] of graph.edges.entries()) {
     // What is counted has its room in any case, so that nothing moves when it begins to count.
     const counts = kind === 'read' || kind === 'deliver';
-    const wide = counts ? 64 : label === '' ? 0 : Math.min(label.length * 6.4 + 8, 150);
+    const wide = counts ? 58 : label === '' ? 0 : Math.min(label.length * 6.4 + 8, 150);
     // Dead letters and what an exchange cannot route are not the way that things should take.
     const weight = kind === 'dead-letter' || kind === 'alternate' ? 1 : 4;
     dagre.setEdge(from, to, { width: wide, height: wide === 0 ? 0 : 14, labelpos: 'c', weight }, String(place));

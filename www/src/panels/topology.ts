@@ -152,8 +152,8 @@ export class BlTopology extends Panel {
     const counted = figures(node);
     const round = node.kind === 'exchange' ? h / 2 : node.kind === 'group' ? 14 : 5;
     const text = many.has(node.kind)
-      ? svg`<text class="name" x=${x + 8} y=${y + 16}>${fitted(name, w - 130, 7.4)}</text>
-          <text class="number" text-anchor="end" x=${x + w - 8} y=${y + 16}>${fitted(counted, 116, 6)}</text>`
+      ? svg`<text class="name" x=${x + 8} y=${y + 16}>${fitted(name, w - 148, 7.4)}</text>
+          <text class="number" text-anchor="end" x=${x + w - 8} y=${y + 16}>${fitted(counted, 134, 6)}</text>`
       : svg`<text class="sort" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 15}>${fitted([words.topology.kinds[node.kind as 'queue'], node.sort].filter(Boolean).join(' · '), w - 20, 5.8)}</text>
           <text class="name" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 31}>${fitted(name, w - 24, 7.4)}</text>
           <text class="number" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 47}>${fitted(counted || node.at, w - 20, 6)}</text>`;
