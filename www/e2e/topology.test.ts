@@ -120,7 +120,7 @@ describe('the topology', () => {
     for (const width of [1440, 390]) {
       await page.setViewportSize({ width, height: 844 });
       await page.waitForTimeout(300);
-      const sizes = await page.locator(`${element('queue:more-50')} text.name`).boundingBox();
+      const sizes = await page.locator(`.element:has(${element('queue:more-50')}) text.name`).boundingBox();
       expect(sizes?.height ?? 0).toBeGreaterThan(7);
       expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     }

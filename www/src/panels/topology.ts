@@ -157,10 +157,12 @@ export class BlTopology extends Panel {
       : svg`<text class="sort" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 15}>${fitted([words.topology.kinds[node.kind as 'queue'], node.sort].filter(Boolean).join(' · '), w - 20, 5.8)}</text>
           <text class="name" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 31}>${fitted(name, w - 24, 7.4)}</text>
           <text class="number" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 47}>${fitted(counted || node.at, w - 20, 6)}</text>`;
-    return svg`<g class=${classes.join(' ')} role="button" tabindex="0" aria-pressed=${isChosen} aria-label=${this.says(node, graph)}
-      data-element=${node.id} @click=${act} @keydown=${(event: KeyboardEvent) => this.onKey(event, act)}>
-      <title>${this.says(node, graph)}</title><rect x=${x} y=${y} width=${w} height=${h} rx=${round}></rect>
-      ${node.kind === 'queue' || node.kind === 'partition' ? svg`<path class="bar" d=${`M${x + 3} ${y + 5}V${y + h - 5}`}></path>` : ''}${text}</g>`;
+    // What is drawn is for the eye; what it says is the name of the one thing over it that is focused and clicked.
+    const says = this.says(node, graph);
+    return svg`<g class=${classes.join(' ')}><g aria-hidden="true"><rect x=${x} y=${y} width=${w} height=${h} rx=${round}></rect>
+      ${node.kind === 'queue' || node.kind === 'partition' ? svg`<path class="bar" d=${`M${x + 3} ${y + 5}V${y + h - 5}`}></path>` : ''}${text}</g>
+      <rect class="hit" role="button" tabindex="0" aria-pressed=${isChosen} aria-label=${says} data-element=${node.id} x=${x} y=${y} width=${w} height=${h} rx=${round}
+        @click=${act} @keydown=${(event: KeyboardEvent) => this.onKey(event, act)}><title>${says}</title></rect></g>`;
   }
 
   private edge(edge: GraphEdge, place: number, { laid }: Drawn, near: ReadonlySet<string> | undefined) {
