@@ -177,7 +177,17 @@ describe('the lab', () => {
       await page.click('[aria-label="Pause"]');
       await page.waitForTimeout(400);
       await page.addScriptTag({ content: axe });
-      for (const tab of ['Verdict', 'Charts', 'Space-time', 'Message', 'Events', 'Tape', 'Settings']) {
+      for (const tab of [
+        'Verdict',
+        'Charts',
+        'Space-time',
+        'Message',
+        'Events',
+        'Tape',
+        'Settings',
+        'Topology',
+        'Inspector',
+      ]) {
         await page.getByRole('tab', { name: tab }).click();
         await page.waitForTimeout(200);
         const found = await page.evaluate(async () => {

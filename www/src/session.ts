@@ -45,7 +45,18 @@ export interface Parsed {
   log?: object;
   queue?: object;
   tape?: TapeLine[];
+  branches?: { name: string; at: string; tape?: TapeLine[] }[];
   workload?: { producers?: { name: string }[]; consumers?: { name: string }[] };
+}
+
+/** So many branches a document may have. */
+const BRANCHES = 20;
+const UNITS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, min: 60e9, h: 3600e9 };
+
+/** Nanoseconds of a time as the document has it, such as `4.2s`. */
+function nanosOf(text: string): number {
+  const [, number = '0', unit = 's'] = /^([\d.]+)\s*(\D+)$/.exec(text.trim()) ?? [];
+  return Number(number) * (UNITS[unit.trim()] ?? 1e9);
 }
 
 export type Listener = (change: Change) => void;
@@ -100,6 +111,11 @@ export class Session {
     if (options.written) this.written = text;
     this.transport = start(this.run.end, options.speed, options.playing);
     this.promised = options.promised;
+    // The text knows whether there is anything to read.
+    if (text.includes('"branches"')) {
+      const kept = this.parsed().branches ?? [];
+      this.branches = kept.map(({ name, at, tape = [] }) => ({ name, at: nanosOf(at), tape }));
+    }
     if (isWhole()) this.lookAhead();
     this.onFrameTime = this.onFrameTime.bind(this);
     this.frame = requestAnimationFrame(this.onFrameTime);
@@ -233,7 +249,21 @@ export class Session {
   private left(before: TapeLine[]): void {
     const kept = this.tape().map((line) => JSON.stringify(line));
     if (before.every((line) => kept.includes(JSON.stringify(line)))) return;
-    this.branches = [...this.branches, this.branch(before)];
+    this.setBranches([...this.branches, this.branch(before)]);
+  }
+
+  /** Links carry the branches, up to a number: the oldest go. */
+  private setBranches(branches: Branch[]): void {
+    this.branches = branches.slice(-BRANCHES);
+    this.written = undefined;
+    const kept = this.branches.map(({ name, at, tape }) => ({ name, at: `${Math.round(at)}ns`, tape }));
+    this.guard(() => this.run.setBranches(JSON.stringify(kept)));
+  }
+
+  renameBranch(branch: Branch, name: string): void {
+    branch.name = [...name.trim()].slice(0, 60).join('') || branch.name;
+    this.setBranches(this.branches);
+    this.touched();
   }
 
   private branch(tape: TapeLine[]): Branch {
@@ -242,7 +272,7 @@ export class Session {
 
   /** Keeps the run as it is as a branch. */
   keepBranch(): void {
-    this.branches = [...this.branches, this.branch(this.tape())];
+    this.setBranches([...this.branches, this.branch(this.tape())]);
     this.touched();
   }
 
@@ -250,12 +280,12 @@ export class Session {
   takeBranch(branch: Branch): void {
     const now = this.branch(this.tape());
     if (this.setTape(branch.tape) !== undefined) return;
-    this.branches = this.branches.map((one) => (one === branch ? { ...now, name: branch.name } : one));
+    this.setBranches(this.branches.map((one) => (one === branch ? { ...now, name: branch.name } : one)));
     this.touched();
   }
 
   dropBranch(branch: Branch): void {
-    this.branches = this.branches.filter((one) => one !== branch);
+    this.setBranches(this.branches.filter((one) => one !== branch));
     this.touched();
   }
 
@@ -265,8 +295,13 @@ export class Session {
   }
 
   /** What this document comes to at its end with another tape: played aside, in slices. */
-  async outcome(tape: TapeLine[]): Promise<Report> {
-    const run = openDocument(JSON.stringify({ ...this.parsed(), tape }));
+  outcome(tape: TapeLine[]): Promise<Report> {
+    return this.outcomeOf(JSON.stringify({ ...this.parsed(), tape }));
+  }
+
+  /** What a document comes to at its end: played aside, in slices. */
+  async outcomeOf(text: string): Promise<Report> {
+    const run = openDocument(text);
     try {
       while (!run.advance(run.end, ASIDE_EVENTS).arrived) await new Promise((go) => setTimeout(go));
       return judged(run.report());

@@ -18,6 +18,7 @@ pub use side::{BUCKET, Bucket, Cluster, Side};
 pub use state::State;
 pub use trace::{Arrow, Followed, LifeStep, SideTrace, Trace};
 
+use scenario::document::BranchPart;
 use scenario::tape::{TapeOrder, Verb};
 use scenario::units::Span;
 use scenario::{Compiled, Document, Refusal};
@@ -285,6 +286,19 @@ impl Player {
         self.history.push(before);
         self.undone.clear();
         Ok(())
+    }
+
+    /// Keeps other tapes with the document. What is played stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong with them; those before are kept then.
+    pub fn set_branches(&mut self, branches: Vec<BranchPart>) -> Result<(), Refusal> {
+        let before = std::mem::replace(&mut self.document.branches, branches);
+        let checked = scenario::check_branches(&self.document);
+        if checked.is_err() {
+            self.document.branches = before;
+        }
+        checked
     }
 
     /// Takes the last change of the tape back: it is as it was before, with what an order had cut off.

@@ -32,7 +32,7 @@ impl QueueCluster {
     }
 
     /// The topology that counts: the newest that a running server knows, or that any knows if none runs.
-    fn topology(&self) -> Option<&Topology> {
+    pub(crate) fn topology(&self) -> Option<&Topology> {
         let newest = |only_up: bool| {
             let servers = self.servers().filter(move |(id, _)| !only_up || self.up(*id));
             servers.max_by_key(|(_, server)| server.topology.version).map(|(_, server)| &*server.topology)

@@ -36,6 +36,10 @@ pub mod bounds {
     pub const MESSAGE: u64 = 16 << 20;
     /// Records of one transaction.
     pub const TRANSACTION_RECORDS: u32 = 1_000_000;
+    /// Branches of a document.
+    pub const BRANCHES: usize = 20;
+    /// Characters of a branch's name.
+    pub const BRANCH_NAME: u64 = 60;
     /// Characters of a name.
     pub const NAME: usize = 255;
 }
@@ -80,6 +84,29 @@ impl Checker {
         }
         fits
     }
+}
+
+/// Checks the branches of a document: each with its tape in the place of the document's is a document that can be played.
+///
+/// # Errors
+/// Everything that is wrong with them, by its place.
+pub fn check_branches(document: &Document) -> Result<(), Refusal> {
+    let mut check = Checker::default();
+    check.within("branches", "branches", document.branches.len() as u64, 0, bounds::BRANCHES as u64);
+    for (place, branch) in document.branches.iter().take(bounds::BRANCHES).enumerate() {
+        let path = format!("branches[{place}]");
+        check.within(&format!("{path}.name"), "characters", branch.name.chars().count() as u64, 1, bounds::BRANCH_NAME);
+        if branch.at.0 > document.length.0 {
+            check.refuse(format!("{path}.at"), "is after the end of the run");
+        }
+        let played = Document { tape: branch.tape.clone(), branches: Vec::new(), ..document.clone() };
+        // What is wrong with the document beside its tape is told of the document itself.
+        let wrong = compile(&played).err().map_or(Vec::new(), |refusal| refusal.0);
+        for problem in wrong.into_iter().filter(|problem| problem.path.starts_with("tape")) {
+            check.refuse(format!("{path}.{}", problem.path), problem.message);
+        }
+    }
+    if check.problems.is_empty() { Ok(()) } else { Err(Refusal(check.problems)) }
 }
 
 /// Checks a document and makes of it what the engines take.

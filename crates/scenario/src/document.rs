@@ -45,6 +45,22 @@ pub struct Document {
     /// What happens when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tape: Vec<TapeOrder>,
+    /// Other tapes of this run, to go on with and to compare: at most 20. They change nothing of what is played.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<BranchPart>,
+}
+
+/// A tape that was left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BranchPart {
+    /// Its name, 1 to 60 characters.
+    pub name: String,
+    /// Where it was left.
+    pub at: Span,
+    /// Its orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tape: Vec<TapeOrder>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -17,7 +17,7 @@ mod read;
 pub mod tape;
 pub mod units;
 
-pub use compile::{Compiled, bounds, compile};
+pub use compile::{Compiled, bounds, check_branches, compile};
 pub use document::Document;
 pub use forms::{FormSetting, form_settings};
 pub use orders::{Deed, Part, Step, resolve};

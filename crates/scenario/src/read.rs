@@ -1,5 +1,6 @@
 //! Reading a document from untrusted text: sizes capped, errors that name the place and the nearest valid name.
 
+use crate::compile::check_branches;
 use crate::document::Document;
 use sim::workload::Problem;
 use std::fmt;
@@ -87,6 +88,7 @@ pub fn read(text: &str) -> Result<Document, Refusal> {
         let message = format!("expected 1, the version of this format, found {}", document.brokerlab);
         return Err(Refusal::one("brokerlab", message));
     }
+    check_branches(&document)?;
     Ok(document)
 }
 

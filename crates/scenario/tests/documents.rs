@@ -141,6 +141,29 @@ fn a_link_brings_back_the_whole_document_and_its_digest() {
 }
 
 #[test]
+fn a_link_carries_the_branches_which_are_checked_as_the_tape_is() {
+    let branch = |order: &str| {
+        let text = sample().replacen("\"tape\":", &format!("\"branches\": [{order}], \"tape\":"), 1);
+        read(&text)
+    };
+    let killed = "{\"name\": \"kills\", \"at\": \"3s\", \"tape\": [{\"at\": \"3s\", \"order\": \"kill\", \"node\": \"rabbit-2\"}]}";
+    let document = branch(killed).unwrap();
+    assert_eq!((document.branches.len(), document.branches[0].tape.len()), (1, 1));
+    assert_eq!(decode(&encode(&document, None)).unwrap().document, document);
+    // What is played is the tape alone.
+    assert_eq!(compile(&document).unwrap().tape, compile(&read(&sample()).unwrap()).unwrap().tape);
+
+    let refusal = |order: &str| branch(order).unwrap_err().to_string();
+    assert!(refusal(&killed.replace("rabbit-2", "rabbit-9")).contains("branches[0].tape[0].node"));
+    assert!(refusal(&killed.replace("kills", "")).contains("branches[0].name"));
+    assert!(
+        refusal(&killed.replace("\"at\": \"3s\", \"tape\"", "\"at\": \"99s\", \"tape\"")).contains("branches[0].at")
+    );
+    assert!(refusal(&killed.replace("\"name\"", "\"named\"")).contains("did you mean `name`"));
+    assert!(refusal(&[killed; 21].join(",")).contains("branches"));
+}
+
+#[test]
 fn a_damaged_link_says_so_and_never_plays_something_else() {
     let document = read(&sample()).unwrap();
     let fragment = encode(&document, Some(7));

@@ -36,7 +36,7 @@ pub struct FlightRow {
     pub sent: f32,
     /// When it arrives; for what was lost, when it would have.
     pub due: f32,
-    /// Kind (4 bits), hue (8), attempt (3), lost (1), count (16), from the lowest bit.
+    /// Kind (4 bits), hue (8), attempt (3), lost (1), count (15), faded (1), from the lowest bit.
     pub look: u32,
     /// For what was lost: where it stopped, as a part of its way; else -1.
     pub stopped: f32,
@@ -134,6 +134,8 @@ struct Way {
     pair: usize,
     ends: [u16; 2],
     curve: Curve,
+    /// Whether it has nothing to do with what is in focus.
+    faded: bool,
     counts: [u32; 4],
     crowds: [Option<Box<Crowd>>; 4],
 }
@@ -149,13 +151,16 @@ struct Crowd {
     hues: [u32; 9],
 }
 
+/// What has nothing to do with what is in focus is drawn faded: this bit of a row's look.
+const FADED: u32 = 1 << 31;
+
 fn packed(look: Look, lost: bool) -> u32 {
     let attempt = u32::from(look.attempt.min(7));
     u32::from(look.kind as u8)
         | u32::from(look.hue) << 4
         | attempt << 12
         | u32::from(lost) << 15
-        | u32::from(look.count) << 16
+        | u32::from(look.count.min(0x7fff)) << 16
 }
 
 fn row([a, b, c]: &Curve, flight: &Flight, now: Time) -> FlightRow {
@@ -174,7 +179,9 @@ fn wreck_row(layout: &Layout, wreck: &Wreck, now: Time) -> FlightRow {
     let gone = wreck.at.since(wreck.flight.sent).0.min(way);
     // What never left is shown a little on its way, off the card that sent it.
     let stopped = (gone as f32 / way as f32).clamp(0.12, 0.94);
-    FlightRow { look: packed(wreck.flight.look, true), stopped, ..row(&layout.way(&wreck.flight), &wreck.flight, now) }
+    let faded = if layout.is_faded(wreck.flight.from, wreck.flight.to) { FADED } else { 0 };
+    let look = packed(wreck.flight.look, true) | faded;
+    FlightRow { look, stopped, ..row(&layout.way(&wreck.flight), &wreck.flight, now) }
 }
 
 /// What one looks for is drawn one by one, in whatever crowd: refusals, and what was sent again.
@@ -219,7 +226,7 @@ impl Crowd {
         let most = self.bins.iter().copied().max().unwrap_or(1).max(1);
         let mut density = [0; BINS / 4];
         for (bin, count) in self.bins.iter().enumerate() {
-            density[bin / 4] |= (count * 255 / most) << (8 * (bin % 4));
+            density[bin / 4] |= (count * 255 / most / if way.faded { 4 } else { 1 }) << (8 * (bin % 4));
         }
         // Nine in ten of one hue give it to the stream.
         let hue = self.hues[..8].iter().position(|count| count * 10 >= self.flying * 9).map_or(255, |hue| hue as u32);
@@ -258,8 +265,8 @@ impl Flying {
         let pair = from.index() * layout.nodes() + to.index();
         let Some(place) = self.places.get_mut(pair) else { return 0 };
         if *place == 0 {
-            let (ends, curve) = ([from.0, to.0], layout.curve(from, to));
-            self.ways.push(Way { pair, ends, curve, counts: [0; 4], crowds: [const { None }; 4] });
+            let (ends, curve, faded) = ([from.0, to.0], layout.curve(from, to), layout.is_faded(from, to));
+            self.ways.push(Way { pair, ends, curve, faded, counts: [0; 4], crowds: [const { None }; 4] });
             *place = self.ways.len() as u32;
         }
         *place as usize - 1
@@ -285,7 +292,7 @@ impl Flying {
         }
         for flight in world.flights() {
             let way = self.way(flight.from, flight.to, layout);
-            let Some(Way { curve, crowds, .. }) = self.ways.get_mut(way) else { continue };
+            let Some(Way { curve, crowds, faded, .. }) = self.ways.get_mut(way) else { continue };
             if let Some(crowd) = &mut crowds[StreamKind::of(flight.look.kind) as usize]
                 && !is_rare(flight.look)
             {
@@ -295,7 +302,8 @@ impl Flying {
                 }
             }
             if self.rows.len() < sight.most {
-                self.rows.push(row(curve, &flight, now));
+                let row = row(curve, &flight, now);
+                self.rows.push(FlightRow { look: row.look | if *faded { FADED } else { 0 }, ..row });
             }
         }
         for way in &self.ways {

@@ -21,6 +21,8 @@ pub struct Layout {
     pub height: f32,
     /// What is in focus, if anything is.
     pub focus: Option<Focus>,
+    /// Which nodes have nothing to do with it, by their places; empty if nothing is in focus.
+    pub(crate) faded: Vec<bool>,
     /// Many times as large as what is seen of it at once.
     pub(crate) zoom: f32,
     /// How tall a server wants to be.
@@ -44,6 +46,11 @@ fn spread(count: usize, length: f32, most: f32, gap: f32) -> impl Fn(usize) -> (
 }
 
 impl Layout {
+    /// Whether a way between two nodes has nothing to do with what is in focus.
+    pub(crate) fn is_faded(&self, from: NodeId, to: NodeId) -> bool {
+        [from, to].iter().any(|node| self.faded.get(node.index()).is_some_and(|faded| *faded))
+    }
+
     /// Lays out the nodes of a cluster on a stage; a server shows so many rows, partitions or queues.
     #[must_use]
     pub fn new(nodes: &[NodeInfo], rows: usize, width: f32, height: f32) -> Layout {
@@ -64,6 +71,7 @@ impl Layout {
             width,
             height,
             focus: None,
+            faded: Vec::new(),
             zoom,
             wide: width >= NARROW * zoom,
             tall,

@@ -7,6 +7,12 @@ mod faces;
 mod flights;
 mod focus;
 mod fold;
+mod graph;
+mod graph_log;
+mod graph_queue;
+mod inspect;
+mod inspect_log;
+mod inspect_queue;
 mod layout;
 mod log_faces;
 mod picture;
@@ -20,6 +26,8 @@ mod waits;
 
 pub use flights::{BINS, CROWD, FlightRow, Flying, HUES, Sight, StreamKind, StreamRow, flights};
 pub use focus::{Focus, focuses};
+pub use graph::{Figure, Graph, GraphEdge, GraphNode, graph};
+pub use inspect::{Fact, inspect};
 pub use layout::{Curve, Layout, point};
 pub use picture::{Card, Link, Picture, Rect, Shape, Stream, Tip};
 pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
@@ -67,6 +75,10 @@ pub fn layout_of(player: &Player, which: Which, size: (f32, f32), zoom: f32, foc
             Layout::zoomed(side.cluster.nodes(), queues.max(1), size, zoom)
         }),
     }?;
+    if let Some(focus) = &focus {
+        let ids = (0..layout.nodes() as u16).map(NodeId);
+        layout.faded = ids.map(|node| !focus.has_client(player, which, node)).collect();
+    }
     layout.focus = focus;
     Some(layout)
 }
@@ -96,10 +108,8 @@ pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture
             (queue_caption(player), cards, links(side.cluster.world(), side.cluster.nodes(), layout))
         }
     };
-    if let Some(focus) = &layout.focus {
-        for (index, card) in (0..).zip(&mut cards) {
-            card.faded = !focus.has_client(player, which, NodeId(index));
-        }
+    for (card, faded) in cards.iter_mut().zip(&layout.faded) {
+        card.faded = *faded;
     }
     let streams = streams::streams(player, which, layout);
     Some(Picture { width: layout.width, height: layout.height, caption, links, cards, streams })
@@ -147,7 +157,7 @@ fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[NodeInfo], layout: &La
             (true, true) => "cut",
             _ => "cut-one-way",
         };
-        Link { from: name(a), to: name(b), state, d: layout::path(&layout.curve(a, b)) }
+        Link { from: name(a), to: name(b), state, faded: layout.is_faded(a, b), d: layout::path(&layout.curve(a, b)) }
     };
     pairs.into_iter().map(link).collect()
 }

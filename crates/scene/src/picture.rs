@@ -114,6 +114,8 @@ pub struct Link {
     pub to: String,
     /// `open`, `cut` or `cut-one-way`.
     pub state: &'static str,
+    /// Whether it has nothing to do with what is in focus.
+    pub faded: bool,
     /// Its path in SVG's language.
     pub d: String,
 }

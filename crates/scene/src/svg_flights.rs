@@ -68,9 +68,11 @@ pub(crate) fn flight(text: &mut String, row: &FlightRow) {
     let part = if lost { row.stopped } else { (-row.sent / span).clamp(0.0, 1.0) };
     let (x, y) = point(&curve, part);
     let angle = turn(&curve, part);
-    let (kind, hue, attempt, count) = (row.look & 15, (row.look >> 4) & 255, (row.look >> 12) & 7, row.look >> 16);
+    let (kind, hue, attempt, count) =
+        (row.look & 15, (row.look >> 4) & 255, (row.look >> 12) & 7, row.look >> 16 & 0x7fff);
     let fill = colour(hue);
-    let _ = write!(text, "<g transform=\"translate({x:.1} {y:.1})\">");
+    let faded = if row.look >> 31 == 1 { " opacity=\"0.25\"" } else { "" };
+    let _ = write!(text, "<g transform=\"translate({x:.1} {y:.1})\"{faded}>");
     let mut half = 4.5;
     let _ = match kind {
         _ if lost => {

@@ -203,6 +203,16 @@ impl Lab {
         Ok(())
     }
 
+    /// Keeps other tapes with the document; their JSON is a list of `{name, at, tape}`. Nothing that is played changes.
+    ///
+    /// # Errors
+    /// What is wrong with them; those before are kept then.
+    #[wasm_bindgen(js_name = setBranches)]
+    pub fn set_branches(&mut self, branches: &str) -> Result<(), JsError> {
+        let branches = serde_json::from_str(branches).map_err(|error| JsError::new(&error.to_string()))?;
+        self.player.set_branches(branches).map_err(|error| crate::refusal(&error))
+    }
+
     /// Does again what was taken back last. False if there is nothing.
     pub fn redo(&mut self) -> bool {
         let redone = self.player.redo();
@@ -223,5 +233,16 @@ impl Lab {
     /// What is waited for at the playhead: `[{cluster, says, until, rule}]`.
     pub fn waits(&self) -> JsValue {
         to_js(&scene::waits(&self.player))
+    }
+
+    /// What stands of a thing at the playhead: `[{name, value, rule}]`, `null` if there is no such thing; see
+    /// [`scene::inspect`].
+    pub fn inspect(&self, side: u8, kind: &str, name: &str) -> JsValue {
+        scene::inspect(&self.player, which(side), kind, name).map_or(JsValue::NULL, |facts| to_js(&facts))
+    }
+
+    /// A cluster's topology at the playhead as a graph, `null` if there is no such cluster.
+    pub fn graph(&self, side: u8) -> JsValue {
+        scene::graph(&self.player, which(side)).map_or(JsValue::NULL, |graph| to_js(&graph))
     }
 }

@@ -1,6 +1,8 @@
 // Loads the WebAssembly package and owns the handle; the only importer of it.
 
+import type { Fact } from '../gen/Fact';
 import type { Focus } from '../gen/Focus';
+import type { Graph } from '../gen/Graph';
 import type { HandOut } from '../gen/HandOut';
 import type { LifeOut } from '../gen/LifeOut';
 import type { MarkOut } from '../gen/MarkOut';
@@ -84,6 +86,12 @@ export interface Run {
   report(): Report;
   series(side: Side): Float64Array;
   layout(side: Side, width: number, height: number): boolean;
+  /** Takes the branches' JSON, kept with the document. Throws with a sentence for each thing that is wrong. */
+  setBranches(branches: string): void;
+  /** What stands of a thing at the playhead; null if there is no such thing. */
+  inspect(side: Side, kind: string, name: string): Fact[] | null;
+  /** The topology at the playhead; null if there is no such cluster. */
+  graph(side: Side): Graph | null;
   /** What may be in focus. */
   focuses(side: Side): Focus[];
   /** Lays out `zoom` times as large as the stage, of which a part of this size is seen; see {@link Run.lookAt}. */

@@ -17,6 +17,10 @@ to: string,
  */
 state: string, 
 /**
+ * Whether it has nothing to do with what is in focus.
+ */
+faded: boolean, 
+/**
  * Its path in SVG's language.
  */
 d: string, };

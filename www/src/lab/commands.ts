@@ -1,5 +1,6 @@
 // What the command palette offers, made anew from the run as it stands.
 import type { Order, Side } from '../engine/engine';
+import { linkOrders } from '../panels/applies';
 import type { Session } from '../session';
 import { BlStage } from '../stage/stage';
 import { deeds, words } from '../words';
@@ -12,7 +13,9 @@ import { presets } from './presets';
 /** What the page does for commands beside what the session can. */
 export interface Deeds {
   open(text: string): void;
-  tab(name: 'verdict' | 'charts' | 'space-time' | 'message' | 'events' | 'tape' | 'settings'): void;
+  tab(
+    name: 'verdict' | 'charts' | 'space-time' | 'message' | 'events' | 'tape' | 'settings' | 'topology' | 'inspector',
+  ): void;
   share(): void;
   theme(): void;
   language(): void;
@@ -70,13 +73,7 @@ function linkCommands(session: Session, say: (text: string) => void): Command[] 
           if (refused) say(refused);
         },
       });
-      return [
-        make(words.cutLink, { order: 'cut' }),
-        make(words.links.oneWay, { order: 'cut', one_way: true }),
-        make(words.links.slow, { order: 'slow-link', delay: '100ms' }),
-        make(words.links.lossy, { order: 'slow-link', loss_percent: 5 }),
-        make(words.healLink, { order: 'heal' }),
-      ];
+      return linkOrders().map(([name, order]) => make(name, order));
     });
   });
 }
@@ -111,6 +108,8 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     ['events', words.events, '5'],
     ['tape', words.panels.tape, '6'],
     ['settings', words.panels.settings, '7'],
+    ['topology', words.panels.topology, '8'],
+    ['inspector', words.panels.inspector, '9'],
   ] as const;
   return [
     { name: `${words.play} / ${words.pause}`, key: 'Space', run: () => session.act({ do: 'toggle' }) },

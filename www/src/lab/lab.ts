@@ -5,12 +5,20 @@ import { decimal } from '../format';
 import type { Card } from '../gen/Card';
 import { choose, spoken } from '../language';
 import { applyTheme, begin, calm, open, settle } from '../opening';
-import type { FateAsked, MessagePicked, MessageRef, RuleAsked, SettingAsked } from '../panels/listening';
+import type {
+  FateAsked,
+  FocusAsked,
+  InspectAsked,
+  MessagePicked,
+  MessageRef,
+  RuleAsked,
+  Selection,
+  SettingAsked,
+} from '../panels/listening';
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
 import type { Parsed, Session } from '../session';
-import type { NodeChosen } from '../stage/stage';
-import '../stage/stage';
+import { BlStage, type NodeChosen } from '../stage/stage';
 import '../stage/tools';
 import type { SessionWanted } from '../transport/bar';
 import '../transport/bar';
@@ -29,6 +37,8 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
   events: () => import('../panels/events'),
   tape: () => import('../panels/tape'),
   settings: () => import('../panels/settings'),
+  topology: () => import('../panels/topology'),
+  inspector: () => import('../panels/inspector'),
 };
 
 /** Menus and dialogs: not for the first picture, but at hand soon after it. */
@@ -51,6 +61,8 @@ const tabs = (): [Tab, string][] => [
   ['events', words.events],
   ['tape', words.panels.tape],
   ['settings', words.panels.settings],
+  ['topology', words.panels.topology],
+  ['inspector', words.panels.inspector],
 ];
 
 interface Captions {
@@ -71,6 +83,7 @@ export class BlLab extends LitElement {
     fate: { state: true },
     asked: { state: true },
     seen: { state: true },
+    selected: { state: true },
   };
   declare session: Session | undefined;
   declare trouble: { title: string; what: string } | undefined;
@@ -87,6 +100,8 @@ export class BlLab extends LitElement {
   /** What was typed while the palette was still loading. */
   private typed: string | undefined;
   private isSpoken = false;
+  /** What the inspector shows. */
+  declare selected: Selection | undefined;
   private own = '';
   private spoken = '';
 
@@ -116,6 +131,7 @@ export class BlLab extends LitElement {
     window.addEventListener('keydown', (event) => this.onKey(event));
     this.addEventListener('message-picked', (event) => {
       this.message = (event as MessagePicked).detail;
+      this.selected = { kind: 'message', of: this.message };
       this.fate = { ...this.fate, side: this.message.side };
       if (this.tab !== 'space-time') this.show('message');
     });
@@ -127,6 +143,16 @@ export class BlLab extends LitElement {
     this.addEventListener('setting-asked', (event) => {
       this.asked = (event as SettingAsked).detail;
       this.show('settings');
+    });
+    this.addEventListener('inspect-asked', (event) => {
+      const { of, show } = (event as InspectAsked).detail;
+      this.selected = of;
+      if (show) this.show('inspector');
+    });
+    this.addEventListener('focus-asked', (event) => {
+      const { side, focus } = (event as FocusAsked).detail;
+      for (const stage of this.querySelectorAll('bl-stage'))
+        if (stage instanceof BlStage && stage.side === side) stage.bring(focus);
     });
     this.addEventListener('rule-asked', (event) => {
       void this.askWhy((event as RuleAsked).detail);
@@ -198,6 +224,7 @@ export class BlLab extends LitElement {
     this.trouble = undefined;
     this.menu = undefined;
     this.message = undefined;
+    this.selected = undefined;
     this.caption(session.parsed());
     if (this.captions.title) window.document.title = `${this.captions.title} · Brokerlab`;
     let captioned = false;
@@ -377,6 +404,7 @@ export class BlLab extends LitElement {
 
   private readonly onChosen = (event: Event) => {
     const { side, card } = (event as NodeChosen).detail;
+    this.selected = { kind: 'node', side, name: card.name };
     const stage = event.target instanceof Element ? event.target.getBoundingClientRect() : new DOMRect();
     const stages = this.querySelector('.stages')?.getBoundingClientRect() ?? new DOMRect();
     const width = 300;
@@ -494,6 +522,10 @@ export class BlLab extends LitElement {
         return html`<bl-tape .session=${session}></bl-tape>`;
       case 'settings':
         return html`<bl-settings .session=${session} .asked=${this.asked}></bl-settings>`;
+      case 'topology':
+        return html`<bl-topology .session=${session}></bl-topology>`;
+      case 'inspector':
+        return html`<bl-inspector .session=${session} .of=${this.selected}></bl-inspector>`;
     }
   }
 
@@ -511,7 +543,7 @@ export class BlLab extends LitElement {
       ['M · A · X · G · C', words.byHand.keys],
       ['+ · − · 0', words.zoom.keys],
       [
-        '1 … 7',
+        '1 … 9',
         tabs()
           .map(([, name]) => name)
           .join(', '),

@@ -2,6 +2,8 @@
 import { html, LitElement } from 'lit';
 import type { Order, Side } from '../engine/engine';
 import type { Card } from '../gen/Card';
+import { focusesOf } from '../panels/applies';
+import { FocusAsked, InspectAsked } from '../panels/listening';
 import type { Session } from '../session';
 import { type DeedName, deeds, queueDeeds, words } from '../words';
 import './by-hand';
@@ -63,6 +65,12 @@ export class BlNodeMenu extends LitElement {
   }
 
   private readonly leave = () => this.dispatchEvent(new CustomEvent('menu-closed', { bubbles: true }));
+
+  /** Asks for something elsewhere on the page, and makes room for it. */
+  private ask(event: Event) {
+    this.dispatchEvent(event);
+    this.leave();
+  }
 
   private deed(name: DeedName, node: string) {
     switch (name) {
@@ -168,12 +176,13 @@ export class BlNodeMenu extends LitElement {
     if (!card) return html``;
     const client = card.role === 'producer' || card.role === 'consumer';
     const led = card.role === 'consumer' && this.session?.run.hand(this.side, card.name)?.by_hand === true;
+    const focuses = this.session ? focusesOf(this.session, this.side, 'node', card.name) : [];
     const byHand =
       card.role === 'consumer'
         ? html`<bl-by-hand .session=${this.session} .side=${this.side} .card=${card}></bl-by-hand>`
         : '';
     return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
-      <p lang="en">${card.says}</p>
+      <p lang="en" tabindex="0">${card.says}</p>
       ${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
         .map(({ order, label, hint }) => {
@@ -181,6 +190,12 @@ export class BlNodeMenu extends LitElement {
           return html`<li><button title=${leaves ? words.joins.leaveWhy : hint} @click=${() => this.deed(order, card.name)}>${leaves ? words.joins.leave : label}</button></li>`;
         })}${client ? html`<li><button title=${words.joins.anotherWhy} @click=${() => this.more(card.name)}>${words.joins.another}</button></li>` : ''}</ul>
       ${led ? '' : byHand}${this.form(card)}
+      <p class="more"><button @click=${() => this.ask(new InspectAsked({ kind: 'node', side: this.side, name: card.name }, true))}>${words.inspector.open}</button>${focuses
+        .slice(0, 3)
+        .map(
+          (focus) =>
+            html`<button @click=${() => this.ask(new FocusAsked(this.side, focus))}>${words.zoom.bring}: ${focus.name}</button>`,
+        )}</p>
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;
   }
 }

@@ -2,7 +2,7 @@
 import { html } from 'lit';
 import { timeWords } from '../transport/transport';
 import { words } from '../words';
-import { Panel, RuleAsked } from './listening';
+import { InspectAsked, Panel, RuleAsked } from './listening';
 
 export class BlEvents extends Panel {
   private shown = -1;
@@ -44,7 +44,10 @@ export class BlEvents extends Panel {
       ${found.length === 0 ? html`<p class="quiet">${words.noMatch}</p>` : ''}
       <ol class="events">${found.slice(from, past + 40).map(
         (mark, place) => html`<li class=${from + place < past ? '' : 'ahead'}><button
-        @click=${() => session.act({ do: 'seek', to: mark.at })}><span class="when">${timeWords(mark.at)}</span>
+        @click=${() => {
+          session.act({ do: 'seek', to: mark.at });
+          this.dispatchEvent(new InspectAsked({ kind: 'event', place: session.marks.indexOf(mark) }, false));
+        }}><span class="when">${timeWords(mark.at)}</span>
         <span class="what ${mark.cluster}-side ${mark.kind}">${mark.what}</span></button><button class="rule" aria-label=${`${words.whyRule} ${mark.rule}`}
         @click=${() => this.dispatchEvent(new RuleAsked(mark.rule))}>${mark.rule}</button></li>`,
       )}</ol>`;

@@ -18,3 +18,30 @@ export interface Setting {
 }
 
 export const formSettings: readonly Setting[] = settings;
+
+/** A part of a document. */
+export type Tree = { [name: string]: unknown };
+
+/** The map of a document that a part's settings stand in, made at need. Topics are those of the first. */
+export function mapOf(document: Tree, part: string, topic: number): Tree | undefined {
+  let at: Tree = document;
+  for (const step of part.split('.')) {
+    const list = step.endsWith('[]');
+    const name = list ? step.slice(0, -2) : step;
+    if (list) {
+      const all = at[name];
+      const one: unknown = Array.isArray(all) ? all[topic] : undefined;
+      if (typeof one !== 'object' || one === null) return undefined;
+      at = one as Tree;
+      continue;
+    }
+    const next = at[name];
+    if (typeof next === 'object' && next !== null) at = next as Tree;
+    else {
+      const made: Tree = {};
+      at[name] = made;
+      at = made;
+    }
+  }
+  return at;
+}

@@ -1,5 +1,6 @@
 // What every panel has in common: it hears its session, and shows itself again when something changed.
 import { LitElement } from 'lit';
+import type { Focus } from '../gen/Focus';
 import type { Change, Session } from '../session';
 
 export abstract class Panel extends LitElement {
@@ -62,9 +63,32 @@ export class FateAsked extends CustomEvent<{ side: 0 | 1; fate: string; name: st
   }
 }
 
-/** A setting was asked for, by a rule: its form is to be shown. */
-export class SettingAsked extends CustomEvent<{ setting: string; rule: string }> {
-  constructor(setting: string, rule: string) {
-    super('setting-asked', { bubbles: true, detail: { setting, rule } });
+/** A setting was asked for, by a rule or of a part of the document: its form is to be shown. */
+export class SettingAsked extends CustomEvent<{ setting: string; rule: string; part?: string | undefined }> {
+  constructor(setting: string, rule: string, part?: string) {
+    super('setting-asked', { bubbles: true, detail: { setting, rule, part } });
+  }
+}
+
+/** What the inspector shows. */
+export type Selection =
+  | { kind: 'node' | 'link' | 'queue' | 'exchange' | 'topic' | 'partition' | 'group'; side: 0 | 1; name: string }
+  | { kind: 'message'; of: MessageRef }
+  /** An event, by its place among the marks. */
+  | { kind: 'event'; place: number }
+  /** An order, by its place on the tape. */
+  | { kind: 'order'; place: number };
+
+/** Something is to be inspected; whether the inspector is to be shown, or only to know of it. */
+export class InspectAsked extends CustomEvent<{ of: Selection; show: boolean }> {
+  constructor(of: Selection, show: boolean) {
+    super('inspect-asked', { bubbles: true, detail: { of, show } });
+  }
+}
+
+/** A topic, queue or group is to be in focus on a cluster's stage. */
+export class FocusAsked extends CustomEvent<{ side: 0 | 1; focus: Focus | undefined }> {
+  constructor(side: 0 | 1, focus: Focus | undefined) {
+    super('focus-asked', { bubbles: true, detail: { side, focus } });
   }
 }

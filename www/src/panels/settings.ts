@@ -2,7 +2,8 @@
 import { html } from 'lit';
 import { checkDocument } from '../engine/engine';
 import { words } from '../words';
-import { formSettings, type Setting } from './form-settings';
+import { difference, type Outcome } from './difference';
+import { formSettings, mapOf, type Setting, type Tree } from './form-settings';
 import { Panel, type SettingAsked } from './listening';
 import './settings.css';
 
@@ -11,32 +12,6 @@ export class DocumentChanged extends CustomEvent<string> {
   constructor(text: string) {
     super('document-changed', { bubbles: true, detail: text });
   }
-}
-
-type Tree = { [name: string]: unknown };
-
-/** The map of a document that a part's settings stand in, made at need; of a list, that of one place. */
-function mapOf(document: Tree, part: string, place: number): Tree | undefined {
-  let at: Tree = document;
-  for (const step of part.split('.')) {
-    const list = step.endsWith('[]');
-    const name = list ? step.slice(0, -2) : step;
-    if (list) {
-      const all = at[name];
-      const one: unknown = Array.isArray(all) ? all[place] : undefined;
-      if (typeof one !== 'object' || one === null) return undefined;
-      at = one as Tree;
-      continue;
-    }
-    const next = at[name];
-    if (typeof next === 'object' && next !== null) at = next as Tree;
-    else {
-      const made: Tree = {};
-      at[name] = made;
-      at = made;
-    }
-  }
-  return at;
 }
 
 /** The names of what a part's list holds: its topics or queues. */
@@ -70,10 +45,13 @@ export class BlSettings extends Panel {
   private drafts = new Map<string, string>();
   private refused = '';
   private asText = false;
+  private comparing = false;
+  private compared: { here: Outcome; there: Outcome } | undefined;
 
   protected override opened() {
     this.drafts.clear();
     this.refused = '';
+    this.compared = undefined;
     const { log } = this.session?.parsed() ?? {};
     if (this.chosen === '' || this.chosen.startsWith('log') !== (log !== undefined))
       this.chosen = log ? 'log.producer' : 'queue.config';
@@ -90,7 +68,10 @@ export class BlSettings extends Panel {
     const has = (part: string) =>
       formSettings.some((setting) => setting.part === part && setting.name === asked.setting);
     this.chosen =
-      partsOf(asked.rule).find(has) ?? formSettings.find(({ name }) => name === asked.setting)?.part ?? this.chosen;
+      asked.part ??
+      partsOf(asked.rule).find(has) ??
+      formSettings.find(({ name }) => name === asked.setting)?.part ??
+      this.chosen;
     [this.text, this.onlyChanged, this.asText] = ['', false, false];
     this.requestUpdate();
     void this.updateComplete.then(() => {
@@ -131,6 +112,21 @@ export class BlSettings extends Panel {
     const text = this.drafted();
     this.refused = checkDocument(text);
     if (!this.refused) this.dispatchEvent(new DocumentChanged(text));
+    this.requestUpdate();
+  }
+
+  /** Plays the run with and without what was typed to their ends, and shows both outcomes. */
+  private async compare() {
+    const { session } = this;
+    const text = this.drafted();
+    this.refused = checkDocument(text);
+    if (!session || this.refused || this.comparing) return this.requestUpdate();
+    this.comparing = true;
+    this.requestUpdate();
+    const here = { name: words.settings.asIs, report: await session.outcomeOf(session.run.document()) };
+    const there = { name: words.settings.withThese, report: await session.outcomeOf(text) };
+    this.compared = { here, there };
+    this.comparing = false;
     this.requestUpdate();
   }
 
@@ -239,13 +235,17 @@ export class BlSettings extends Panel {
           this.asText
             ? ''
             : html`<button class="filled" ?disabled=${this.drafts.size === 0} @click=${() => this.play()}>${words.settings.play}</button>
+          <button title=${words.settings.compareWhy} ?disabled=${this.drafts.size === 0 || this.comparing} @click=${() => void this.compare()}>${words.branches.compare}</button>
           <button ?disabled=${this.drafts.size === 0} @click=${() => {
             this.drafts.clear();
             this.refused = '';
+            this.compared = undefined;
             this.requestUpdate();
           }}>${words.settings.drop}</button>`
         }<span class="quiet">${words.settings.replay}</span></div>
       ${this.refused ? html`<pre class="refused" role="alert">${this.refused}</pre>` : ''}
+      ${this.comparing ? html`<p class="quiet" role="status">${words.branches.playing}</p>` : ''}
+      ${this.compared ? html`<div class="compared">${difference(this.compared.here, this.compared.there)}</div>` : ''}
       ${this.asText ? html`<bl-editor .text=${this.session.run.document()} .settings=${formSettings}></bl-editor>` : this.forms()}`;
   }
 }

@@ -1,10 +1,9 @@
 // The tape: every order is a line that can be moved in time, edited, muted, deleted; and the branches that were left.
 import { html } from 'lit';
-import type { Report } from '../engine/engine';
-import { count, millis } from '../format';
 import type { Branch, TapeLine } from '../session';
 import { words } from '../words';
-import { Panel } from './listening';
+import { difference, type Outcome } from './difference';
+import { InspectAsked, Panel } from './listening';
 import './tape.css';
 
 /** What an order says beside its time, verb, and whether it is muted. */
@@ -28,21 +27,15 @@ function read(at: string, order: string, fields: string): TapeLine {
   return line;
 }
 
-type Figure = [name: string, read: (cluster: Report['clusters'][string]) => string];
-const FIGURES: Figure[] = [
-  [words.acknowledged, (cluster) => count(cluster.acknowledged)],
-  [words.processed, (cluster) => count(cluster.processed)],
-  [words.lost, (cluster) => count(cluster.lost)],
-  [words.twice, (cluster) => count(cluster.duplicated)],
-  [words.reordered, (cluster) => count(cluster.reordered)],
-  [words.waiting, (cluster) => count(cluster.outstanding)],
-  [words.p99, (cluster) => millis(cluster.latency_ms.p99)],
-];
+interface Compared {
+  name: string;
+  tape: TapeLine[];
+}
 
 export class BlTape extends Panel {
   private editing: number | undefined;
   private refused = '';
-  private compared: { branch: Branch; here: Report; there: Report } | undefined;
+  private compared: { here: Outcome; there: Outcome } | undefined;
   private comparing = false;
 
   protected override opened() {
@@ -92,7 +85,7 @@ export class BlTape extends Panel {
         }}>${words.tape.leave}</button></form></li>`;
     }
     const { muted: _muted, ...heard } = line;
-    return html`<li class=${line.muted ? 'muted' : ''}><span class="when">${line.at}</span><span class="what"><strong>${line.order}</strong> ${rest(line)}</span>
+    return html`<li class=${line.muted ? 'muted' : ''}><span class="when">${line.at}</span><span class="what"><button class="inspect" title=${words.inspector.open} @click=${() => this.dispatchEvent(new InspectAsked({ kind: 'order', place }, true))}><strong>${line.order}</strong></button> ${rest(line)}</span>
       <button @click=${() => {
         this.editing = place;
         this.requestUpdate();
@@ -101,39 +94,50 @@ export class BlTape extends Panel {
       <button @click=${() => this.change(place, undefined)}>${words.tape.remove}</button></li>`;
   }
 
-  private async compare(branch: Branch) {
+  /** Plays two tapes to their ends, and shows both outcomes. */
+  private async compare(one: Compared, two: Compared) {
     const { session } = this;
     if (!session || this.comparing) return;
     this.comparing = true;
     this.requestUpdate();
-    const here = await session.outcome(session.tape());
-    const there = await session.outcome(branch.tape);
-    this.compared = { branch, here, there };
+    try {
+      const here = { name: one.name, report: await session.outcome(one.tape) };
+      const there = { name: two.name, report: await session.outcome(two.tape) };
+      this.compared = { here, there };
+    } catch (error) {
+      this.refused = error instanceof Error ? error.message : String(error);
+    }
     this.comparing = false;
     this.requestUpdate();
   }
 
+  /** This run, and all that it can be compared with. */
+  private tapes(): Compared[] {
+    const { session } = this;
+    return session ? [{ name: words.branches.here, tape: session.tape() }, ...session.branches] : [];
+  }
+
+  /** Any two of them, chosen. */
+  private chooser() {
+    const tapes = this.tapes();
+    if (tapes.length < 3) return '';
+    const choice = (name: string, chosen: number) =>
+      html`<select name=${name} aria-label=${words.branches.compare}>${tapes.map((tape, place) => html`<option value=${place} ?selected=${place === chosen}>${tape.name}</option>`)}</select>`;
+    return html`<form class="two" @submit=${(event: SubmitEvent) => {
+      event.preventDefault();
+      const form = event.target instanceof HTMLFormElement ? new FormData(event.target) : new FormData();
+      const [one, two] = ['one', 'two'].map((name) => tapes[Number(form.get(name))]);
+      if (one && two) void this.compare(one, two);
+    }}>${choice('one', tapes.length - 2)} ${choice('two', tapes.length - 1)}<button>${words.branches.compare}</button></form>`;
+  }
+
   private difference() {
     if (this.comparing) return html`<p class="quiet" role="status">${words.branches.playing}</p>`;
-    if (!this.compared) return '';
-    const { branch, here, there } = this.compared;
-    return Object.entries(here.clusters).map(([key, cluster]) => {
-      const other = there.clusters[key];
-      if (!other) return '';
-      return html`<table class="difference ${key}-side"><caption>${key === 'log' ? words.log : words.queue}</caption>
-        <thead><tr><th scope="col">${words.branches.atEnd}</th><th scope="col">${words.branches.here}</th><th scope="col">${branch.name}</th></tr></thead>
-        <tbody><tr><th scope="row">${words.verdict}</th><td>${cluster.verdict}</td><td>${other.verdict}</td></tr>
-        ${FIGURES.map(([name, figure]) => {
-          const differs = figure(cluster) !== figure(other);
-          return html`<tr class=${differs ? 'differs' : ''}><th scope="row">${name}</th><td>${figure(cluster)}</td><td>${figure(other)}${differs ? ' ≠' : ''}</td></tr>`;
-        })}</tbody></table>`;
-    });
+    return this.compared ? difference(this.compared.here, this.compared.there) : '';
   }
 
   private rename(branch: Branch, event: Event) {
-    if (!(event.target instanceof HTMLInputElement)) return;
-    branch.name = event.target.value.trim() || branch.name;
-    this.session?.touched();
+    if (event.target instanceof HTMLInputElement) this.session?.renameBranch(branch, event.target.value);
   }
 
   override render() {
@@ -150,11 +154,11 @@ export class BlTape extends Panel {
         <ul>${session.branches.map(
           (
             branch,
-          ) => html`<li><input aria-label=${words.branches.name} .value=${branch.name} @change=${(event: Event) => this.rename(branch, event)} />
+          ) => html`<li><input maxlength="60" aria-label=${words.branches.name} .value=${branch.name} @change=${(event: Event) => this.rename(branch, event)} />
             <button @click=${() => session.takeBranch(branch)}>${words.branches.take}</button>
-            <button @click=${() => void this.compare(branch)}>${words.branches.compare}</button>
+            <button @click=${() => void this.compare({ name: words.branches.here, tape: session.tape() }, branch)}>${words.branches.compare}</button>
             <button aria-label=${`${words.tape.remove}: ${branch.name}`} @click=${() => session.dropBranch(branch)}>✕</button></li>`,
-        )}</ul>${this.difference()}</div>`;
+        )}</ul>${this.chooser()}${this.difference()}</div>`;
   }
 }
 

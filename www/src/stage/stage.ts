@@ -238,7 +238,7 @@ export class BlStage extends LitElement {
     return svg`<g class="link-hit" role="button" tabindex="-1" aria-label=${label}
       @click=${() => this.cut(link)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.cut(link))}>
       <title>${label}</title><path class="hit" d=${link.d}></path>
-      <path class=${link.state === 'open' ? 'link' : `link ${link.state}`} d=${link.d}></path></g>`;
+      <path class=${`link${link.state === 'open' ? '' : ` ${link.state}`}${link.faded ? ' faded' : ''}`} d=${link.d}></path></g>`;
   }
 
   /** A stream's rate by its link. */

@@ -87,7 +87,10 @@ fn flight(context: &CanvasRenderingContext2d, row: &FlightRow, colours: [[u8; 3]
         let (cos, sin) = (f64::from(cos) * s, f64::from(sin) * s);
         let _ = context.set_transform(cos, sin, -sin, cos, f64::from(x) * s, f64::from(y) * s);
     };
-    let (kind, hue, attempt, count) = (row.look & 15, (row.look >> 4) & 255, (row.look >> 12) & 7, row.look >> 16);
+    let (kind, hue, attempt, count) =
+        (row.look & 15, (row.look >> 4) & 255, (row.look >> 12) & 7, row.look >> 16 & 0x7fff);
+    let all = if row.look >> 31 == 1 { 0.25 } else { 1.0 };
+    context.set_global_alpha(all);
     let is_capsule = kind <= 2 && count > 1 && !lost;
     context.set_fill_style_str(&colour(hue, colours));
     context.set_line_width(1.6);
@@ -112,32 +115,32 @@ fn flight(context: &CanvasRenderingContext2d, row: &FlightRow, colours: [[u8; 3]
                 let (cos, sin, from) = (f64::from(dx / length), f64::from(dy / length), half_of(count) + 8.0);
                 stroke(colours[0], &[(-from * cos, -from * sin), (0.0, 0.0)]);
             }
-            capsule(context, count, (kind == 2).then_some(colours[1]));
+            capsule(context, count, (kind == 2).then_some(colours[1]), all);
         }
         0..=2 => {
             if kind == 2 {
                 stroke(colours[0], &[(-11.0, 0.0), (-2.0, 0.0)]);
-                context.set_global_alpha(0.5);
+                context.set_global_alpha(0.5 * all);
             }
             context.begin_path();
             let _ = context.arc(0.0, 0.0, if kind == 2 { 3.2 } else { 4.5 }, 0.0, TAU);
             context.fill();
-            context.set_global_alpha(1.0);
+            context.set_global_alpha(all);
         }
         3 | 9 => {
             let points = [(-2.5, -3.8), (2.5, 0.0), (-2.5, 3.8)];
             if hue != 255 {
                 stroke(HUES[hue as usize % 8], &points);
-                context.set_global_alpha(0.45);
+                context.set_global_alpha(0.45 * all);
             }
             stroke(colours[1], &points);
-            context.set_global_alpha(1.0);
+            context.set_global_alpha(all);
         }
         4 => {
             if hue != 255 {
-                context.set_global_alpha(0.5);
+                context.set_global_alpha(0.5 * all);
                 context.fill_rect(-4.0, -4.0, 8.0, 8.0);
-                context.set_global_alpha(1.0);
+                context.set_global_alpha(all);
             }
             stroke(colours[2], &[(-4.0, 4.0), (4.0, -4.0), (4.0, 4.0), (-4.0, 4.0), (-4.0, -4.0), (4.0, -4.0)]);
         }
@@ -151,6 +154,7 @@ fn flight(context: &CanvasRenderingContext2d, row: &FlightRow, colours: [[u8; 3]
         turned(1.0, 0.0);
         ring(context, if is_capsule { half_of(count) } else { 0.0 }, attempt, colours[1]);
     }
+    context.set_global_alpha(1.0);
 }
 
 /// The ring of what was sent before, with how often from the second time on.
@@ -187,13 +191,13 @@ fn half_of(count: u32) -> f64 {
 }
 
 /// A batch; of a copy, whose ink is given, at half strength.
-fn capsule(context: &CanvasRenderingContext2d, count: u32, copy: Option<[u8; 3]>) {
+fn capsule(context: &CanvasRenderingContext2d, count: u32, copy: Option<[u8; 3]>, all: f64) {
     let half = half_of(count);
     context.begin_path();
     let _ = context.round_rect_with_f64(-half, -7.0, 2.0 * half, 14.0, 7.0);
-    context.set_global_alpha(if copy.is_some() { 0.4 } else { 1.0 });
+    context.set_global_alpha(if copy.is_some() { 0.4 * all } else { all });
     context.fill();
-    context.set_global_alpha(1.0);
+    context.set_global_alpha(all);
     context.set_fill_style_str(&css(copy.unwrap_or([0x0d, 0x11, 0x16])));
     context.set_font("650 10px system-ui, sans-serif");
     context.set_text_align("center");

@@ -9,6 +9,7 @@ flat in uint v_kind;
 flat in uint v_hue;
 flat in uint v_attempt;
 flat in uint v_lost;
+flat in uint v_faded;
 flat in float v_half;
 flat in ivec4 v_letters;
 flat in int v_length;
@@ -77,5 +78,5 @@ void main() {
       colour = over(colour, u_theme[1], texture(u_digits, vec2((float(v_attempt) + d.x) / 11.0, d.y)).a);
     }
   }
-  o_colour = colour;
+  o_colour = colour * (v_faded == 1u ? 0.25 : 1.0);
 }

@@ -12,6 +12,7 @@ flat out uint v_kind;
 flat out uint v_hue;
 flat out uint v_attempt;
 flat out uint v_lost;
+flat out uint v_faded;
 flat out float v_half;
 flat out ivec4 v_letters;
 flat out int v_length;
@@ -27,7 +28,8 @@ void main() {
   v_hue = (a_look >> 4) & 255u;
   v_attempt = (a_look >> 12) & 7u;
   v_lost = (a_look >> 15) & 1u;
-  uint count = a_look >> 16;
+  v_faded = a_look >> 31;
+  uint count = (a_look >> 16) & 32767u;
   int shown = int(count);
   bool thousands = shown >= 1000;
   if (thousands) shown /= 1000;

@@ -1,0 +1,105 @@
+// What holds for a thing: the settings of its part of the document, what may be in focus with it, what can be done to a link.
+import type { Order, Side } from '../engine/engine';
+import type { Focus } from '../gen/Focus';
+import type { Session } from '../session';
+import { words } from '../words';
+import { formSettings, mapOf, type Setting, type Tree } from './form-settings';
+
+export interface Applies {
+  /** Settings that the document gives. */
+  given: { setting: Setting; value: string }[];
+  /** Those at their defaults. */
+  rest: Setting[];
+  /** What is the thing's own beside, as `name = value`. */
+  own: string[];
+}
+
+/** The part of a document whose settings a thing goes by. */
+function partOf(session: Session, kind: string, side: Side, name: string): string | undefined {
+  if (side === 1) return 'queue.config';
+  if (kind === 'topic' || kind === 'partition') return 'log.topics[].config';
+  if (kind === 'group') return 'log.consumer';
+  if (kind !== 'node') return undefined;
+  const role = session.run.picture(0)?.cards.find((card) => card.name === name)?.role;
+  return role === 'producer' || role === 'consumer' ? `log.${role}` : 'log.broker';
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function lines(tree: unknown, before = ''): string[] {
+  if (!isTree(tree)) return [];
+  return Object.entries(tree).flatMap(([name, value]) =>
+    isTree(value)
+      ? lines(value, `${before}${name}.`)
+      : [`${before}${name} = ${typeof value === 'string' && value !== '' ? value : JSON.stringify(value)}`],
+  );
+}
+
+/** What a document says of a client, a queue or an exchange alone. */
+function ownOf(document: Tree, kind: string, side: Side, name: string): string[] {
+  const part = document[side === 0 ? 'log' : 'queue'];
+  if (!isTree(part)) return [];
+  const named = (list: unknown) =>
+    Array.isArray(list) ? (list as Tree[]).find((one) => one.name === name) : undefined;
+  if (kind === 'queue') return lines(named(part.queues)?.arguments);
+  if (kind === 'exchange') return lines(named(part.exchanges)?.arguments);
+  if (kind === 'group') return lines((part.groups as Tree | undefined)?.[name]);
+  if (kind !== 'node') return [];
+  const workload = document.workload as { producers?: Tree[]; consumers?: Tree[] } | undefined;
+  const [producer, consumer] = [named(workload?.producers), named(workload?.consumers)];
+  const shared = side === 1 ? lines(producer ? part.publisher : consumer ? part.consumer : undefined) : [];
+  const { name: _name, ...work } = producer ?? consumer ?? {};
+  return [...lines(work), ...shared, ...lines((part.clients as Tree | undefined)?.[name])];
+}
+
+export function appliesTo(session: Session, kind: string, side: Side, name: string): Applies {
+  const document = JSON.parse(session.run.document()) as Tree;
+  const own = ownOf(document, kind, side, name);
+  const part = partOf(session, kind, side, name);
+  const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
+  const topic = kind === 'partition' ? name.replace(/-\d+$/, '') : name;
+  const place = Math.max(
+    0,
+    topics.findIndex((one) => one.name === topic),
+  );
+  const map = part === undefined ? undefined : mapOf(document, part, place);
+  const all = formSettings.filter((setting) => setting.part === part);
+  const value = (setting: Setting) => map?.[setting.name];
+  return {
+    given: all.filter((one) => value(one) !== undefined).map((setting) => ({ setting, value: String(value(setting)) })),
+    rest: all.filter((one) => value(one) === undefined),
+    own,
+  };
+}
+
+/** What may be taken into focus on behalf of a thing: itself, or what it has, writes to or reads from. */
+export function focusesOf(session: Session, side: Side, kind: string, name: string): Focus[] {
+  const graph = session.run.graph(side);
+  if (!graph) return [];
+  const ids = new Set(
+    graph.nodes
+      .filter((node) => (kind === 'node' ? node.card === name : node.kind === kind && node.name === name))
+      .map((node) => node.id),
+  );
+  const near = new Set(ids);
+  // A partition’s topic, a client’s queue; by way of an exchange only the broker knows.
+  for (const { from, to } of graph.edges) {
+    if (kind !== 'group' && kind !== 'topic' && kind !== 'queue') {
+      if (ids.has(to)) near.add(from);
+      if (ids.has(from)) near.add(to);
+    }
+  }
+  const found = graph.nodes.filter((node) => near.has(node.id)).flatMap((node) => node.focus ?? []);
+  return found
+    .filter((focus, place) => found.findIndex((one) => one.kind === focus.kind && one.name === focus.name) === place)
+    .slice(0, 8);
+}
+
+/** What can be done to a link, without its ends. */
+export const linkOrders = (): [string, Order][] => [
+  [words.cutLink, { order: 'cut' }],
+  [words.links.oneWay, { order: 'cut', one_way: true }],
+  [words.links.slow, { order: 'slow-link', delay: '100ms' }],
+  [words.links.lossy, { order: 'slow-link', loss_percent: 5 }],
+  [words.healLink, { order: 'heal' }],
+];
