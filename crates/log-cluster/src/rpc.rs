@@ -219,6 +219,22 @@ pub enum GroupResponse {
     ConsumerHeartbeat(Result<Box<crate::consumer_group::HeartbeatAnswer>, Code>),
 }
 
+impl GroupResponse {
+    /// The same answer, but that it could not be done.
+    #[must_use]
+    pub fn refused(self, code: Code) -> GroupResponse {
+        match self {
+            GroupResponse::Joined(_) => GroupResponse::Joined(Err(code)),
+            GroupResponse::Synced(_) => GroupResponse::Synced(Err(code)),
+            GroupResponse::Beat(_) => GroupResponse::Beat(Err(code)),
+            GroupResponse::Left => GroupResponse::Left,
+            GroupResponse::Offsets(_) => GroupResponse::Offsets(Err(code)),
+            GroupResponse::Committed(_, offsets) => GroupResponse::Committed(Err(code), offsets),
+            GroupResponse::ConsumerHeartbeat(_) => GroupResponse::ConsumerHeartbeat(Err(code)),
+        }
+    }
+}
+
 /// A generation, as a member learns of it.
 #[derive(Clone, Debug)]
 pub struct Joined {

@@ -235,6 +235,9 @@ pub struct LogClientPart {
     /// lab's notion, not Kafka's.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tombstone_every: u32,
+    /// How far a producing client's clock is ahead of the brokers', which its records' timestamps tell. The lab's notion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead: Option<Span>,
     /// Where it writes what it has processed, if it is a consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardPart>,
