@@ -260,6 +260,9 @@ pub struct SharePart {
     /// It processes every how-many-th message and never acknowledges it; 0 for none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forget_every: u32,
+    /// After each record it commits what it said, and renews the locks of those that it still holds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub renew: bool,
 }
 
 /// A consumer that writes each record that it has processed to another topic, with its progress, in a transaction for

@@ -73,7 +73,7 @@ fn transactions(path: &str, part: &TransactionsPart, check: &mut Checker) -> Tra
 
 fn share_plan(part: &SharePart) -> SharePlan {
     let (release_every, reject_every, forget_every) = (part.release_every, part.reject_every, part.forget_every);
-    SharePlan { release_every, reject_every, forget_every, by_hand: false }
+    SharePlan { release_every, reject_every, forget_every, renew: part.renew, by_hand: false }
 }
 
 fn forwarding(part: &ForwardPart) -> Forwarding {
