@@ -5,7 +5,7 @@ use crate::broker::Broker;
 use crate::cluster::Node;
 use crate::controller::Controller;
 use crate::layout::Layout;
-use crate::rpc::{Message, Wake};
+use crate::rpc::{BrokerWake, Message, Wake};
 use sim::story::Look;
 use sim::{Crash, Effects, Event, NodeId};
 use std::rc::Rc;

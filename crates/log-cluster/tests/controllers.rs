@@ -22,7 +22,9 @@ fn k_q8_a_controller_that_stops_in_good_order_names_its_successor() {
         let first = if combined { "broker-1" } else { "controller-1" };
         story.stop(first);
         let wait = story.run_until(3_000, "another active controller", is_active);
-        assert!(wait <= 500, "{wait} ms: nobody waits for a timeout\n{}", story.tell());
+        // A broker that is a controller as well hands its leaderships over first.
+        let most = if combined { 1_500 } else { 200 };
+        assert!(wait <= most, "{wait} ms: nobody waits for a timeout\n{}", story.tell());
         let mut story = Story::new(&config, &workload(100, 1, 0));
         story.run_to(5_000);
         story.kill(first);
