@@ -100,11 +100,15 @@ export const SCENARIOS = [
     producer: producer(6000),
     faults: links(1000, 16_000, CONTROLLER),
   }),
-  scenario('retry-idempotent', 'the leader stores what it cannot answer any more, and dies: retries go to the next one', {
-    producer: producer(800, PATIENT_FOR_5_S),
-    consumer: impatient,
-    faults: UNANSWERED,
-  }),
+  scenario(
+    'retry-idempotent',
+    'the leader stores what it cannot answer any more, and dies: retries go to the next one',
+    {
+      producer: producer(800, PATIENT_FOR_5_S),
+      consumer: impatient,
+      faults: UNANSWERED,
+    },
+  ),
   scenario('retry-not-idempotent', 'the same without idempotence: what was stored is stored again', {
     producer: producer(800, { 'enable.idempotence': 'false', ...PATIENT_FOR_5_S }),
     consumer: impatient,
