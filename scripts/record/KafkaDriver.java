@@ -44,6 +44,7 @@ import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -117,6 +118,7 @@ public class KafkaDriver {
             case "consumer.open":
                 READERS.put(text(it, "name"), new Reader(it));
                 return null;
+            case "consumer.work": return READERS.get(text(it, "name")).work(it.get("ms").asLong());
             case "consumer.count": return READERS.get(text(it, "name")).records.size();
             case "consumer.state": return READERS.get(text(it, "name")).state();
             case "consumer.records": return READERS.get(text(it, "name")).records();
@@ -202,9 +204,17 @@ public class KafkaDriver {
         return found;
     }
 
+    /** A leader that just died must not hold this up for the client's usual minute: it is asked for again. */
     static long offset(TopicPartition partition, OffsetSpec spec, IsolationLevel level) throws Exception {
-        var listed = admin.listOffsets(Map.of(partition, spec), new ListOffsetsOptions(level));
-        return wait(listed.all()).get(partition).offset();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (true) {
+            ListOffsetsOptions options = new ListOffsetsOptions(level).timeoutMs(5000);
+            try {
+                return wait(admin.listOffsets(Map.of(partition, spec), options).all()).get(partition).offset();
+            } catch (ExecutionException thrown) {
+                if (!(thrown.getCause() instanceof TimeoutException) || System.nanoTime() > end) throw thrown;
+            }
+        }
     }
 
     static Object producers(JsonNode it) throws Exception {
@@ -248,12 +258,19 @@ public class KafkaDriver {
         return wait(admin.incrementalAlterConfigs(Map.of(group, changes)).all());
     }
 
+    /** A value of so many `bytes`, if that is said; a time of so much after now, if `ahead_ms` is. */
     static Object send(JsonNode it) throws Exception {
         Integer partition = it.has("partition") ? it.get("partition").asInt() : null;
         String key = it.has("key") ? text(it, "key") : null;
-        String value = it.path("value").isNull() ? null : text(it, "value");
-        RecordMetadata done = producer(it).send(new ProducerRecord<>(text(it, "topic"), partition, key, value)).get();
+        String value = it.path("value").isNull() ? null : padded(text(it, "value"), it.path("bytes").asInt(0));
+        Long time = it.has("ahead_ms") ? System.currentTimeMillis() + it.get("ahead_ms").asLong() : null;
+        var record = new ProducerRecord<String, String>(text(it, "topic"), partition, time, key, value);
+        RecordMetadata done = producer(it).send(record).get();
         return Map.of("partition", done.partition(), "offset", done.offset());
+    }
+
+    static String padded(String value, int bytes) {
+        return value + ".".repeat(Math.max(0, bytes - value.length()));
     }
 
     /** Sends records at a rate, and notes of each when it was sent and how it was answered. */
@@ -289,11 +306,10 @@ public class KafkaDriver {
                 } catch (InterruptedException interrupted) {
                     return;
                 }
-                StringBuilder value = new StringBuilder("m").append(index + 1);
-                while (value.length() < bytes) value.append('.');
+                String value = padded("m" + (index + 1), bytes);
                 int number = index;
                 sent[number] = System.currentTimeMillis();
-                producer.send(new ProducerRecord<>(topic, 0, null, value.toString()), (metadata, error) -> {
+                producer.send(new ProducerRecord<>(topic, 0, null, value), (metadata, error) -> {
                     done[number] = System.currentTimeMillis();
                     if (error == null) offsets[number] = metadata.offset();
                     else errors[number] = error.getClass().getSimpleName();
@@ -328,6 +344,7 @@ public class KafkaDriver {
         final CountDownLatch over = new CountDownLatch(1);
         volatile boolean ended;
         volatile String error;
+        volatile long busy;
         TreeSet<String> assignment = new TreeSet<>();
 
         Reader(JsonNode it) {
@@ -344,6 +361,8 @@ public class KafkaDriver {
             try {
                 while (!ended) {
                     for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(100))) got(record);
+                    Thread.sleep(busy);
+                    busy = 0;
                 }
             } catch (Exception thrown) {
                 error = thrown.getClass().getSimpleName();
@@ -351,6 +370,12 @@ public class KafkaDriver {
                 consumer.close();
                 over.countDown();
             }
+        }
+
+        /** After its next poll it works for so long before it polls again. */
+        Object work(long ms) {
+            busy = ms;
+            return null;
         }
 
         synchronized void got(ConsumerRecord<String, String> record) {

@@ -121,7 +121,7 @@ const OPERATIONS = {
   wait: (_, { ms }) => sleep(ms).then(() => ({})),
   'broker.kill': (play, { broker }) => play.cluster.kill(broker).then(() => ({})),
   'broker.stop': (play, { broker }) => play.cluster.down(broker).then(() => ({})),
-  'broker.start': async (play, { broker }) => ({ ms: Math.round(await play.cluster.up(broker)) }),
+  'broker.start': async (play, { broker }) => ({ ms: Math.round((await play.cluster.up(broker)).up) }),
   'client.kill': (play, _, client) => play.killClient(client),
   'group.settle': settle,
   'isr.wait': async (play, { isr }) => {

@@ -74,6 +74,7 @@ export const log: Record<string, string> = {
   'producer-epoch': '{0} erhöht seine Epoche auf {1}',
   'client-disconnected': '{0} verliert {1}',
   'group-rebalance': '{0}: {1} löst ein Rebalance aus',
+  'group-converted': '{0} hat Mitglieder beider Protokolle: weiter als {2}-Gruppe statt als {1}-Gruppe',
   'group-generation': '{0}: Generation {1}, {2} Mitglieder',
   'member-expired': '{0}: kein Lebenszeichen von {1}',
   'member-left': '{0}: {1} geht',

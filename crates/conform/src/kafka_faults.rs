@@ -18,7 +18,7 @@ pub(crate) struct Fault {
     #[serde(default)]
     controller: bool,
     #[serde(default)]
-    clients: bool,
+    pub(crate) clients: bool,
     /// Whether only what the broker sends is meant.
     #[serde(default)]
     one_way: bool,

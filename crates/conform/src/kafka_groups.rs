@@ -7,15 +7,23 @@ use log_cluster::LogCluster;
 use log_cluster::config::{Config, Controllers};
 use log_cluster::view::ConsumerView;
 use serde_json::Value;
-use sim::workload::{ConsumerSpec, Duration, Workload};
+use sim::hand::Hand;
+use sim::workload::{ClientOrder, ConsumerSpec, Duration, Workload};
 use sim::{Crash, Nanos, NodeId, Time};
 
 /// The operations of such a case.
-pub(crate) const OPERATIONS: [&str; 6] =
-    ["consumer.open", "consumer.close", "client.kill", "group.settle", "consumer.state", "wait"];
+pub(crate) const OPERATIONS: [&str; 7] =
+    ["consumer.open", "consumer.close", "consumer.work", "client.kill", "group.settle", "consumer.state", "wait"];
 
-/// How long the engine's group gets to settle: longer than a session and what follows its end.
-const SETTLE: Nanos = Nanos::secs(20);
+/// When a case begins: by then the cluster stands.
+const BEGIN: Time = Time(5_000_000_000);
+/// How long the engine's group gets to settle at most: longer than a session, or a slow poll, and what follows its end.
+const SETTLE: Nanos = Nanos::secs(40);
+/// How often it is looked at meanwhile.
+const STEP: Nanos = Nanos::millis(20);
+/// How much its times may differ from those recorded: members learn of a rebalance from their signs of life, which
+/// come every 0.5 or 1 s.
+const TOLERANCE_MS: u64 = 1_200;
 /// How long it takes until a client that closed or was killed is gone, and another one has started.
 const CHANGE: Nanos = Nanos::millis(500);
 /// Members of consumer groups have ids drawn by lot, and the coordinator's assignor looks at members in the order of
@@ -24,7 +32,6 @@ const SEEDS: u64 = 8;
 
 fn takes(step: &Step) -> Nanos {
     match step.op.as_str() {
-        "group.settle" => SETTLE,
         "consumer.close" | "client.kill" => CHANGE,
         "wait" => Nanos::millis(step.ms.unwrap_or(0)),
         _ => Nanos::ZERO,
@@ -49,7 +56,6 @@ struct Member<'a> {
     name: &'a str,
     client: Option<&'a str>,
     node: NodeId,
-    opened: bool,
 }
 
 fn play_once(case: &Case, seed: u64) -> Result<Option<Disagreement>, String> {
@@ -63,19 +69,25 @@ fn play_once(case: &Case, seed: u64) -> Result<Option<Disagreement>, String> {
     let mut members: Vec<Member<'_>> = Vec::new();
     for name in names.iter().copied() {
         if let Some(node) = cluster.nodes().iter().find(|node| node.name == name) {
-            members.push(Member { name, client: None, node: node.id, opened: false });
+            members.push(Member { name, client: None, node: node.id });
         }
     }
+    cluster.world_mut().run_until(BEGIN);
+    let mut busy: Vec<(Time, u16)> = Vec::new();
     for (index, step) in case.steps.iter().enumerate() {
-        let named = members.iter_mut().find(|member| Some(member.name) == step.name.as_deref());
+        let place = members.iter().position(|member| Some(member.name) == step.name.as_deref());
+        let named = place.map(|place| &mut members[place]);
         match (step.op.as_str(), named) {
             ("consumer.open", Some(member)) => {
                 member.client = step.client.as_deref();
-                if std::mem::replace(&mut member.opened, true) {
-                    cluster.world_mut().start(member.node);
-                }
+                cluster.world_mut().start(member.node);
             }
             ("consumer.close", Some(member)) => cluster.world_mut().stop(member.node),
+            ("consumer.work", Some(_)) => {
+                let consumer = place.unwrap_or_default() as u16;
+                cluster.order(&ClientOrder::Hand { consumer, hand: Hand::Take })?;
+                busy.push((cluster.world().now() + Nanos::millis(step.ms.unwrap_or(0)), consumer));
+            }
             ("client.kill", _) => {
                 for member in members.iter().filter(|member| member.client == step.client.as_deref()) {
                     cluster.world_mut().crash(member.node, Crash::Kill);
@@ -84,11 +96,15 @@ fn play_once(case: &Case, seed: u64) -> Result<Option<Disagreement>, String> {
             _ => {}
         }
         let now = cluster.world().now();
-        cluster.world_mut().run_until(now + takes(step));
         let wrong = match step.op.as_str() {
-            "group.settle" => settled(step, &cluster),
-            "consumer.state" => state(step, &cluster),
-            _ => None,
+            "group.settle" => {
+                let took = settle(step, &mut cluster, &mut busy)?;
+                settled(step, &cluster).or_else(|| in_time(step, took))
+            }
+            op => {
+                pass_to(now + takes(step), &mut cluster, &mut busy)?;
+                if op == "consumer.state" { state(step, &cluster) } else { None }
+            }
         };
         if let Some(wrong) = wrong {
             let step = format!("step {}{}", index + 1, wrong.step);
@@ -96,6 +112,57 @@ fn play_once(case: &Case, seed: u64) -> Result<Option<Disagreement>, String> {
         }
     }
     Ok(None)
+}
+
+/// Lets time pass; applications that were busy poll again when they are done.
+fn pass_to(at: Time, cluster: &mut LogCluster, busy: &mut Vec<(Time, u16)>) -> Result<(), String> {
+    while let Some(place) = busy.iter().position(|(done, _)| *done <= at) {
+        let (done, consumer) = busy.remove(place);
+        cluster.world_mut().run_until(done);
+        cluster.order(&ClientOrder::Hand { consumer, hand: Hand::LetGo })?;
+    }
+    cluster.world_mut().run_until(at);
+    Ok(())
+}
+
+/// The recorder's own way to wait: until each partition is one member's and nothing has changed for a while. Answers
+/// how long it took up to the last change.
+fn settle(step: &Step, cluster: &mut LogCluster, busy: &mut Vec<(Time, u16)>) -> Result<Nanos, String> {
+    let began = cluster.world().now();
+    let shares = |cluster: &LogCluster| -> Vec<Value> {
+        let views = cluster.view().consumers;
+        step.members.iter().map(|name| assignment(consumer(cluster, &views, name))).collect()
+    };
+    let (mut last, mut changed) = (shares(cluster), began);
+    while cluster.world().now() < began + SETTLE {
+        let now = cluster.world().now() + STEP;
+        pass_to(now, cluster, busy)?;
+        let came = shares(cluster);
+        if came != last {
+            (last, changed) = (came, now);
+        }
+        let mut all: Vec<&str> = last.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        let whole = count == step.partitions && all.len() == count;
+        if whole && now.since(changed) > Nanos::millis(step.rest_ms) {
+            break;
+        }
+    }
+    Ok(changed.since(began))
+}
+
+/// Whether that took as long as recorded.
+fn in_time(step: &Step, took: Nanos) -> Option<Disagreement> {
+    let took = took.0 / 1_000_000;
+    let (least, most) = (step.took_ms.iter().min().copied()?, step.took_ms.iter().max().copied()?);
+    let within = took + TOLERANCE_MS >= least && took <= most + TOLERANCE_MS;
+    (!within).then(|| Disagreement {
+        step: ": how long it took".to_owned(),
+        expected: format!("{least} to {most} ms, give or take {TOLERANCE_MS}"),
+        came: format!("{took} ms"),
+    })
 }
 
 fn consumer<'a>(cluster: &LogCluster, views: &'a [ConsumerView], name: &str) -> Option<&'a ConsumerView> {
@@ -149,23 +216,29 @@ fn assignment(view: Option<&ConsumerView>) -> Value {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().into()
 }
 
-/// A cluster whose consumers begin when the case first opens them.
+/// A cluster whose consumers begin when the case opens them.
 fn cluster_of(case: &Case, seed: u64, names: &[&str]) -> Result<LogCluster, String> {
-    let mut now = Time::ZERO;
-    let mut config =
-        Config { controllers: Controllers::Dedicated(1), topics: vec![topic_of(case)?], ..Config::default() };
+    let mut config = Config {
+        controllers: Controllers::Dedicated(1),
+        topics: vec![topic_of(case)?],
+        late: (0, names.len()),
+        ..Config::default()
+    };
     for (name, value) in case.settings.iter().filter(|(name, _)| name.starts_with("group.consumer.")) {
         config.broker.set(name, &value.to_string())?;
     }
     let mut workload = Workload::default();
-    for step in &case.steps {
-        if step.op == "consumer.open" && step.name.as_deref() == names.get(workload.consumers.len()).copied() {
-            let name = step.name.clone().unwrap_or_default();
-            let processing = Duration::Constant(Nanos(0));
-            workload.consumers.push(ConsumerSpec { name, processing, start: now, by_hand: false });
-            config.consumers.push(client_of(step)?);
-        }
-        now += takes(step);
+    for name in names {
+        let processing = Duration::Constant(Nanos(0));
+        workload.consumers.push(ConsumerSpec {
+            name: (*name).to_owned(),
+            processing,
+            start: Time::ZERO,
+            by_hand: false,
+        });
+        let opened = |step: &&Step| step.op == "consumer.open" && step.name.as_deref() == Some(*name);
+        let step = case.steps.iter().find(opened).ok_or_else(|| format!("{}: {name} is never opened", case.name))?;
+        config.consumers.push(client_of(step)?);
     }
     seeded(seed, case, &workload, &config)
 }

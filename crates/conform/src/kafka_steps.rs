@@ -53,6 +53,18 @@ pub struct Step {
     pub(crate) broker: Option<u16>,
     pub(crate) ms: Option<u64>,
     pub(crate) timeout_ms: Option<u64>,
+    /// Of a group: whose partitions are looked at, how many there are, and for how long nothing may change.
+    #[serde(default)]
+    pub(crate) members: Vec<String>,
+    #[serde(default)]
+    pub(crate) partitions: usize,
+    #[serde(default)]
+    pub(crate) rest_ms: u64,
+    /// Of a record: its topic and partition, how large its value is, how far its time lies ahead.
+    pub(crate) topic: Option<String>,
+    pub(crate) partition: Option<u32>,
+    pub(crate) bytes: Option<u32>,
+    pub(crate) ahead_ms: Option<u64>,
     /// What is said of records, by their values.
     #[serde(default)]
     pub(crate) records: BTreeMap<String, String>,
@@ -108,10 +120,11 @@ pub fn replay(value: &Value) -> Result<Option<Outcome>, String> {
 }
 
 /// The operations of a case of where a group begins.
-const READING: [&str; 8] = [
+const READING: [&str; 9] = [
     "producer.open",
     "producer.send",
     "producer.close",
+    "topic.offsets",
     "consumer.open",
     "consumer.records",
     "consumer.state",
@@ -149,7 +162,10 @@ pub(crate) fn cluster_with(case: &Case, workload: &Workload, config: Config, see
 }
 
 pub(crate) fn seeded(seed: u64, case: &Case, workload: &Workload, config: &Config) -> Result<LogCluster, String> {
-    config.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
+    // A topic that is nowhere is refused before a run; here its producer may wait for it as Kafka's does.
+    let mut checked = config.clone();
+    checked.producers.retain(|producer| producer.topic != kafka_records::NOWHERE);
+    checked.check().map_err(|problems| format!("{}: {problems:?}", case.name))?;
     Ok(LogCluster::new(seed, workload, config))
 }
 
@@ -158,12 +174,15 @@ fn one_message(name: String, start: Time) -> ProducerSpec {
     ProducerSpec { name, rate_milli: 1_000_000, arrivals: Arrivals::Steady, keys: 0, bytes: 100, limit, start }
 }
 
-/// Answers the first list of what a consumer got that is not the recorded one. Each send is a producer's of its own.
+/// Answers the first thing that is not as it was observed. Each send is a producer's of its own.
 fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
     let mut now = BEGIN;
     let mut workload = Workload::default();
     let mut values = Vec::new();
     let mut config = Config::default();
+    for (name, value) in case.settings.iter().filter(|(name, _)| name.starts_with("log.")) {
+        config.broker.set(name, value.to_string().trim_matches('"'))?;
+    }
     let mut looks = Vec::new();
     for (index, step) in case.steps.iter().enumerate() {
         match step.op.as_str() {
@@ -180,7 +199,7 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
                 config.consumers.push(client_of(step)?);
             }
             "wait" => now += Nanos::millis(step.ms.unwrap_or(0)),
-            "consumer.records" | "consumer.state" => looks.push((index, now)),
+            "consumer.records" | "consumer.state" | "consumer.close" | "topic.offsets" => looks.push((index, now)),
             _ => {}
         }
     }
@@ -193,18 +212,40 @@ fn play_reading(case: &Case) -> Result<Option<Disagreement>, String> {
                 got.push(values[usize::from(id.producer)].clone());
             }
         }
-        if case.steps[index].op == "consumer.state" {
-            if let Some(wrong) = kafka_groups::state(&case.steps[index], &cluster) {
-                return Ok(Some(Disagreement { step: format!("step {}", index + 1), ..wrong }));
+        let step = &case.steps[index];
+        let wrong = match step.op.as_str() {
+            "consumer.state" => kafka_groups::state(step, &cluster),
+            "consumer.close" => {
+                let named = cluster.nodes().iter().find(|node| Some(node.name.as_str()) == step.name.as_deref());
+                let node = named.map(|node| node.id);
+                node.into_iter().for_each(|node| cluster.world_mut().stop(node));
+                None
             }
-            continue;
-        }
-        let seen = case.steps[index].observed.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-        let expected: Vec<Value> = seen.iter().filter_map(|record| record.get("value")).cloned().collect();
-        if got != expected {
-            let (expected, came) = (Value::from(expected).to_string(), Value::from(got).to_string());
-            return Ok(Some(Disagreement { step: format!("step {}", index + 1), expected, came }));
+            "topic.offsets" => {
+                let came = kafka_records::offsets(&cluster);
+                let expected = step.observed.clone().unwrap_or_default();
+                (came != expected).then(|| Disagreement {
+                    step: String::new(),
+                    expected: expected.to_string(),
+                    came: came.to_string(),
+                })
+            }
+            _ => records(step, &got),
+        };
+        if let Some(wrong) = wrong {
+            return Ok(Some(Disagreement { step: format!("step {}", index + 1), ..wrong }));
         }
     }
     Ok(None)
+}
+
+/// What consumers got, if it is not what was observed.
+fn records(step: &Step, got: &[Value]) -> Option<Disagreement> {
+    let seen = step.observed.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+    let expected: Vec<Value> = seen.iter().filter_map(|record| record.get("value")).cloned().collect();
+    (got != expected).then(|| Disagreement {
+        step: String::new(),
+        expected: Value::from(expected).to_string(),
+        came: Value::from(got.to_vec()).to_string(),
+    })
 }

@@ -82,6 +82,13 @@ pub enum Message<E, S> {
         /// The members as of that entry.
         members: Rc<[Peer]>,
     },
+    /// By pull: the sender led and does no more; the first of these stands at once.
+    EndEpoch {
+        /// The sender's term.
+        term: Term,
+        /// The others, those with most of its log first.
+        successors: Rc<[Peer]>,
+    },
     /// By pull: the sender leads, fetch from it.
     BeginEpoch {
         /// The leader's term.
@@ -141,6 +148,7 @@ impl<E, S> Message<E, S> {
             | Message::AppendReply { term, .. }
             | Message::Snapshot { term, .. }
             | Message::BeginEpoch { term }
+            | Message::EndEpoch { term, .. }
             | Message::Fetch { term, .. }
             | Message::Fetched { term, .. } => *term,
         }
@@ -162,6 +170,7 @@ impl<E, S> Message<E, S> {
             Message::AppendReply { matched: Err(index), .. } => about(6, index.0, 2),
             Message::Snapshot { last, .. } => about(7, last.0.0, last.1.0),
             Message::BeginEpoch { .. } => about(8, 0, 0),
+            Message::EndEpoch { successors, .. } => about(13, u64::from(successors.first().copied().unwrap_or(0)), 0),
             Message::Fetch { last, commit, ticket, .. } => about(9, last.0.0, commit.0) ^ ticket.rotate_left(40),
             Message::Fetched { what: Pulled::NotLeader, .. } => about(10, 0, 0),
             Message::Fetched { what: Pulled::Diverging(end, epoch), .. } => about(11, end.0, epoch.0),

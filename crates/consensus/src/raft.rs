@@ -70,6 +70,8 @@ pub enum Input<E, S> {
     Reconnected(Peer),
     /// By pull: this member's fetch, by its ticket in [`Output::park`], has waited for as long as a fetch may.
     FetchExpired(Peer, u64),
+    /// By pull: the member is about to end in good order. One that leads names its successors.
+    Resign,
 }
 
 /// What a member wants done.
@@ -342,6 +344,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             Input::ChangeMembers(members) => self.on_change_members(&members, out),
             Input::Reconnected(peer) => self.on_reconnected(peer, out),
             Input::FetchExpired(peer, ticket) => self.on_fetch_expired(peer, ticket, out),
+            Input::Resign => self.on_resign(out),
         }
     }
 
@@ -511,6 +514,30 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.progress.values_mut().for_each(|progress| progress.heard = false);
     }
 
+    /// A leader that is about to end says so, and who should follow it.
+    fn on_resign(&mut self, out: &mut Output<E, S>) {
+        if self.role != Role::Leader {
+            return;
+        }
+        let mut successors = self.others();
+        successors.sort_by_key(|peer| std::cmp::Reverse(self.matched(*peer)));
+        let end = Message::EndEpoch { term: self.term, successors: successors.clone().into() };
+        out.send.extend(successors.into_iter().map(|peer| (peer, end.clone())));
+        self.become_follower(self.term, None, out);
+    }
+
+    /// The leader is gone: the first that it named stands at once, the others in their own time.
+    fn on_end_epoch(&mut self, from: Peer, term: Term, successors: &[Peer], out: &mut Output<E, S>) {
+        if term != self.term || self.leader != Some(from) {
+            return;
+        }
+        self.become_follower(term, None, out);
+        out.restart_timer = true;
+        if successors.first() == Some(&self.me) {
+            self.on_timeout(out);
+        }
+    }
+
     fn on_reconnected(&mut self, peer: Peer, out: &mut Output<E, S>) {
         if self.options.pull && self.role == Role::Leader {
             self.parked.remove(&peer);
@@ -543,6 +570,7 @@ impl<E: Clone, S: Clone> Raft<E, S> {
             }
             Message::AppendReply { term, matched } => self.on_append_reply(from, term, matched, out),
             Message::BeginEpoch { term } => self.on_begin_epoch(from, term, out),
+            Message::EndEpoch { term, successors } => self.on_end_epoch(from, term, &successors, out),
             Message::Fetch { term, last, commit, ticket } => self.on_fetch((from, ticket), term, last, commit, out),
             Message::Fetched { term, ticket, what } => self.on_fetched((from, ticket), term, what, out),
             Message::Snapshot { term, last, state, members } => {

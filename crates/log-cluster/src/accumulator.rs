@@ -64,14 +64,14 @@ impl Bundle {
         self.sealed.as_ref().and_then(|batch| batch.stamp)
     }
 
-    /// The batch as it goes out, with its stamp from now on.
-    pub fn seal(&mut self, producer: u16, stamp: Option<Stamp>) -> Rc<Batch> {
+    /// The batch as it goes out, with its stamp from now on; `ahead` is what its producer's clock is ahead (K-D3).
+    pub fn seal(&mut self, producer: u16, stamp: Option<Stamp>, ahead: Nanos) -> Rc<Batch> {
         if let Some(batch) = &self.sealed {
             return batch.clone();
         }
         let rows = Rc::unwrap_or_clone(std::mem::take(&mut self.rows)).into_boxed_slice();
         let payload = Payload::Messages(producer, rows);
-        let batch = Rc::new(Batch { payload, bytes: self.bytes, stamp, created: self.created });
+        let batch = Rc::new(Batch { payload, bytes: self.bytes, stamp, created: self.created + ahead });
         self.sealed = Some(batch.clone());
         batch
     }

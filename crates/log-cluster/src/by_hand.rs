@@ -113,6 +113,8 @@ impl Consumer {
                 self.share.iter_mut().for_each(|share| share.plan.by_hand = hand == Hand::Take);
                 let code = if hand == Hand::Take { "hand-taken" } else { "hand-let-go" };
                 self.tell(code, Vec::new(), Rule("K-C3"), fx);
+                // Until now it called `poll()` all the time.
+                self.last_poll = if hand == Hand::Take { fx.now() } else { self.last_poll };
                 if hand == Hand::LetGo && !self.working && !self.in_hand.is_empty() {
                     self.start_work(fx);
                 }

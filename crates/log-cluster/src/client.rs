@@ -21,6 +21,15 @@ pub(crate) struct Waits {
     pub reconnect: Nanos,
     pub reconnect_most: Nanos,
     pub metadata_age: Nanos,
+    /// Its thread sleeps for as long as a request may take while nothing happens (K-P4).
+    pub sleeps: bool,
+}
+
+/// What took too long while the thread slept.
+#[derive(Copy, Clone, Debug)]
+enum Overdue {
+    Request(u16, Ticket),
+    Dial(u16),
 }
 
 /// A client. `A` is what it remembers of each request.
@@ -38,6 +47,9 @@ pub(crate) struct Client<A> {
     metadata_tries: u32,
     not_before: Time,
     metadata_alarm: Option<Alarm>,
+    /// When its thread was last awake.
+    awake: Time,
+    overdue: Vec<Overdue>,
 }
 
 impl<A> Client<A> {
@@ -55,6 +67,8 @@ impl<A> Client<A> {
             metadata_tries: 0,
             not_before: Time::ZERO,
             metadata_alarm: None,
+            awake: Time::ZERO,
+            overdue: Vec::new(),
         }
     }
 
@@ -98,6 +112,7 @@ impl<A> Client<A> {
             self.dialer.want(broker, fx);
             return None;
         }
+        self.awake = fx.now();
         self.tickets = self.tickets.wrapping_add(1);
         let ticket = self.tickets;
         fx.send(NodeId(broker), Message::Ask(ticket, request), bytes, look);
@@ -159,21 +174,63 @@ impl<A> Client<A> {
 
     /// A request was not answered in time: the connection is given up, as Kafka's clients do. True if it was waited for.
     pub fn expired(&mut self, broker: u16, ticket: Ticket, fx: &mut Fx<'_>) -> bool {
-        let waits = self.asked.contains_key(&ticket);
-        if waits {
-            fx.disconnect(NodeId(broker));
+        if !self.asked.contains_key(&ticket) {
+            return false;
         }
-        waits
+        if let Some(at) = self.sleeps_until(fx) {
+            let alarm = fx.wake_at(at, Wake::Client(ClientWake::RequestExpires(broker, ticket)));
+            self.rearm(ticket, alarm, fx);
+            self.overdue.push(Overdue::Request(broker, ticket));
+            return false;
+        }
+        fx.disconnect(NodeId(broker));
+        true
+    }
+
+    fn rearm(&mut self, ticket: Ticket, alarm: Alarm, fx: &mut Fx<'_>) {
+        if let Some((_, _, old)) = self.asked.get_mut(&ticket) {
+            fx.cancel(std::mem::replace(old, alarm));
+        }
+    }
+
+    /// When its thread wakes by itself, if it sleeps now: again and again after as long as a request may take.
+    fn sleeps_until(&self, fx: &Fx<'_>) -> Option<Time> {
+        let (span, asleep) = (self.waits.request.0.max(1), fx.now().since(self.awake));
+        let more = asleep.0 % span;
+        (self.waits.sleeps && more > 0).then(|| fx.now() + Nanos(span - more))
+    }
+
+    /// Something wakes its thread: what took too long meanwhile is noticed now (K-P4).
+    pub fn stir(&mut self, fx: &mut Fx<'_>) {
+        self.awake = fx.now();
+        for overdue in std::mem::take(&mut self.overdue) {
+            match overdue {
+                Overdue::Request(broker, ticket) if self.asked.contains_key(&ticket) => {
+                    let alarm = fx.wake_at(fx.now(), Wake::Client(ClientWake::RequestExpires(broker, ticket)));
+                    self.rearm(ticket, alarm, fx);
+                }
+                Overdue::Dial(broker) if self.dialer.gives_up(broker) => self.dialer.postpone(broker, fx.now(), fx),
+                Overdue::Request(..) | Overdue::Dial(_) => {}
+            }
+        }
     }
 
     /// Calls again, or gives the broker up: false.
     pub fn redial(&mut self, broker: u16, fx: &mut Fx<'_>) -> bool {
+        let gives_up = self.dialer.gives_up(broker);
+        if gives_up && let Some(at) = self.sleeps_until(fx) {
+            self.dialer.postpone(broker, at, fx);
+            self.overdue.push(Overdue::Dial(broker));
+            return true;
+        }
         // A broker that the metadata does not trust is not called again without need.
         let known = self.image.brokers.is_empty() || self.image.brokers.get(&broker).is_some_and(|b| !b.fenced);
         if known || self.wants_metadata {
             self.dialer.woke(broker, fx);
-            // It could not be reached for a while: perhaps the metadata names others by now.
-            self.refresh(fx);
+            if gives_up {
+                // It could not be reached for a while: perhaps the metadata names others by now.
+                self.refresh(fx);
+            }
         } else {
             self.dialer.forget(broker, fx);
             return false;

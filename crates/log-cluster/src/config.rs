@@ -1,83 +1,16 @@
 //! What a cluster of logs is made of: its brokers, topics and clients, all under Kafka's names.
 
+pub use crate::choices::{
+    Acks, CleanupPolicy, GroupProtocol, IsolationLevel, MigrationPolicy, PartitionerClass, TimestampType,
+};
 pub use crate::group_settings::{OffsetReset, ServerAssignor, ServerAssignors, Strategies, Strategy};
-use crate::settings::{Ratio, settings, words};
+use crate::settings::{Ratio, settings};
 pub use crate::share::{AcknowledgementMode, AcquireMode, GroupConfig, ShareConfig, SharePlan, ShareReset};
 use sim::{LinkProfile, MachineProfile, Nanos};
 use std::collections::BTreeMap;
 
 const INT_MAX: i64 = i32::MAX as i64;
 const MAX: i64 = i64::MAX;
-
-words! {
-    /// How many replicas must have a batch before its producer is answered (K-A1).
-    Acks {
-        /// None: there is no answer.
-        None = "0",
-        /// The leader.
-        Leader = "1",
-        /// All in-sync replicas.
-        All = "all" | "-1",
-    }
-}
-
-words! {
-    /// How a partition is chosen.
-    PartitionerClass {
-        /// By the key's hash, and sticky without a key (K-T1, K-T3).
-        Default = "" | "default",
-        /// One record each in turn (K-T5).
-        RoundRobin = "RoundRobinPartitioner" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
-    }
-}
-
-words! {
-    /// What a consumer gets of transactions (K-X6).
-    IsolationLevel {
-        /// All records, of open and of aborted transactions as well.
-        ReadUncommitted = "read_uncommitted",
-        /// Records up to the last stable offset, without those of aborted transactions.
-        ReadCommitted = "read_committed",
-    }
-}
-
-words! {
-    /// How a group keeps its members together.
-    GroupProtocol {
-        /// Join and sync, one member assigns (K-G2).
-        Classic = "classic" | "CLASSIC",
-        /// Signs of life only; the coordinator assigns (K-G7).
-        Consumer = "consumer" | "CONSUMER",
-    }
-}
-
-words! {
-    /// What becomes of old records (K-D2, K-D5).
-    CleanupPolicy {
-        /// Segments are deleted by age and size.
-        Delete = "delete",
-        /// Of each key the newest record stays.
-        Compact = "compact",
-        /// Both.
-        Both = "compact,delete" | "delete,compact",
-        /// Nothing: they stay for ever (4.2: an empty list).
-        Keep = "",
-    }
-}
-
-impl CleanupPolicy {
-    /// Whether segments are deleted by age and size.
-    #[must_use]
-    pub fn deletes(self) -> bool {
-        matches!(self, CleanupPolicy::Delete | CleanupPolicy::Both)
-    }
-
-    /// Whether of each key the newest record stays.
-    #[must_use]
-    pub fn compacts(self) -> bool {
-        matches!(self, CleanupPolicy::Compact | CleanupPolicy::Both)
-    }
-}
 
 settings! {
     /// Settings of brokers and controllers; one for the whole cluster.
@@ -146,6 +79,8 @@ settings! {
         group_consumer_assignors: ServerAssignors = ServerAssignors::default(), "group.consumer.assignors";
         /// How many members a consumer group may have.
         group_consumer_max_size: i64 = INT_MAX, "group.consumer.max.size", 1..INT_MAX;
+        /// Whether a group with members may go from one protocol to the other (K-G11).
+        group_consumer_migration_policy: MigrationPolicy = MigrationPolicy::Bidirectional, "group.consumer.migration.policy";
         /// How long committed offsets are kept that no member has a use for (K-O3).
         offsets_retention_minutes: i64 = 10_080, "offsets.retention.minutes", 1..INT_MAX;
         /// How often coordinators look for such offsets (K-O3).
@@ -178,6 +113,12 @@ settings! {
         log_retention_ms: i64 = 604_800_000, "log.retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
         log_retention_bytes: i64 = -1, "log.retention.bytes", -1..MAX;
+        /// Whose clock a record's timestamp is of (K-D3).
+        log_message_timestamp_type: TimestampType = TimestampType::Create, "log.message.timestamp.type";
+        /// How far a producer's timestamp may lie behind the broker's clock (K-D3).
+        log_message_timestamp_before_max_ms: i64 = MAX, "log.message.timestamp.before.max.ms", 0..MAX;
+        /// How far a producer's timestamp may lie ahead of the broker's clock (K-D3).
+        log_message_timestamp_after_max_ms: i64 = 3_600_000, "log.message.timestamp.after.max.ms", 0..MAX;
         /// How often logs are looked through for what may be deleted.
         log_retention_check_interval_ms: i64 = 300_000, "log.retention.check.interval.ms", 1..MAX;
         /// Whether topics may use remote storage (K-Z1).
@@ -226,6 +167,12 @@ settings! {
         retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
         retention_bytes: Option<i64> = None, "retention.bytes", -1..MAX;
+        /// Whose clock a record's timestamp is of (K-D3).
+        message_timestamp_type: Option<TimestampType> = None, "message.timestamp.type";
+        /// How far a producer's timestamp may lie behind the broker's clock (K-D3).
+        message_timestamp_before_max_ms: Option<i64> = None, "message.timestamp.before.max.ms", 0..MAX;
+        /// How far a producer's timestamp may lie ahead of the broker's clock (K-D3).
+        message_timestamp_after_max_ms: Option<i64> = None, "message.timestamp.after.max.ms", 0..MAX;
         /// Whether closed segments are copied to remote storage (K-Z1).
         remote_storage_enable: Option<bool> = None, "remote.storage.enable";
         /// How long the brokers' own disks keep messages; -2: as long as they are kept at all (K-Z1).
@@ -408,6 +355,8 @@ pub struct ProducerClient {
     pub transactions: TransactionPlan,
     /// Every how-many-th message of its application has no value: a tombstone (K-D6); 0 for none. The lab's notion.
     pub tombstone_every: u32,
+    /// How far its machine's clock is ahead of the others', which its records' timestamps tell (K-D3). The lab's notion.
+    pub clock_ahead: Nanos,
 }
 
 /// How an application uses transactions. These notions are the lab's, not Kafka's: there it is the application's code.

@@ -84,6 +84,8 @@ pub struct Consumer {
     /// Polled and not worked on; the first is being worked on.
     pub(crate) in_hand: VecDeque<InHand>,
     pub(crate) working: bool,
+    /// What it was given is someone else's, and its application does not know yet.
+    pub(crate) lost: bool,
     works: u32,
     pub(crate) last_poll: Time,
     next_auto_commit: Time,
@@ -117,6 +119,7 @@ impl Consumer {
             reconnect: millis(config.reconnect_backoff_ms),
             reconnect_most: millis(config.reconnect_backoff_max_ms),
             metadata_age: millis(config.metadata_max_age_ms),
+            sleeps: false,
         };
         let mut share = client.share.map(|plan| Box::new(ShareMember::new(plan, &config)));
         share.iter_mut().for_each(|share| share.plan.by_hand |= spec.by_hand);
@@ -139,6 +142,7 @@ impl Consumer {
             assigned: BTreeMap::new(),
             in_hand: VecDeque::new(),
             working: false,
+            lost: false,
             works: 0,
             last_poll: Time::ZERO,
             next_auto_commit: Time::ZERO,
@@ -159,7 +163,7 @@ impl Consumer {
         self.membership = Membership { lives: self.membership.lives, ..Membership::default() };
         self.assigned.clear();
         self.in_hand.clear();
-        self.working = false;
+        (self.working, self.lost) = (false, false);
         self.waits_for_commit = false;
         self.polled_something = false;
         self.stopping = false;
@@ -259,6 +263,9 @@ impl Consumer {
             return;
         }
         self.last_poll = fx.now();
+        if std::mem::take(&mut self.lost) {
+            self.assigned.clear();
+        }
         if self.waits_for_commit || !self.has_forwarded(fx) {
             return;
         }

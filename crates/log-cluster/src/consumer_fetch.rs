@@ -151,6 +151,10 @@ impl Consumer {
             return;
         };
         match part.error {
+            Some(Code::OffsetOutOfRange) if self.config.auto_offset_reset == OffsetReset::None => {
+                // K-C5: its position is nowhere in the log, and nobody has said where to go on.
+                return self.fail("OffsetOutOfRangeException", fx);
+            }
             Some(Code::OffsetOutOfRange) => {
                 assigned.position = None;
                 assigned.seeking = true;

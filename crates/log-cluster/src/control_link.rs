@@ -11,6 +11,7 @@ use crate::rpc::{BrokerWake, ControlRequest, ControlResponse, Message, Response,
 use crate::server::post;
 use sim::story::{FlightKind, Look};
 use sim::{Alarm, Nanos, NodeId, Time};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// How long an answer of the controller may take (Kafka: controller.quorum.request.timeout.ms, 2 s).
@@ -49,6 +50,8 @@ pub(crate) struct ControlLink {
     fenced: bool,
     awaited: Vec<Awaited>,
     producer_asks: Vec<(u16, Ticket, Option<Ticket>)>,
+    /// Ids for producers that the controller gave this broker, and that nobody has (K-Q3).
+    producer_ids: Range<u64>,
     /// What administrators want, and the ticket with which the controller was asked.
     pub admin_asks: Vec<(AdminOrder, Option<Ticket>)>,
 }
@@ -70,6 +73,7 @@ impl ControlLink {
             fenced: true,
             awaited: Vec::new(),
             producer_asks: Vec::new(),
+            producer_ids: 0..0,
             admin_asks: Vec::new(),
         }
     }
@@ -194,17 +198,27 @@ impl Broker {
                 proposal.ticket = sent;
             }
         }
-        for place in 0..self.control.producer_asks.len() {
-            if self.control.producer_asks[place].2.is_none() {
-                self.control.producer_asks[place].2 = self.ask_controller(ControlRequest::ProducerId, fx);
-            }
+        let asked = self.control.producer_asks.iter().any(|ask| ask.2.is_some());
+        if !asked && !self.control.producer_asks.is_empty() {
+            self.control.producer_asks[0].2 = self.ask_controller(ControlRequest::ProducerIds, fx);
         }
         self.pump_admin(fx);
     }
 
     pub(crate) fn want_producer_id(&mut self, from: u16, ticket: Ticket, fx: &mut Fx<'_>) {
         self.control.producer_asks.push((from, ticket, None));
+        self.give_producer_ids(fx);
         self.pump_control(fx);
+    }
+
+    /// K-Q3: who waits for an id gets one, as long as there are any.
+    fn give_producer_ids(&mut self, fx: &mut Fx<'_>) {
+        while !self.control.producer_asks.is_empty()
+            && let Some(id) = self.control.producer_ids.next()
+        {
+            let (to, asked, _) = self.control.producer_asks.remove(0);
+            self.answer(to, asked, Response::Producer(Ok(id)), 60, Look::plain(FlightKind::Control), fx);
+        }
     }
 
     /// K-R5: asks the controller for another in-sync set.
@@ -292,12 +306,10 @@ impl Broker {
             }
             ControlResponse::IsrAltered(slot, result) => self.isr_altered(slot, ticket, result, fx),
             ControlResponse::Admin(result) => self.admin_answered(ticket, result, fx),
-            ControlResponse::ProducerId(id) => {
-                if let Some(place) = self.control.producer_asks.iter().position(|ask| ask.2 == Some(ticket)) {
-                    let (to, asked, _) = self.control.producer_asks.remove(place);
-                    let look = Look::plain(FlightKind::Control);
-                    self.answer(to, asked, Response::Producer(Ok(id)), 60, look, fx);
-                }
+            ControlResponse::ProducerIds(ids) => {
+                self.control.producer_asks.iter_mut().for_each(|ask| ask.2 = None);
+                self.control.producer_ids = ids;
+                self.give_producer_ids(fx);
             }
         }
     }

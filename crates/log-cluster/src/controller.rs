@@ -21,6 +21,8 @@ const METADATA_WAIT: Nanos = Nanos::millis(500);
 /// How often the active controller tells controllers that do not fetch that its epoch has begun (Kafka: half of
 /// controller.quorum.fetch.timeout.ms).
 const BEAT: Nanos = Nanos::secs(1);
+/// How many ids for producers a broker gets at once (Kafka: ProducerIdsBlock).
+const PRODUCER_IDS: u64 = 1_000;
 /// How many entries the metadata log grows before it is replaced by its state. Assumed; Kafka counts 20 MB.
 const COMPACT_AFTER: u64 = 2_000;
 /// Assumed size of a record in the metadata log.
@@ -101,6 +103,11 @@ impl Controller {
         } else {
             self.arm_election(fx);
         }
+    }
+
+    /// K-Q8: a controller that stops in good order gives its reign up, and names those that have most of its log.
+    pub fn stop(&mut self, fx: &mut Fx<'_>) {
+        self.drive(Input::Resign, fx);
     }
 
     fn peers(&self) -> Vec<u16> {
@@ -342,10 +349,11 @@ impl Controller {
                 self.alter_isr(from, ticket, slot, known, isr, fx);
             }
             ControlRequest::Admin(order) => self.administer(from, ticket, &order, fx),
-            ControlRequest::ProducerId => {
-                let id = self.planned.next_producer;
-                let index = self.propose(vec![Record::ProducerIds(id + 1)], fx);
-                self.answer_when(index, from, ticket, ControlResponse::ProducerId(id), fx);
+            ControlRequest::ProducerIds => {
+                let first = self.planned.next_producer;
+                let ids = first..first + PRODUCER_IDS;
+                let index = self.propose(vec![Record::ProducerIds(ids.end)], fx);
+                self.answer_when(index, from, ticket, ControlResponse::ProducerIds(ids), fx);
             }
         }
     }

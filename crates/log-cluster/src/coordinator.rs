@@ -92,6 +92,7 @@ impl Broker {
             fx.mark(MarkKind::Refusal, "member-refused", values, Rule("K-G3"));
             return self.refuse_group(from, ticket, &request, code, fx);
         }
+        let Some(request) = self.classic_in_modern(slot, id, (from, ticket), request, fx) else { return };
         let group = self.coordinator.groups.entry(id.clone()).or_default();
         let mut out = Outcome::default();
         match request {
@@ -136,7 +137,8 @@ impl Broker {
         }
         if let Kind::Consumer(modern) = &group.kind {
             if !modern.state.members.is_empty() {
-                return Some(Code::InconsistentGroupProtocol);
+                // K-G11: it becomes one of them.
+                return None;
             }
             // An empty group becomes what its first member is.
             group.generation = modern.state.epoch;
@@ -246,8 +248,11 @@ impl Broker {
         match write.then {
             Then::Nothing => {}
             Then::Answer(to, ticket, answer) => {
-                let refused = |code| GroupResponse::ConsumerHeartbeat(Err(code));
-                self.answer_group(to, ticket, result.map_or_else(refused, |()| answer), fx);
+                let answer = match result {
+                    Ok(()) => answer,
+                    Err(code) => answer.refused(code),
+                };
+                self.answer_group(to, ticket, answer, fx);
             }
             Then::Commit { group: id, to, ticket, offsets } => {
                 if result.is_ok()
@@ -269,7 +274,7 @@ impl Broker {
     }
 
     /// Does what a group wants done, and sees to it that it is looked at in time.
-    fn carry_out(&mut self, slot: Slot, id: &Rc<str>, out: Outcome, fx: &mut Fx<'_>) {
+    pub(crate) fn carry_out(&mut self, slot: Slot, id: &Rc<str>, out: Outcome, fx: &mut Fx<'_>) {
         for member in &out.expired {
             let values = vec![id.to_string(), member.to_string()];
             fx.mark(MarkKind::Change, "member-expired", values, Rule("K-G3"));

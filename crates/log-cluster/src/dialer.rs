@@ -104,6 +104,17 @@ impl Dialer {
         }
     }
 
+    /// Whether the attempt has taken as long as it may.
+    pub fn gives_up(&self, peer: u16) -> bool {
+        self.dials.get(&peer).is_some_and(|dial| dial.phase == Phase::Lingering)
+    }
+
+    /// The attempt goes on until then.
+    pub fn postpone(&mut self, peer: u16, at: Time, fx: &mut Effects<'_, Node>) {
+        let alarm = fx.wake_at(at, (self.wake)(peer));
+        self.set(peer, Phase::Lingering, alarm, fx);
+    }
+
     pub fn connected(&mut self, peer: u16, fx: &mut Effects<'_, Node>) {
         if let Some(Dial { alarm: Some(alarm), .. }) = self.dials.insert(peer, Dial::default()) {
             fx.cancel(alarm);

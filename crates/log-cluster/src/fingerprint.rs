@@ -156,7 +156,7 @@ impl Fingerprint for ControlRequest {
             ControlRequest::AlterIsr(_, slot, leader, partition, isr) => {
                 mix(&[4, u64::from(*slot), *leader as u64, *partition as u64, isr.len() as u64])
             }
-            ControlRequest::ProducerId => 5,
+            ControlRequest::ProducerIds => 5,
             ControlRequest::Admin(_) => 6,
         }
     }
@@ -171,7 +171,7 @@ impl Fingerprint for ControlResponse {
             ControlResponse::Records(records, upto) => mix(&[4, records.len() as u64, *upto]),
             ControlResponse::Snapshot(image) => mix(&[5, image.offset]),
             ControlResponse::IsrAltered(slot, result) => mix(&[6, u64::from(*slot), u64::from(result.is_ok())]),
-            ControlResponse::ProducerId(id) => mix(&[7, *id]),
+            ControlResponse::ProducerIds(ids) => mix(&[7, ids.start]),
             ControlResponse::Admin(result) => mix(&[8, result.map_or_else(|code| code as u64 + 1, |()| 0)]),
         }
     }

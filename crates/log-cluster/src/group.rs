@@ -76,13 +76,13 @@ pub(crate) enum State {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub node: u16,
-    session: Nanos,
-    rebalance: Nanos,
-    subscription: Subscription,
+    pub session: Nanos,
+    pub rebalance: Nanos,
+    pub subscription: Subscription,
     pub share: Vec<Slot>,
-    join: Option<Ticket>,
-    sync: Option<Ticket>,
-    expires: Time,
+    pub join: Option<Ticket>,
+    pub sync: Option<Ticket>,
+    pub expires: Time,
 }
 
 /// How a group is kept together. All types lie side by side; the offsets are the same for each.
@@ -119,7 +119,7 @@ pub(crate) struct Group {
     pub state: State,
     pub generation: i32,
     pub members: BTreeMap<Rc<str>, Member>,
-    leader: Option<Rc<str>>,
+    pub leader: Option<Rc<str>>,
     /// K-G2: when an empty group's first wait is over, and whether someone joined during it.
     initial: Option<(Time, bool)>,
     /// When those that have not joined are left out.
@@ -320,7 +320,7 @@ impl Group {
     }
 
     /// K-G2: a rebalance begins.
-    fn prepare(&mut self, initial: Nanos, now: Time, why: &'static str, out: &mut Outcome) {
+    pub fn prepare(&mut self, initial: Nanos, now: Time, why: &'static str, out: &mut Outcome) {
         for member in self.members.values_mut() {
             if let Some(ticket) = member.sync.take() {
                 let again = GroupResponse::Synced(Err(Code::RebalanceInProgress));

@@ -1,6 +1,6 @@
 //! What never changes in a run: which nodes and topics there are, and the settings in force for each.
 
-use crate::config::{BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TopicConfig, millis};
+use crate::config::{BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TimestampType, TopicConfig, millis};
 use crate::share::{GroupConfig, ShareConfig};
 use sim::workload::{NodeInfo, Role};
 use sim::{Nanos, NodeId};
@@ -35,6 +35,29 @@ pub(crate) struct Compaction {
     pub delete_retention: Nanos,
 }
 
+/// What timestamps a topic's records may have (K-D3).
+#[derive(Clone, Debug)]
+pub(crate) struct Stamps {
+    /// They are the leader's own.
+    pub appended: bool,
+    /// How far a producer's may lie behind the leader's clock, and how far ahead of it.
+    pub before: Nanos,
+    pub after: Nanos,
+}
+
+impl Stamps {
+    /// What the brokers' own topics have.
+    pub const OWN: Stamps = Stamps { appended: false, before: Nanos(u64::MAX), after: Nanos(u64::MAX) };
+
+    fn of(own: &TopicConfig, b: &BrokerConfig) -> Stamps {
+        Stamps {
+            appended: own.message_timestamp_type.unwrap_or(b.log_message_timestamp_type) == TimestampType::Append,
+            before: millis(own.message_timestamp_before_max_ms.unwrap_or(b.log_message_timestamp_before_max_ms)),
+            after: millis(own.message_timestamp_after_max_ms.unwrap_or(b.log_message_timestamp_after_max_ms)),
+        }
+    }
+}
+
 /// A topic with the settings that are in force for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Topic {
@@ -51,6 +74,7 @@ pub(crate) struct Topic {
     pub min_isr: usize,
     pub unclean: bool,
     pub max_batch: i64,
+    pub stamps: Stamps,
     pub segment_bytes: u64,
     pub segment_age: Nanos,
     /// Whether it deletes what is old at all (`cleanup.policy`).
@@ -118,6 +142,7 @@ impl Layout {
                 min_isr: min_isr(own.min_insync_replicas.unwrap_or(b.min_insync_replicas), spec.replication_factor),
                 unclean: own.unclean_leader_election_enable.unwrap_or(b.unclean_leader_election_enable),
                 max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
+                stamps: Stamps::of(own, b),
                 segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
                 segment_age,
                 deletes: policy.deletes(),
@@ -271,6 +296,7 @@ fn offsets_topic(config: &Config, first: Slot) -> Topic {
         min_isr: min_isr(b.min_insync_replicas, factor),
         unclean: b.unclean_leader_election_enable,
         max_batch: b.message_max_bytes,
+        stamps: Stamps::OWN,
         segment_bytes: 104_857_600,
         segment_age: millis(b.log_roll_ms),
         retention: None,

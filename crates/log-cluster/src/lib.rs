@@ -10,6 +10,7 @@ pub mod assignor;
 mod broker;
 mod by_hand;
 mod check;
+mod choices;
 mod cleaner;
 mod client;
 mod cluster;

@@ -438,6 +438,8 @@ impl Log {
             let keep = segment.entries.iter_from(find(&segment.entries, offset)).next().map(|entry| entry.base);
             let place = find(&segment.entries, offset);
             if keep.is_none() {
+                // What lay there was compacted away, or lost with the power: the end is cut all the same.
+                self.end = self.end.min(offset);
                 break;
             }
             let gone: u64 = segment.entries.iter_from(place).map(|entry| u64::from(entry.batch.bytes)).sum();

@@ -96,6 +96,16 @@ fn k_l4_a_truncated_log_forgets_epochs_without_records() {
 }
 
 #[test]
+fn k_l4_a_log_whose_end_is_empty_is_cut_all_the_same() {
+    let mut log = Log::default();
+    add(&mut log, 0, &batch(3, None, 0));
+    let entry = Entry { base: 10, epoch: 0, batch: batch(1, None, 0) };
+    log.append_at(&entry, Time::ZERO, 1_000, Nanos::secs(60));
+    assert_eq!((log.truncate(5, Time::ZERO), log.end()), (6, 5), "compaction left nothing from 3 to 10");
+    assert_eq!((log.truncate(4, Time::ZERO), log.end()), (1, 4), "or its follower would be told so for ever");
+}
+
+#[test]
 fn k_d1_a_segment_is_closed_when_it_is_full_or_old() {
     let mut log = Log::default();
     for _ in 0..3 {

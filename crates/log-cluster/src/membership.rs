@@ -260,7 +260,7 @@ impl Consumer {
 
     /// The group went on without this member: what it had is someone else's, and it begins again.
     fn lose_membership(&mut self, fx: &mut Fx<'_>) {
-        self.assigned.clear();
+        self.lose_partitions();
         let m = &mut self.membership;
         m.state = MemberState::Unjoined;
         m.generation = -1;
@@ -269,6 +269,14 @@ impl Consumer {
         m.last_share.clear();
         m.last_generation = -1;
         self.start_life(fx);
+    }
+
+    /// K-C4: an application that does not poll learns of it when it does.
+    pub(crate) fn lose_partitions(&mut self) {
+        self.lost = self.working || self.is_left_alone();
+        if !self.lost {
+            self.assigned.clear();
+        }
     }
 
     /// K-G4: a generation begins; its leader shares the partitions out.

@@ -124,6 +124,15 @@ impl Broker {
         if topic.compaction.enabled && batch.rows().any(|(_, row)| row.key().is_none()) {
             return Err(Code::InvalidRecord);
         }
+        let stamps = &topic.stamps;
+        // K-D3: the leader's clock counts, or has to be near enough to the producer's.
+        let batch = &if stamps.appended && batch.has_messages() {
+            Rc::new(Batch { created: now, ..Batch::clone(batch) })
+        } else if now.since(batch.created) > stamps.before || batch.created.since(now) > stamps.after {
+            return Err(Code::InvalidTimestamp);
+        } else {
+            batch.clone()
+        };
         if let Some(stamp) = batch.stamp {
             let expiry = millis(layout.broker.producer_id_expiration_ms);
             let verdict = match batch.payload {

@@ -58,13 +58,15 @@ pub struct Producer {
     pub(crate) retry_told: Option<Code>,
     /// Every how-many-th message has no value; 0 for none.
     pub(crate) tombstone_every: u32,
+    clock_ahead: Nanos,
     /// Its transactions, if it has a `transactional.id`.
     pub(crate) transactions: Option<Box<Transactional>>,
 }
 
 impl Producer {
     pub(crate) fn new(layout: Rc<Layout>, index: u16, client: ProducerClient, source: Source) -> Producer {
-        let (first, room) = layout.topic_named(&client.topic).map_or((0, 0), |topic| (topic.first, topic.room));
+        // A topic that is nowhere is waited for in vain (K-P1).
+        let (first, room) = layout.topic_named(&client.topic).map_or((Slot::MAX, 0), |topic| (topic.first, topic.room));
         let transactions = Transactional::new(&client);
         let config = client.config;
         let waits = Waits {
@@ -74,12 +76,14 @@ impl Producer {
             reconnect: millis(config.reconnect_backoff_ms),
             reconnect_most: millis(config.reconnect_backoff_max_ms),
             metadata_age: millis(config.metadata_max_age_ms),
+            sleeps: true,
         };
         Producer {
             client: Client::new(layout, waits),
             index,
             ids: Sequences::of(&config, room),
             tombstone_every: client.tombstone_every,
+            clock_ahead: client.clock_ahead,
             transactions,
             config,
             source,
@@ -232,6 +236,7 @@ impl Producer {
 
     /// Sends what is ready (K-P2, K-P3), and gives up what is too old (K-P4).
     pub(crate) fn pump(&mut self, fx: &mut Fx<'_>) {
+        self.client.stir(fx);
         self.expire(fx);
         for partition in 0..self.partitions {
             if self.ids.is_broken(partition) && self.transactions.is_some() {
@@ -355,7 +360,7 @@ impl Producer {
             bytes += u64::from(bundle.bytes);
             if bundle.sealed.is_none() {
                 let stamp = self.ids.stamp(partition, bundle.count());
-                bundle.seal(self.index, stamp);
+                bundle.seal(self.index, stamp, self.clock_ahead);
             }
             if one_at_a_time {
                 self.muted.insert(partition);

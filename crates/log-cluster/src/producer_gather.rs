@@ -1,8 +1,9 @@
 //! A producer's application hands records over: they are gathered, or sending blocks (K-P1, K-T1, K-T3, K-T4).
 
-use crate::accumulator::record_bytes;
+use crate::accumulator::{HEADER, record_bytes};
 use crate::client::Fx;
 use crate::config::{PartitionerClass, millis};
+use crate::error::Code;
 use crate::log::Row;
 use crate::partitioner::{LoadStats, next_sticky, partition_for_key};
 use crate::producer::Producer;
@@ -21,7 +22,11 @@ impl Producer {
     /// Takes a record to be sent, if a transaction is open or there are none. True if something may be ready to go.
     pub(crate) fn hand_over(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
         let Some(last) = self.take_part(&fresh, fx) else { return false };
-        let ready = if self.blocked.is_empty() {
+        let ready = if self.is_too_large(&fresh) {
+            // K-P3: `send()` fails at once.
+            self.refuse(&[fresh.id], Code::MessageTooLarge, fx);
+            false
+        } else if self.blocked.is_empty() {
             self.gather(fresh, fx).unwrap_or_else(|| {
                 self.blocked.push_back(fresh);
                 self.block(fx);
@@ -35,6 +40,12 @@ impl Producer {
             self.finish_transaction(fx);
         }
         ready || last
+    }
+
+    /// Whether a record by itself is more than a request, or the whole buffer, may hold.
+    fn is_too_large(&self, fresh: &Fresh) -> bool {
+        let bytes = i64::from(HEADER + record_bytes(fresh.key, if fresh.null { 0 } else { fresh.bytes }));
+        bytes > self.config.max_request_size.min(self.config.buffer_memory)
     }
 
     /// K-P1: `send()` blocks, for memory or for metadata, up to `max.block.ms`.

@@ -6,7 +6,7 @@ use crate::config::millis;
 use crate::error::Code;
 use crate::producer::{Asked, Producer};
 use sim::Time;
-use sim::story::{Life, MarkKind, Note, Rule};
+use sim::story::{Life, MarkKind, MessageId, Note, Rule};
 
 impl Producer {
     /// A batch was answered, or its connection was lost (K-P4).
@@ -40,6 +40,7 @@ impl Producer {
         let final_codes = [
             Code::MessageTooLarge,
             Code::InvalidRecord,
+            Code::InvalidTimestamp,
             Code::InvalidProducerEpoch,
             Code::InvalidTxnState,
             Code::InvalidProducerIdMapping,
@@ -85,13 +86,18 @@ impl Producer {
 
     fn give_up(&mut self, bundle: Bundle, code: Code, fx: &mut Fx<'_>) {
         self.ids.given_up(bundle.partition, bundle.stamp());
-        for id in bundle.messages(self.index) {
-            fx.note(Note::Life(id, Life::Refused, Rule("K-P4")));
+        self.finish(&bundle);
+        self.refuse(&bundle.messages(self.index), code, fx);
+    }
+
+    /// The application is told that these will not be sent.
+    pub(crate) fn refuse(&mut self, messages: &[MessageId], code: Code, fx: &mut Fx<'_>) {
+        for id in messages {
+            fx.note(Note::Life(*id, Life::Refused, Rule("K-P4")));
         }
         let name = self.client.layout.name(fx.me().0);
-        let values = vec![name, bundle.count().to_string(), code.name().to_owned()];
+        let values = vec![name, messages.len().to_string(), code.name().to_owned()];
         fx.mark(MarkKind::Refusal, "producer-gives-up", values, Rule("K-P4"));
-        self.finish(&bundle);
         self.fail_transaction(fx);
     }
 

@@ -219,6 +219,22 @@ pub enum GroupResponse {
     ConsumerHeartbeat(Result<Box<crate::consumer_group::HeartbeatAnswer>, Code>),
 }
 
+impl GroupResponse {
+    /// The same answer, but that it could not be done.
+    #[must_use]
+    pub fn refused(self, code: Code) -> GroupResponse {
+        match self {
+            GroupResponse::Joined(_) => GroupResponse::Joined(Err(code)),
+            GroupResponse::Synced(_) => GroupResponse::Synced(Err(code)),
+            GroupResponse::Beat(_) => GroupResponse::Beat(Err(code)),
+            GroupResponse::Left => GroupResponse::Left,
+            GroupResponse::Offsets(_) => GroupResponse::Offsets(Err(code)),
+            GroupResponse::Committed(_, offsets) => GroupResponse::Committed(Err(code), offsets),
+            GroupResponse::ConsumerHeartbeat(_) => GroupResponse::ConsumerHeartbeat(Err(code)),
+        }
+    }
+}
+
 /// A generation, as a member learns of it.
 #[derive(Clone, Debug)]
 pub struct Joined {
@@ -243,8 +259,8 @@ pub enum ControlRequest {
     Metadata(u64),
     /// K-R5: a leader proposes an in-sync set, by broker epoch, partition, leader epoch and partition epoch.
     AlterIsr(u64, Slot, i32, i32, Vec<u16>),
-    /// For an id for a producer.
-    ProducerId,
+    /// For ids for producers (K-Q3).
+    ProducerIds,
     /// For what an administrator wants.
     Admin(Box<crate::admin::AdminOrder>),
 }
@@ -264,8 +280,8 @@ pub enum ControlResponse {
     Snapshot(Rc<Image>),
     /// The partition epoch and the in-sync set that hold now.
     IsrAltered(Slot, Result<(i32, Vec<u16>), Code>),
-    /// An id for a producer.
-    ProducerId(u64),
+    /// Ids for producers.
+    ProducerIds(std::ops::Range<u64>),
     /// Whether that was done.
     Admin(Result<(), Code>),
 }

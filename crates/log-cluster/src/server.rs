@@ -5,7 +5,7 @@ use crate::broker::Broker;
 use crate::cluster::Node;
 use crate::controller::Controller;
 use crate::layout::Layout;
-use crate::rpc::{Message, Wake};
+use crate::rpc::{BrokerWake, Message, Wake};
 use sim::story::Look;
 use sim::{Crash, Effects, Event, NodeId};
 use std::rc::Rc;
@@ -48,7 +48,10 @@ impl Server {
             }
             Event::StopRequested => match &mut self.broker {
                 Some(broker) => broker.stop(fx),
-                None => fx.exit(),
+                None => {
+                    self.resign(fx);
+                    fx.exit();
+                }
             },
             Event::Connected(peer) => {
                 if let Some(controller) = &mut self.controller {
@@ -74,6 +77,9 @@ impl Server {
                 }
             }
             Event::Woke(Wake::Broker(wake)) => {
+                if wake == BrokerWake::Farewell {
+                    self.resign(fx);
+                }
                 if let Some(broker) = &mut self.broker {
                     broker.on_wake(wake, fx);
                 }
@@ -89,6 +95,13 @@ impl Server {
                 }
             }
             Event::Woke(Wake::Client(_)) | Event::Ordered(Order::Client(_) | Order::Share(_)) => {}
+        }
+    }
+
+    /// K-Q8: its controller, if it has one, stops with it.
+    fn resign(&mut self, fx: &mut Effects<'_, Node>) {
+        if let Some(controller) = &mut self.controller {
+            controller.stop(fx);
         }
     }
 

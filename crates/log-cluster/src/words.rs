@@ -75,6 +75,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("hand-committed", "{0} has committed {1}"),
     ("hand-commit-failed", "{0}: its commit fails, {1}"),
     ("hand-said", "{0} {1} {2} offset {3}"),
+    ("group-converted", "{0} has members of either protocol: it goes on as a {2} group, it was a {1} group"),
     ("hand-overdue", "{0} has not polled for max.poll.interval.ms: it leaves its group"),
     ("topic-config", "{0}: {1} is {2} now"),
 ];

@@ -210,20 +210,6 @@ fn k_g7_the_assignor_is_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn k_g9_a_group_of_the_other_protocol_takes_nobody_in_until_it_is_empty() {
-    let (mut config, workload) = settings(&[], 2);
-    config.consumers[1].config.set("group.protocol", "classic").unwrap();
-    let mut story = Story::new(&config, &workload);
-    story.run_to(15_000);
-    assert_eq!(story.view().consumers[1].failed, Some("INCONSISTENT_GROUP_PROTOCOL"));
-    story.stop("consumer-1");
-    story.run_for(2_000);
-    story.start("consumer-2");
-    story.run_for(8_000);
-    assert_eq!((story.view().groups[0].protocol, shares(&story)[1].len()), ("classic", 6), "{}", story.tell());
-}
-
-#[test]
 fn settings_of_the_other_protocol_are_refused() {
     let (mut config, _) = settings(&[("session.timeout.ms", "10000")], 1);
     let message = |config: &Config| config.check().expect_err("Kafka refuses this")[0].message.clone();

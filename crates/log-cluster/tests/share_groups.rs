@@ -216,3 +216,39 @@ fn what_a_share_consumer_does_not_take_is_refused() {
     let message = config.check().expect_err("too short")[0].message.clone();
     assert!(message.contains("group.share.min.record.lock.duration.ms"), "{message}");
 }
+
+#[test]
+fn k_h2_an_application_that_renews_keeps_what_it_has_not_worked_on() {
+    let slow = |renew: bool| {
+        let plan = SharePlan { renew, ..SharePlan::default() };
+        let (config, mut workload) = settings(&[EXPLICIT], &plan, 10, 2);
+        workload.consumers.iter_mut().for_each(|spec| spec.processing = Duration::Constant(Nanos::secs(2)));
+        workload.consumers[1].start = Time::ZERO + Nanos::secs(12);
+        workload.producers[0].limit = Some(40);
+        let mut story = Story::new(&config, &workload);
+        story.run_to(150_000);
+        (times(&story).iter().filter(|times| **times > 1).count(), story.processed())
+    };
+    let (twice, processed) = slow(false);
+    assert!(twice > 0 && processed == 40, "locks of 30 s run out before the last is worked on: {twice}");
+    assert_eq!(slow(true), (0, 40), "renewed, they hold");
+}
+
+#[test]
+fn k_x6_a_share_group_that_reads_committed_gets_nothing_of_aborted_transactions() {
+    let run = |level: &str| {
+        let (mut config, mut workload) = settings(&[], &SharePlan::default(), 100, 1);
+        config.producers[0].config.transactional_id = Some("t".to_owned());
+        config.producers[0].transactions.abort_every = 2;
+        config.groups.entry("group".into()).or_default().set("share.isolation.level", level).unwrap();
+        workload.producers[0].limit = Some(1_000);
+        let mut story = Story::new(&config, &workload);
+        story.run_to(40_000);
+        let aborted = story.fates.values().filter(|fate| fate.aborted);
+        let read = aborted.filter(|fate| !fate.processed.is_empty()).count();
+        let committed = story.fates.values().filter(|fate| fate.acknowledged);
+        (read > 0, committed.filter(|fate| fate.processed.is_empty()).count())
+    };
+    assert_eq!(run("read_committed"), (false, 0));
+    assert_eq!(run("read_uncommitted"), (true, 0));
+}

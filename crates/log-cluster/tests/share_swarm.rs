@@ -15,7 +15,7 @@ fn story(seed: u64, explicit: bool) -> Story {
     config.topics[0].partitions = 3;
     config.topics[0].replica_assignment = Vec::new();
     config.producers = vec![producer(Acks::All)];
-    let plan = SharePlan { release_every: 40, reject_every: 50, forget_every: 60, by_hand: false };
+    let plan = SharePlan { release_every: 40, reject_every: 50, forget_every: 60, renew: false, by_hand: false };
     let share = Some(if explicit { plan } else { SharePlan::default() });
     let mut client = ConsumerClient { topics: vec!["orders".into()], share, ..ConsumerClient::default() };
     if explicit {

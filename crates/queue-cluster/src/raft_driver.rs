@@ -120,6 +120,7 @@ impl Server {
             | Message::VoteReply { .. }
             // Only KRaft pulls.
             | Message::BeginEpoch { .. }
+            | Message::EndEpoch { .. }
             | Message::Fetch { .. }
             | Message::Fetched { .. } => (0, Look::plain(FlightKind::Vote)),
         };

@@ -251,6 +251,9 @@ pub struct LogClientPart {
     /// lab's notion, not Kafka's.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tombstone_every: u32,
+    /// How far a producing client's clock is ahead of the brokers', which its records' timestamps tell. The lab's notion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead: Option<Span>,
     /// Where it writes what it has processed, if it is a consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardPart>,
@@ -273,6 +276,9 @@ pub struct SharePart {
     /// It processes every how-many-th message and never acknowledges it; 0 for none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forget_every: u32,
+    /// After each record it commits what it said, and renews the locks of those that it still holds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub renew: bool,
 }
 
 /// A consumer that writes each record that it has processed to another topic, with its progress, in a transaction for

@@ -73,7 +73,7 @@ fn transactions(path: &str, part: &TransactionsPart, check: &mut Checker) -> Tra
 
 fn share_plan(part: &SharePart) -> SharePlan {
     let (release_every, reject_every, forget_every) = (part.release_every, part.reject_every, part.forget_every);
-    SharePlan { release_every, reject_every, forget_every, by_hand: false }
+    SharePlan { release_every, reject_every, forget_every, renew: part.renew, by_hand: false }
 }
 
 fn forwarding(part: &ForwardPart) -> Forwarding {
@@ -145,6 +145,7 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
                     check.refuse(path, format!("`{name}` is a producer: only consumers are members of share groups"));
                 }
                 client.tombstone_every = own.tombstone_every;
+                client.clock_ahead = own.clock_ahead.map_or(Nanos::ZERO, |span| span.0);
                 let path = format!("log.clients.{name}.transactions");
                 if let Some(part) = &own.transactions {
                     client.transactions = transactions(&path, part, check);
@@ -172,6 +173,10 @@ pub(crate) fn config(part: &LogPart, producers: &[&str], consumers: &[&str], che
                 if own.tombstone_every > 0 {
                     let path = format!("log.clients.{name}.tombstone_every");
                     check.refuse(path, format!("`{name}` is a consumer: only producers send tombstones"));
+                }
+                if own.clock_ahead.is_some() {
+                    let path = format!("log.clients.{name}.clock_ahead");
+                    check.refuse(path, format!("`{name}` is a consumer: only producers stamp records"));
                 }
                 if !own.topics.is_empty() {
                     client.topics.clone_from(&own.topics);

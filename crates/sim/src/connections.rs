@@ -33,7 +33,8 @@ impl<P: Process> World<P> {
         if sides[usize::from(side)].state != SideState::Connecting(attempt) {
             return;
         }
-        if self.kit.is_silent(me, peer) {
+        // What the peer's machine answers has to come through, too.
+        if self.kit.is_silent(me, peer) || self.kit.net.is_cut(peer, me) {
             let wait = connect_backoff(tries);
             let next = if tries >= net::CONNECT_TRIES {
                 Scheduled::Refused { pair, side, attempt, why: Hangup::Unreachable }
@@ -209,6 +210,10 @@ impl<P: Process> Kit<P> {
         if self.is_silent(me, peer) {
             return;
         }
+        if !peer_open && self.net.is_cut(peer, me) {
+            // The reset gets lost; it is owed.
+            return;
+        }
         if !peer_open {
             // The machine answers, but knows nothing of this connection: a reset.
             let due = self.now + self.one_way(me, peer) + self.one_way(peer, me);
@@ -235,7 +240,7 @@ impl<P: Process> Kit<P> {
         if waiting || self.is_silent(me, peer) || !peer_open {
             let flight = Flight { from: me, to: peer, look, sent: self.now, due: self.now };
             let epoch = self.net.pairs[pair as usize].epoch;
-            if !waiting && !self.is_silent(me, peer) {
+            if !waiting && !self.is_silent(me, peer) && !self.net.is_cut(peer, me) {
                 // Half open: the machine answers with a reset.
                 let due = self.now + self.one_way(me, peer) + self.one_way(peer, me);
                 self.wheel.push(due, Scheduled::Hangup { pair, side, epoch, why: Hangup::Reset });

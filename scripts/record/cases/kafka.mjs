@@ -11,6 +11,8 @@ export const SETTINGS = {
   'group.share.min.record.lock.duration.ms': 1000,
   'group.share.record.lock.duration.ms': 5000,
   'log.cleaner.backoff.ms': 1000,
+  'log.retention.check.interval.ms': 1000,
+  'auto.create.topics.enable': false,
 };
 
 const spread = (count) => Array.from({ length: count }, (_, index) => [0, 1, 2].map((n) => ((index + n) % 3) + 1));
@@ -158,6 +160,82 @@ const reset = (policy) => ({
   ],
 });
 
+const slow = (name, about, config) => ({
+  name,
+  about: `a member that does not poll for longer than max.poll.interval.ms, ${about}: it leaves, and comes back`,
+  topic: { assignment: spread(6), config: {} },
+  steps: [
+    open('a', { ...config, 'max.poll.interval.ms': '3000' }),
+    settle('a'),
+    open('b', { ...config, 'max.poll.interval.ms': '3000' }),
+    settle('a', 'b'),
+    { op: 'consumer.work', name: 'a', ms: 15_000 },
+    settle('b'),
+    // It does not know yet.
+    { op: 'consumer.state', name: 'a' },
+    settle('a', 'b'),
+    close('b'),
+    settle('a'),
+    close('a'),
+  ],
+});
+
+const outOfRange = {
+  name: 'fetch-out-of-range',
+  about: 'a group comes back after its committed offset was deleted with its segment, auto.offset.reset=none, earliest',
+  topic: single({ 'retention.ms': '1000', 'segment.ms': '1000' }),
+  steps: [
+    producer('p', {}),
+    send('p', 'm1'),
+    open('a', classic('RangeAssignor')),
+    { op: 'wait', ms: 5000 },
+    close('a'),
+    send('p', 'm2'),
+    send('p', 'm3'),
+    { op: 'wait', ms: 5000 },
+    send('p', 'm4'),
+    offsets,
+    open('b', classic('RangeAssignor', { 'auto.offset.reset': 'none' })),
+    { op: 'wait', ms: 500 },
+    { op: 'wait', ms: 4500 },
+    { op: 'consumer.state', name: 'b' },
+    close('b'),
+    { op: 'producer.close', name: 'p' },
+  ],
+};
+
+const errors = {
+  name: 'produce-errors',
+  about: 'what a producer is refused, and by whom: settings, sizes, keys, times, partitions, by acks',
+  topic: single({ 'cleanup.policy': 'compact', 'max.message.bytes': '2000' }),
+  steps: [
+    producer('none', { acks: '1', 'enable.idempotence': 'true' }),
+    producer('none', { 'max.in.flight.requests.per.connection': '6' }),
+    producer('none', { 'max.in.flight.requests.per.connection': '6', 'enable.idempotence': 'true' }),
+    producer('none', { retries: '0', 'enable.idempotence': 'true' }),
+    producer('none', { 'delivery.timeout.ms': '30000' }),
+    producer('none', { acks: '1', 'transactional.id': 'G-t' }),
+    producer('none', { acks: '2' }),
+    ...['all', '1', '0'].flatMap((acks) => [
+      producer(acks, { acks, 'max.block.ms': '2000' }),
+      send(acks, `${acks}-stored`, { key: 'k' }),
+      send(acks, `${acks}-no-key`),
+      send(acks, `${acks}-large`, { key: 'k', bytes: 3000 }),
+      send(acks, `${acks}-too-large-for-a-request`, { key: 'k', bytes: 1_500_000 }),
+      send(acks, `${acks}-of-the-future`, { key: 'k', ahead_ms: 7_200_000 }),
+      send(acks, `${acks}-ahead`, { key: `${acks}-ahead`, ahead_ms: 1_800_000 }),
+      send(acks, `${acks}-partition`, { key: 'k', partition: 1 }),
+      send(acks, `${acks}-unknown`, { key: 'k', topic: 'T-unknown' }),
+      { op: 'wait', ms: 1000 },
+      offsets,
+    ]),
+    producer('t', { 'transactional.id': 'G-t', 'transaction.timeout.ms': '900001' }),
+    { op: 'transaction.init', name: 't' },
+    read(),
+    ...['all', '1', '0', 't'].map((name) => ({ op: 'producer.close', name })),
+  ],
+};
+
 const transaction = (what, name = 't', client = undefined) => ({
   op: `transaction.${what}`,
   ...(client ? { client } : {}),
@@ -293,9 +371,14 @@ const share = {
 
 export const CASES = [
   minIsr,
+  errors,
+  outOfRange,
   life('group-range', 'classic protocol with RangeAssignor (eager)', classic('RangeAssignor')),
   life('group-cooperative', 'classic protocol with CooperativeStickyAssignor', classic('CooperativeStickyAssignor')),
   life('group-consumer', 'group.protocol=consumer with the uniform assignor', modern),
+  slow('slow-poll-range', 'classic protocol', classic('RangeAssignor')),
+  slow('slow-poll-cooperative', 'classic protocol', classic('CooperativeStickyAssignor')),
+  slow('slow-poll-consumer', 'group.protocol=consumer', modern),
   staticRange,
   staticConsumer,
   reset('earliest'),

@@ -5,7 +5,7 @@ use super::{Heartbeat, HeartbeatAnswer};
 use crate::broker::{Broker, Fx};
 use crate::coordinator::Then;
 use crate::error::Code;
-use crate::group::{Kind, State};
+use crate::group::{Group, Kind, State};
 use crate::layout::Slot;
 use crate::log::Payload;
 use crate::rpc::{GroupResponse, Ticket};
@@ -24,11 +24,25 @@ impl Broker {
         let (layout, image) = (self.layout.clone(), self.image.clone());
         let scene = Scene { layout: &layout, image: &image, now: fx.now() };
         let mut before = Written::default();
+        if beat.epoch == 0 && self.coordinator.groups.get(id).is_some_and(is_classic) {
+            match self.upgrade_group(id, fx.now()) {
+                Ok(out) => {
+                    self.tell_conversion(id, "classic", "consumer", fx);
+                    out.answers.into_iter().for_each(|(to, ticket, answer)| self.answer_group(to, ticket, answer, fx));
+                }
+                Err(code) => return self.refuse_member(id, (from, ticket), code, fx),
+            }
+        }
         let result = self.consumer_group(id, beat.epoch == 0).and_then(|group| {
             before.clone_from(&group.state);
             group.heartbeat(from, beat, &scene)
         });
-        let written = if result.is_ok() { self.write_consumer_group(slot, id, before, fx) } else { Ok(None) };
+        let leaves = result.is_ok() && beat.epoch < 0;
+        let written = if leaves && self.downgrade_group(slot, id, before.epoch, fx) || result.is_err() {
+            Ok(None)
+        } else {
+            self.write_consumer_group(slot, id, before, fx)
+        };
         let answer = match (result, written) {
             (Ok(beaten), Ok(required)) => {
                 self.tell_beaten(id, from, &beaten, fx);
@@ -40,15 +54,18 @@ impl Broker {
                 }
                 answer
             }
-            (Err(code), _) | (_, Err(code)) => {
-                if !matches!(code, Code::NotCoordinator | Code::CoordinatorNotAvailable) {
-                    let values = vec![id.to_string(), self.layout.name(from), code.name().to_owned()];
-                    fx.mark(MarkKind::Refusal, "member-refused", values, Rule("K-G9"));
-                }
-                GroupResponse::ConsumerHeartbeat(Err(code))
-            }
+            (Err(code), _) | (_, Err(code)) => return self.refuse_member(id, (from, ticket), code, fx),
         };
         self.answer_group(from, ticket, answer, fx);
+        self.arm_group(id, fx);
+    }
+
+    fn refuse_member(&mut self, id: &Rc<str>, (from, ticket): (u16, Ticket), code: Code, fx: &mut Fx<'_>) {
+        if !matches!(code, Code::NotCoordinator | Code::CoordinatorNotAvailable) {
+            let values = vec![id.to_string(), self.layout.name(from), code.name().to_owned()];
+            fx.mark(MarkKind::Refusal, "member-refused", values, Rule("K-G9"));
+        }
+        self.answer_group(from, ticket, GroupResponse::ConsumerHeartbeat(Err(code)), fx);
         self.arm_group(id, fx);
     }
 
@@ -57,7 +74,7 @@ impl Broker {
         let group = self.coordinator.groups.entry(id.clone()).or_default();
         if matches!(group.kind, Kind::Classic) {
             if group.state != State::Empty {
-                return Err(Code::InconsistentGroupProtocol);
+                return Err(Code::GroupIdNotFound);
             }
             if !joins {
                 return Err(Code::UnknownMemberId);
@@ -72,7 +89,7 @@ impl Broker {
     }
 
     /// Writes down what has changed since `before`, if anything has. What cannot be written has not happened.
-    fn write_consumer_group(
+    pub(crate) fn write_consumer_group(
         &mut self,
         slot: Slot,
         id: &Rc<str>,
@@ -96,7 +113,7 @@ impl Broker {
         written.map(Some)
     }
 
-    fn tell_beaten(&self, id: &Rc<str>, from: u16, beaten: &Beaten, fx: &mut Fx<'_>) {
+    pub(super) fn tell_beaten(&self, id: &Rc<str>, from: u16, beaten: &Beaten, fx: &mut Fx<'_>) {
         let name = self.layout.name(from);
         if let Some((code, node)) = beaten.news {
             let values = vec![id.to_string(), self.layout.name(node)];
@@ -142,6 +159,9 @@ impl Broker {
                 _ => fx.mark(MarkKind::Change, "member-fenced", values, Rule("K-G8")),
             }
         }
+        if self.downgrade_group(slot, id, before.epoch, fx) {
+            return;
+        }
         // If it cannot be written, the members are put out all the same: another coordinator does so in its own time.
         let state = match self.coordinator.groups.get(id).map(|group| &group.kind) {
             Some(Kind::Consumer(group)) => group.state.clone(),
@@ -158,4 +178,9 @@ impl Broker {
         }
         self.arm_group(id, fx);
     }
+}
+
+/// Whether it is a group of the classic protocol with members.
+fn is_classic(group: &Group) -> bool {
+    matches!(group.kind, Kind::Classic) && group.state != State::Empty
 }

@@ -1,5 +1,6 @@
 //! A consumer group as its coordinator keeps it (K-G7 to K-G9). Without a clock or a network of its own.
 
+use super::migration::Classic;
 use super::reconcile::{Standing, Target, step};
 use super::target::{Counts, assign, preferred};
 use super::{About, Heartbeat, HeartbeatAnswer, LEAVES, LEAVES_FOR_A_WHILE, Who};
@@ -26,10 +27,12 @@ pub(crate) struct Member {
     pub assigned: Vec<Slot>,
     /// What it has to give up, and others wait for.
     pub revoking: Vec<Slot>,
+    /// What there is to know of it if it is a member by the classic protocol (K-G11).
+    pub classic: Option<Classic>,
 }
 
 impl Member {
-    pub(super) fn new(node: u16, who: &Who) -> Member {
+    pub(crate) fn new(node: u16, who: &Who) -> Member {
         Member {
             node,
             instance: who.instance.clone(),
@@ -41,6 +44,7 @@ impl Member {
             standing: Standing::Stable,
             assigned: Vec::new(),
             revoking: Vec::new(),
+            classic: None,
         }
     }
 
@@ -100,7 +104,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn broker(&self) -> &BrokerConfig {
+    pub fn broker(&self) -> &BrokerConfig {
         &self.layout.broker
     }
 
@@ -126,6 +130,7 @@ impl ConsumerGroup {
         let deadline = |(id, member): (&Rc<str>, &Member)| {
             let revokes = member.standing == Standing::UnrevokedPartitions;
             let rebalance = revokes.then(|| now + member.rebalance);
+            let session = member.classic.as_ref().map_or(session, |classic| classic.session);
             (id.clone(), Deadlines { session: now + session, rebalance })
         };
         ConsumerGroup { state: written.clone(), deadlines: written.members.iter().map(deadline).collect() }
@@ -147,7 +152,7 @@ impl ConsumerGroup {
         self.deadlines.values().map(|it| it.rebalance.map_or(it.session, |at| at.min(it.session))).min()
     }
 
-    fn static_member(&self, instance: &Rc<str>) -> Option<Rc<str>> {
+    pub(super) fn static_member(&self, instance: &Rc<str>) -> Option<Rc<str>> {
         let same = |(_, member): &(&Rc<str>, &Member)| member.instance.as_ref() == Some(instance);
         self.state.members.iter().find(same).map(|(id, _)| id.clone())
     }
@@ -197,14 +202,54 @@ impl ConsumerGroup {
         if state.members.get(old).is_some_and(|member| member.epoch != LEAVES_FOR_A_WHILE) {
             return Err(Code::UnreleasedInstanceId);
         }
+        self.replace(old, node, who);
+        Ok(())
+    }
+
+    /// A new life of a static member has what its old one had.
+    pub(super) fn replace(&mut self, old: &Rc<str>, node: u16, who: &Who) {
+        let state = &mut self.state;
         if let Some(member) = state.members.remove(old) {
-            state.members.insert(who.id.clone(), Member { node, epoch: 0, previous: 0, ..member });
+            state.members.insert(who.id.clone(), Member { node, epoch: 0, previous: 0, classic: None, ..member });
         }
         if let Some(target) = state.target.remove(old) {
             state.target.insert(who.id.clone(), target);
         }
         self.deadlines.remove(old);
-        Ok(())
+    }
+
+    /// Takes down what a member says of itself, and takes it a step on its way. Answers the epoch of a new target.
+    pub(super) fn take_in(
+        &mut self,
+        id: &Rc<str>,
+        node: u16,
+        about: Option<&About>,
+        owned: Option<&[Slot]>,
+        scene: &Scene<'_>,
+    ) -> Option<i32> {
+        let told = self.tell(id, node, about);
+        let counts = scene.counts(&self.state.members);
+        if told || counts != self.state.counts {
+            self.state.epoch += 1;
+            self.state.counts = counts;
+        }
+        let assigned = self.assign(scene);
+        self.reconcile(id, owned);
+        assigned
+    }
+
+    /// Until when a member has to do what it was told to, if it was.
+    pub(super) fn waits(&self, id: &Rc<str>) -> Option<Time> {
+        self.deadlines.get(id).and_then(|deadlines| deadlines.rebalance)
+    }
+
+    pub(super) fn wait_for(&mut self, id: &Rc<str>, session: Time, rebalance: Option<Time>) {
+        self.deadlines.insert(id.clone(), Deadlines { session, rebalance });
+    }
+
+    /// Whether anybody has a partition.
+    pub(super) fn is_held(&self, slot: Slot) -> bool {
+        self.state.members.values().any(|member| member.holds(slot))
     }
 
     pub(super) fn heartbeat(&mut self, node: u16, beat: &Heartbeat, scene: &Scene<'_>) -> Result<Beaten, Code> {
@@ -216,16 +261,9 @@ impl ConsumerGroup {
         }
         self.check_room(beat, scene.broker())?;
         let fresh = self.find(node, beat)?;
-        let told = self.tell(&beat.who.id, node, beat.about.as_ref());
-        let counts = scene.counts(&self.state.members);
-        if told || counts != self.state.counts {
-            self.state.epoch += 1;
-            self.state.counts = counts;
-        }
-        let assigned = self.assign(scene);
         let before = self.state.members.get(&beat.who.id).map(|member| member.assigned.clone()).unwrap_or_default();
         let was = self.state.members.get(&beat.who.id).map(|member| member.standing);
-        self.reconcile(&beat.who.id, beat.owned.as_deref());
+        let assigned = self.take_in(&beat.who.id, node, beat.about.as_ref(), beat.owned.as_deref(), scene);
         self.prolong(&beat.who.id, was, scene);
         let member = self.state.members.get(&beat.who.id).ok_or(Code::UnknownMemberId)?;
         let tell = fresh || beat.about.is_some() || member.assigned != before;
@@ -315,7 +353,7 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    fn remove(&mut self, id: &Rc<str>) -> Option<Member> {
+    pub(super) fn remove(&mut self, id: &Rc<str>) -> Option<Member> {
         self.deadlines.remove(id);
         self.state.target.remove(id);
         let member = self.state.members.remove(id)?;
@@ -338,6 +376,10 @@ impl ConsumerGroup {
     /// Whether a member may commit with this epoch.
     pub fn may_commit(&self, who: &Who, epoch: i32) -> Result<(), Code> {
         let member = self.state.members.get(&who.id).ok_or(Code::UnknownMemberId)?;
-        if member.epoch == epoch { Ok(()) } else { Err(Code::StaleMemberEpoch) }
+        match &member.classic {
+            _ if member.epoch == epoch => Ok(()),
+            Some(_) => Err(Code::IllegalGeneration),
+            None => Err(Code::StaleMemberEpoch),
+        }
     }
 }

@@ -148,7 +148,11 @@ impl Consumer {
 
     /// K-G9: what it had is someone else's. It joins again.
     pub(crate) fn fenced(&mut self) {
-        self.assigned.clear();
+        if self.membership.modern.stale {
+            self.lose_partitions();
+        } else {
+            self.assigned.clear();
+        }
         let m = &mut self.membership;
         m.state = MemberState::Unjoined;
         m.generation = -1;

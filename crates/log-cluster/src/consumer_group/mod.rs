@@ -4,6 +4,7 @@
 mod coordinator;
 mod group;
 mod member;
+mod migration;
 mod reconcile;
 mod target;
 

@@ -24,6 +24,8 @@ pub struct SharePlan {
     pub reject_every: u32,
     /// It processes every how-many-th message and never says so; 0 for none.
     pub forget_every: u32,
+    /// After each record it commits what it said, and renews the locks of those that it still holds.
+    pub renew: bool,
     /// It polls and acknowledges only when it is told to.
     pub by_hand: bool,
 }
@@ -191,6 +193,20 @@ impl Consumer {
         share.worked.extend(ack.map(|ack| (got, ack)));
         if processed {
             fx.note(Note::Life(record.id, Life::Processed { reader, consumer }, Rule("K-H5")));
+        }
+        self.renew_locks(fx);
+    }
+
+    /// K-H2: what it has not worked on yet stays its own.
+    fn renew_locks(&mut self, fx: &mut Fx<'_>) {
+        let Some(share) = self.share.as_mut().filter(|share| share.plan.renew && share.explicit) else { return };
+        let held: Vec<(Got, Ack)> = share.hand.iter().map(|got| (*got, Ack::Renew)).collect();
+        let mut nodes: Vec<u16> = held.iter().map(|(got, _)| got.node).collect();
+        share.worked.extend(held);
+        nodes.sort_unstable();
+        nodes.dedup();
+        for node in nodes {
+            self.ask_share(node, Vec::new(), false, fx);
         }
     }
 

@@ -6,10 +6,13 @@ use super::partition::Wish;
 use super::state::States;
 use super::{Ack, Acquired, ShareFetch, ShareFetched, SharePartition, ShareRequest, ShareResponse, ShareWake};
 use crate::broker::{Broker, Fx};
+use crate::config::IsolationLevel;
 use crate::error::Code;
 use crate::fetch::hue;
 use crate::layout::Slot;
+use crate::log::Entry;
 use crate::rpc::{BrokerWake, Response, Ticket, Wake};
+use crate::transactions::readable;
 use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
 use sim::{Alarm, Nanos, Time};
 use std::collections::BTreeMap;
@@ -285,13 +288,20 @@ impl Broker {
         (most, bytes): (u64, u64),
         fx: &mut Fx<'_>,
     ) -> Option<ShareFetched> {
-        let lock = self.layout.group_config(&key.0).lock(&self.layout.share);
+        let config = self.layout.group_config(&key.0);
+        let lock = config.lock(&self.layout.share);
+        let committed_only = config.share_isolation_level == IsolationLevel::ReadCommitted;
         let replica = self.replicas.get(&key.1)?;
         let window = self.shares.parts.get_mut(key)?.window.as_mut()?;
         window.log_starts_at(replica.log.start());
         let from = window.next_offset()?;
         let mut entries = Vec::new();
-        replica.log.fetch(from, replica.high_watermark, bytes, &mut entries);
+        let limit = if committed_only { replica.last_stable() } else { replica.high_watermark };
+        replica.log.fetch(from, limit, bytes, &mut entries);
+        if committed_only && let Some(end) = entries.last().map(Entry::end) {
+            // K-X6: for a share group it is the leader that passes over what was aborted.
+            entries = readable(entries, &replica.log.transactions.aborted_in(from, end));
+        }
         let wish = Wish { member: &fetch.member, most, strict: fetch.strict, lock, now: fx.now() };
         let acquired = window.acquire(wish, &entries);
         self.arm_locks(key, fx);

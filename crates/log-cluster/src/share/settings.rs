@@ -1,6 +1,6 @@
 //! Settings of share groups, under Kafka's names.
 
-use crate::config::millis;
+use crate::config::{IsolationLevel, millis};
 use crate::settings::{settings, words};
 use sim::Nanos;
 
@@ -123,6 +123,8 @@ settings! {
         share_record_lock_duration_ms: Option<i64> = None, "share.record.lock.duration.ms", 1_000..3_600_000;
         /// How often a share group is delivered a record at the most; unset: as the brokers have it (K-H3).
         share_delivery_count_limit: Option<i64> = None, "share.delivery.count.limit", 2..25;
+        /// What a share group gets of transactions (K-X6).
+        share_isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "share.isolation.level";
     }
 }
 
