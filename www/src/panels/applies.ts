@@ -16,11 +16,15 @@ export interface Applies {
 
 /** The part of a document whose settings a thing goes by. */
 function partOf(session: Session, kind: string, side: Side, name: string): string | undefined {
-  if (side === 1) return 'queue.config';
+  const role = session.run.picture(side)?.cards.find((card) => card.name === name)?.role;
+  if (side === 1) {
+    if (kind === 'queue') return 'queue.queues[].arguments';
+    if (kind === 'node' && role === 'producer') return 'queue.publisher';
+    return kind === 'node' && role === 'consumer' ? 'queue.consumer' : 'queue.config';
+  }
   if (kind === 'topic' || kind === 'partition') return 'log.topics[].config';
   if (kind === 'group') return 'log.consumer';
   if (kind !== 'node') return undefined;
-  const role = session.run.picture(0)?.cards.find((card) => card.name === name)?.role;
   return role === 'producer' || role === 'consumer' ? `log.${role}` : 'log.broker';
 }
 
@@ -41,22 +45,21 @@ function ownOf(document: Tree, kind: string, side: Side, name: string): string[]
   if (!isTree(part)) return [];
   const named = (list: unknown) =>
     Array.isArray(list) ? (list as Tree[]).find((one) => one.name === name) : undefined;
-  if (kind === 'queue') return lines(named(part.queues)?.arguments);
   if (kind === 'exchange') return lines(named(part.exchanges)?.arguments);
   if (kind === 'group') return lines((part.groups as Tree | undefined)?.[name]);
   if (kind !== 'node') return [];
   const workload = document.workload as { producers?: Tree[]; consumers?: Tree[] } | undefined;
   const [producer, consumer] = [named(workload?.producers), named(workload?.consumers)];
-  const shared = side === 1 ? lines(producer ? part.publisher : consumer ? part.consumer : undefined) : [];
   const { name: _name, ...work } = producer ?? consumer ?? {};
-  return [...lines(work), ...shared, ...lines((part.clients as Tree | undefined)?.[name])];
+  return [...lines(work), ...lines((part.clients as Tree | undefined)?.[name])];
 }
 
 export function appliesTo(session: Session, kind: string, side: Side, name: string): Applies {
   const document = JSON.parse(session.run.document()) as Tree;
   const own = ownOf(document, kind, side, name);
   const part = partOf(session, kind, side, name);
-  const topics = (document.log as { topics?: { name?: string }[] } | undefined)?.topics ?? [];
+  const inDocument = document as { log?: { topics?: { name?: string }[] }; queue?: { queues?: { name?: string }[] } };
+  const topics = (side === 0 ? inDocument.log?.topics : inDocument.queue?.queues) ?? [];
   const topic = kind === 'partition' ? name.replace(/-\d+$/, '') : name;
   const place = Math.max(
     0,
@@ -66,7 +69,9 @@ export function appliesTo(session: Session, kind: string, side: Side, name: stri
   const all = formSettings.filter((setting) => setting.part === part);
   const value = (setting: Setting) => map?.[setting.name];
   return {
-    given: all.filter((one) => value(one) !== undefined).map((setting) => ({ setting, value: String(value(setting)) })),
+    given: all
+      .filter((one) => value(one) !== undefined)
+      .map((setting) => ({ setting, value: String(value(setting)) || '""' })),
     rest: all.filter((one) => value(one) === undefined),
     own,
   };
