@@ -36,8 +36,9 @@ export class BlFirstMinutes extends Panel {
     const { session } = this;
     if (!session || this.step === undefined) return;
     const { at } = session.transport;
-    if (this.step === 'watch' && at > this.begun + 0.8e9) this.go('break');
-    else if (this.step === 'break' && tape && session.tape().length !== this.orders) this.go('rewind');
+    // Who breaks it at once has seen enough.
+    if (this.step !== 'rewind' && tape && session.tape().length !== this.orders) this.go('rewind');
+    else if (this.step === 'watch' && at > this.begun + 0.8e9) this.go('break');
     else if (this.step === 'rewind' && at < this.furthest - 0.2e9) this.close();
     this.furthest = Math.max(this.furthest, at);
   }

@@ -6,7 +6,7 @@ import type { Graph } from '../gen/Graph';
 import type { GraphEdge } from '../gen/GraphEdge';
 import type { GraphNode } from '../gen/GraphNode';
 import { words } from '../words';
-import { crowded, type Laid, lay, related, structureOf } from './graph-layout';
+import { type Box, crowded, type Laid, lay, ROW, related, structureOf } from './graph-layout';
 import './inspector';
 import { FocusAsked, InspectAsked, Panel, type Selection } from './listening';
 import './topology.css';
@@ -15,7 +15,12 @@ const SIDES: readonly Side[] = [0, 1];
 const STEP = 1.25;
 /** Smaller than this nothing can be read. */
 const LEAST = 0.62;
+/** A graph that would have to be drawn smaller than this may take another direction. */
+const LEAST_READ = 0.9;
 const MOST = 3;
+
+/** Graphs are laid out for rooms of so many widths, in pixels: not anew with each pixel that a window is drawn. */
+const ROOMS = 80;
 
 interface Drawn {
   structure: string;
@@ -79,10 +84,11 @@ export class BlTopology extends Panel {
   }
 
   private layOut(side: Side, graph: Graph): Drawn {
-    const structure = structureOf(graph);
+    const room = Math.floor(this.rooms[side] / ROOMS) * ROOMS;
+    const structure = `${room} ${structureOf(graph)}`;
     const before = this.drawn[side];
     if (before?.structure === structure) return before;
-    const drawn = { structure, laid: lay(graph), many: crowded(graph) };
+    const drawn = { structure, laid: lay(graph, room / LEAST_READ), many: crowded(graph) };
     this.drawn[side] = drawn;
     return drawn;
   }
@@ -154,15 +160,25 @@ export class BlTopology extends Panel {
     const text = many.has(node.kind)
       ? svg`<text class="name" x=${x + 8} y=${y + 16}>${fitted(name, w - 148, 7.4)}</text>
           <text class="number" text-anchor="end" x=${x + w - 8} y=${y + 16}>${fitted(counted, 134, 6)}</text>`
-      : svg`<text class="sort" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 15}>${fitted([words.topology.kinds[node.kind as 'queue'], node.sort].filter(Boolean).join(' · '), w - 20, 5.8)}</text>
-          <text class="name" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 31}>${fitted(name, w - 24, 7.4)}</text>
-          <text class="number" x=${x + (node.kind === 'exchange' ? 20 : 10)} y=${y + 47}>${fitted(counted || node.at, w - 20, 6)}</text>`;
+      : this.cardText(node, box, laid.tall);
     // What is drawn is for the eye; what it says is the name of the one thing over it that is focused and clicked.
     const says = this.says(node, graph);
     return svg`<g class=${classes.join(' ')}><g aria-hidden="true"><rect x=${x} y=${y} width=${w} height=${h} rx=${round}></rect>
       ${node.kind === 'queue' || node.kind === 'partition' ? svg`<path class="bar" d=${`M${x + 3} ${y + 5}V${y + h - 5}`}></path>` : ''}${text}</g>
       <rect class="hit" role="button" tabindex="0" aria-pressed=${isChosen} aria-label=${says} data-element=${node.id} x=${x} y=${y} width=${w} height=${h} rx=${round}
         @click=${act} @keydown=${(event: KeyboardEvent) => this.onKey(event, act)}><title>${says}</title></rect></g>`;
+  }
+
+  private cardText(node: GraphNode, { x, y, w }: Box, tall: boolean) {
+    const left = x + (node.kind === 'exchange' ? 20 : 10);
+    const room = w - (node.kind === 'exchange' ? 30 : 14);
+    const kind = words.topology.kinds[node.kind as 'queue'];
+    const sort = tall ? node.sort || kind : [kind, node.sort].filter(Boolean).join(' · ');
+    const counts = tall ? node.figures.map(({ what, value }) => `${what} ${count(value)}`) : [figures(node)];
+    const below = counts.some(Boolean) ? counts : [node.at];
+    return svg`<text class="sort" x=${left} y=${y + 15}>${fitted(sort, room, 5.7)}</text>
+      <text class="name" x=${left} y=${y + 31}>${fitted(this.nameOf(node), room, 7.4)}</text>
+      ${below.map((line, at) => svg`<text class="number" x=${left} y=${y + 47 + at * ROW}>${fitted(line, room, 5.9)}</text>`)}`;
   }
 
   private edge(edge: GraphEdge, place: number, { laid }: Drawn, near: ReadonlySet<string> | undefined) {
