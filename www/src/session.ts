@@ -67,6 +67,8 @@ const FRAME = 12;
 const SPARE = 6;
 /** Events between two looks at the watch. */
 const CHUNK = 500;
+/** Further ahead than this is gone to by a seek, in nanoseconds. */
+const FAR = 1e9;
 /** Events of a run that is played aside, between two frames. */
 const ASIDE_EVENTS = 20_000;
 /** Faces and panels change at most this often, in milliseconds of wall time; what flies is painted each frame. */
@@ -99,6 +101,8 @@ export class Session {
   private visible = true;
   /** Whether the handle was given back. */
   closed = false;
+  /** The run whose playhead this one keeps up with. */
+  private leading: Session | undefined;
 
   /** The document as it was given, while that is known to be as the engine writes it. */
   private written: string | undefined;
@@ -136,6 +140,27 @@ export class Session {
   /** Off screen nothing is painted, and nothing plays. */
   setVisible(visible: boolean): void {
     this.visible = visible;
+  }
+
+  /** Keeps up with the playhead of another run, shown beside this one. */
+  keepUpWith(leading: Session): void {
+    this.leading = leading;
+  }
+
+  private keepUp({ transport, closed }: Session): void {
+    const { at, end } = this.transport;
+    const to = Math.min(transport.at, end);
+    this.transport = { ...this.transport, speed: transport.speed };
+    if (closed || to === at) return;
+    // Far ahead there may be a state to go on from.
+    if (to < at || to > at + FAR) {
+      this.act({ do: 'seek', to });
+      return;
+    }
+    const progress = this.go(to, FRAME);
+    if (progress === undefined) return;
+    this.transport = reduce(this.transport, { do: 'reached', at: progress.arrived ? to : progress.at });
+    this.changed({ moved: true, tape: false });
   }
 
   /** Goes to a time by and by, a little in each frame. The playhead is there at once. */
@@ -294,9 +319,14 @@ export class Session {
     this.changed({ moved: false, tape: true });
   }
 
+  /** This document with another tape. */
+  documentWith(tape: TapeLine[]): string {
+    return JSON.stringify({ ...this.parsed(), tape });
+  }
+
   /** What this document comes to at its end with another tape: played aside, in slices. */
   outcome(tape: TapeLine[]): Promise<Report> {
-    return this.outcomeOf(JSON.stringify({ ...this.parsed(), tape }));
+    return this.outcomeOf(this.documentWith(tape));
   }
 
   /** What a document comes to at its end: played aside, in slices. */
@@ -412,7 +442,8 @@ export class Session {
     this.last = now;
     if (this.failure !== undefined && this.pending.tape === false) return;
     if (!this.known && this.failure === undefined && isWhole()) this.lookAhead();
-    if (this.goal !== undefined) this.goOn(this.goal);
+    if (this.leading) this.keepUp(this.leading);
+    else if (this.goal !== undefined) this.goOn(this.goal);
     else if (this.transport.playing && this.visible && !document.hidden) this.play(wall);
     if (this.isOnTheWay) return;
     if ((this.pending.moved || this.pending.tape) && now - this.warm >= WARM) {

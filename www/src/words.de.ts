@@ -63,6 +63,7 @@ export const catalogue: Catalogue = {
     atTop: 'am oberen Rand',
     openInLab: 'Im Labor öffnen',
     theme: 'Hell oder dunkel',
+    link: 'Leitung',
     cutLink: 'Leitung trennen',
     healLink: 'Leitung heilen',
     close: 'Schließen',
@@ -247,6 +248,12 @@ export const catalogue: Catalogue = {
       here: 'Dieser Lauf',
       numbered: 'Zweig',
     },
+    beside: {
+      watch: 'Nebeneinander ansehen',
+      title: 'Zwei Läufe nebeneinander',
+      close: 'Zurück zu beiden Clustern',
+      readOnly: 'Was daneben steht, wird nur angesehen. Befehle gehen an diesen Lauf.',
+    },
     presets: {
       rolling: 'Rollender Neustart',
       rack: 'Ein Rack fällt aus: so viele Rechner, wie eine Mehrheit übersteht',
@@ -284,6 +291,12 @@ export const catalogue: Catalogue = {
     },
     links: {
       oneWay: 'In einer Richtung trennen',
+      states: {
+        open: 'offen',
+        cut: 'getrennt',
+        'cut-one-way': 'in einer Richtung getrennt',
+        slow: 'träge oder verlustreich',
+      },
       slow: 'Träge Leitung, 100 ms mehr',
       lossy: 'Verlustreiche Leitung, 5 % der Segmente',
       heal: 'Alles heilen',

@@ -40,6 +40,7 @@ export const words = {
   atTop: 'at the top',
   openInLab: 'Open in the lab',
   theme: 'Theme',
+  link: 'Link',
   cutLink: 'Cut the link',
   healLink: 'Heal the link',
   close: 'Close',
@@ -219,6 +220,12 @@ export const words = {
     here: 'This run',
     numbered: 'Branch',
   },
+  beside: {
+    watch: 'Watch side by side',
+    title: 'Two runs side by side',
+    close: 'Back to both clusters',
+    readOnly: 'What is beside is only watched. Orders are given to this run.',
+  },
   presets: {
     rolling: 'A rolling restart',
     rack: 'A rack lost: as many machines as a majority survives',
@@ -256,6 +263,7 @@ export const words = {
   },
   links: {
     oneWay: 'Cut one way',
+    states: { open: 'open', cut: 'cut', 'cut-one-way': 'cut one way', slow: 'slow or lossy' },
     slow: 'Slow link, 100 ms more',
     lossy: 'Lossy link, 5 % of segments',
     heal: 'Heal everything',

@@ -162,7 +162,12 @@ impl<'a> Face<'a> {
 
     /// What a place says in full.
     pub fn tip(&mut self, place: Rect, text: String) {
-        self.tips.push(Tip { place, text });
+        self.tip_of(place, text, String::new());
+    }
+
+    /// What a place says of the partition or queue that it shows.
+    pub fn tip_of(&mut self, place: Rect, text: String, of: String) {
+        self.tips.push(Tip { place, text, of });
     }
 
     /// Says something on the face and in the tip of the head.

@@ -48,9 +48,20 @@ pub(crate) fn counts(parts: &[Part]) -> String {
     words.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A field of cells. `parts` says what each is, a name of a few letters, and all of it in words.
-pub(crate) fn grid(face: &mut Face<'_>, mut field: Rect, parts: &[(Part, String, String)]) {
-    let kinds: Vec<Part> = parts.iter().map(|(part, ..)| *part).collect();
+/// A partition or queue as a cell.
+pub(crate) struct Cell {
+    pub part: Part,
+    /// A name of a few letters.
+    pub name: String,
+    /// All of it in words.
+    pub says: String,
+    /// Its full name.
+    pub of: String,
+}
+
+/// A field of cells.
+pub(crate) fn grid(face: &mut Face<'_>, mut field: Rect, parts: &[Cell]) {
+    let kinds: Vec<Part> = parts.iter().map(|cell| cell.part).collect();
     let words = counts(&kinds);
     if field.h >= 40.0 && width_of(&words, 12.0) <= field.w {
         face.pen.text(field.x, field.y + 12.0, words.as_str(), "quiet", "start");
@@ -58,7 +69,7 @@ pub(crate) fn grid(face: &mut Face<'_>, mut field: Rect, parts: &[(Part, String,
     }
     face.say(words);
     let Fold::Grid(side, across) = fold(parts.len().max((field.h / THINNEST) as usize + 1), field) else { return };
-    for (index, (part, name, says)) in parts.iter().enumerate() {
+    for (index, Cell { part, name, says, of }) in parts.iter().enumerate() {
         let (x, y) = (field.x + (index % across) as f32 * side, field.y + (index / across) as f32 * side);
         let gap = if side > 8.0 { 2.0 } else { 1.0 };
         let cell = Rect { x, y, w: side - gap, h: side - gap };
@@ -80,7 +91,7 @@ pub(crate) fn grid(face: &mut Face<'_>, mut field: Rect, parts: &[(Part, String,
             let class = if *part == Part::Leads { "bit-name lead" } else { "bit-name" };
             face.pen.text(x + (side - gap) / 2.0, y + side / 2.0 + 3.0, name.as_str(), class, "middle");
         }
-        face.tip(cell, says.clone());
+        face.tip_of(cell, says.clone(), of.clone());
         if matches!(part, Part::Behind) && parts.len() <= 400 {
             face.say(says.clone());
         }

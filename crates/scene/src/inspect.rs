@@ -133,10 +133,13 @@ fn over<P: sim::Process>(
         });
         let slowest = flights.iter().map(|flight| flight.due.since(flight.sent)).max().unwrap_or(Nanos::ZERO);
         let cut = if world.is_cut(from, to) { "cut, " } else { "" };
+        let worse = world.worse().find(|(link, _)| *link == (from, to)).map_or(String::new(), |(_, (delay, loss))| {
+            format!("{delay} slower, {} % more lost, ", f64::from(loss) / 10_000.0)
+        });
         let with = messages.count();
         facts.say(
             way,
-            format!("{cut}{} on their way, {with} of them with messages, {slowest} at most", flights.len()),
+            format!("{cut}{worse}{} on their way, {with} of them with messages, {slowest} at most", flights.len()),
             "",
         );
     }

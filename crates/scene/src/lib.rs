@@ -153,6 +153,7 @@ fn links<P: sim::Process>(world: &sim::World<P>, nodes: &[NodeInfo], layout: &La
     pairs.dedup();
     let link = |(a, b): (NodeId, NodeId)| {
         let state = match (world.is_cut(a, b), world.is_cut(b, a)) {
+            (false, false) if world.worse().any(|(link, _)| link == (a, b) || link == (b, a)) => "slow",
             (false, false) => "open",
             (true, true) => "cut",
             _ => "cut-one-way",

@@ -1,7 +1,7 @@
 //! Faces of the log cluster: brokers with their replicas, controllers, producers, consumers.
 
 use crate::faces::Face;
-use crate::fold::{Fold, Part, fold, grid};
+use crate::fold::{Cell, Fold, Part, fold, grid};
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
@@ -52,6 +52,12 @@ fn label(view: &View, topic: u32, partition: u32) -> String {
         Some(topic) if users > 1 || topic.internal => format!("{}-{partition}", topic.name),
         _ => format!("p{partition}"),
     }
+}
+
+/// A replica's partition by its full name, whatever it is called in short.
+fn full_name(view: &View, replica: &ReplicaView) -> String {
+    let topic = view.topics.get(replica.topic as usize).map_or("", |topic| topic.name.as_str());
+    format!("{topic}-{}", replica.partition)
 }
 
 fn broker(face: &mut Face<'_>, node: NodeId, view: &View, seen: &[bool]) {
@@ -107,14 +113,19 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View, seen: &[bool]) {
 }
 
 /// A replica as a cell.
-fn part(face: &Face<'_>, view: &View, replica: &ReplicaView) -> (Part, String, String) {
+fn part(face: &Face<'_>, view: &View, replica: &ReplicaView) -> Cell {
     let part = match (face.is_alive(), replica.is_leader, replica.in_sync) {
         (false, ..) => Part::Offline,
         (true, true, _) => Part::Leads,
         (true, false, true) => Part::Follows,
         (true, false, false) => Part::Behind,
     };
-    (part, replica.partition.to_string(), words_of(face, &label(view, replica.topic, replica.partition), replica))
+    Cell {
+        part,
+        name: replica.partition.to_string(),
+        says: words_of(face, &label(view, replica.topic, replica.partition), replica),
+        of: full_name(view, replica),
+    }
 }
 
 /// A replica in words, with all its marks.
@@ -219,7 +230,7 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, place: Rect, (
         (false, true) => ["log", "log-part follower", "log-part follower open"],
     };
     let words = words_of(face, &name, replica);
-    face.tip(place, words.clone());
+    face.tip_of(place, words.clone(), full_name(view, replica));
     face.pen.rect(bar, 2.0, class[0]);
     face.pen.rect(Rect { x: bar.x + start, w: committed - start, ..bar }, 2.0, class[1]);
     face.pen.rect(Rect { x: bar.x + committed, w: end - committed, ..bar }, 1.0, class[2]);

@@ -80,6 +80,8 @@ pub struct Tip {
     pub place: Rect,
     /// What it says.
     pub text: String,
+    /// The partition (`orders-0`) or queue that is shown there; empty if it is none.
+    pub of: String,
 }
 
 /// A node with its face.
@@ -112,7 +114,7 @@ pub struct Link {
     pub from: String,
     /// The other end's name.
     pub to: String,
-    /// `open`, `cut` or `cut-one-way`.
+    /// `open`, `slow` (or losing), `cut` or `cut-one-way`.
     pub state: &'static str,
     /// Whether it has nothing to do with what is in focus.
     pub faded: bool,

@@ -1,7 +1,7 @@
 //! Faces of the queue cluster: nodes with their queues, publishers, consumers with their windows.
 
 use crate::faces::Face;
-use crate::fold::{self, Fold, fold, grid};
+use crate::fold::{self, Cell, Fold, fold, grid};
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
@@ -94,7 +94,7 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View, layout: &Layout) {
 }
 
 /// A queue as a cell.
-fn cell_of(face: &Face<'_>, part: &Part<'_>) -> (fold::Part, String, String) {
+fn cell_of(face: &Face<'_>, part: &Part<'_>) -> Cell {
     let (kind, queue, words) = match part {
         Part::Home(queue) if queue.available => (fold::Part::Leads, queue, stack_words(queue)),
         Part::Home(queue) => (fold::Part::Offline, queue, stack_words(queue)),
@@ -103,7 +103,7 @@ fn cell_of(face: &Face<'_>, part: &Part<'_>) -> (fold::Part, String, String) {
         Part::Mirror(queue, false) => (fold::Part::Behind, queue, mirror_words(queue, false)),
     };
     let kind = if face.is_alive() { kind } else { fold::Part::Offline };
-    (kind, queue.name.clone(), words)
+    Cell { part: kind, name: queue.name.clone(), says: words, of: queue.name.clone() }
 }
 
 fn stack_words(queue: &QueueView) -> String {
@@ -137,7 +137,7 @@ fn mirror(face: &mut Face<'_>, queue: &QueueView, synced: bool, row: Rect) {
     let place = row_parts(face, row, (&queue.name, "label"), None);
     let bar = Rect { y: place.y + place.h / 2.0 - 4.0_f32.min(place.h / 2.0), h: 8.0_f32.min(place.h), ..place };
     face.pen.rect(bar, 2.0, if synced { "log-part follower" } else { "log" });
-    face.tip(row, mirror_words(queue, synced));
+    face.tip_of(row, mirror_words(queue, synced), queue.name.clone());
     face.say(mirror_words(queue, synced));
 }
 
@@ -185,7 +185,7 @@ fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, row: Rect) {
         face.pen.rect(Rect { x: place.x + cell as f32 * width, w: width - gap, ..place }, 1.5, class);
     }
     let scale = if each > 1 { format!("; a cell is {each} messages") } else { String::new() };
-    face.tip(row, format!("{}{scale}", stack_words(queue)));
+    face.tip_of(row, format!("{}{scale}", stack_words(queue)), queue.name.clone());
     face.say(stack_words(queue));
     if queue.dead_letters > 0 {
         face.say(format!("{} dead letters wait for their target", queue.dead_letters));
@@ -208,7 +208,7 @@ fn copy(face: &mut Face<'_>, queue: &QueueView, member: &MemberView, row: Rect) 
     if row.h >= 13.0 && flushed > 1.0 {
         face.pen.rect(Rect { y: bar.y + bar.h + 1.5, w: flushed, h: 1.5, ..bar }, 0.0, "flushed");
     }
-    face.tip(row, member_words(queue, member));
+    face.tip_of(row, member_words(queue, member), queue.name.clone());
     face.say(member_words(queue, member));
 }
 

@@ -73,14 +73,8 @@ const HATCH: &str = "<defs><pattern id=\"hatch-queue\" width=\"4\" height=\"4\" 
 
 fn stage(text: &mut String, picture: &Picture, streams: &[StreamRow]) {
     for Link { state, d, .. } in &picture.links {
-        let class = if *state == "open" {
-            "link"
-        } else if *state == "cut" {
-            "link cut"
-        } else {
-            "link cut-one-way"
-        };
-        let _ = writeln!(text, "<path class=\"{class}\" d=\"{d}\"/>");
+        let class = if *state == "open" { "" } else { state };
+        let _ = writeln!(text, "<path class=\"{}\" d=\"{d}\"/>", format!("link {class}").trim_end());
     }
     streams.iter().for_each(|row| stream(text, row));
     for Stream { label, x, y, .. } in picture.streams.iter().filter(|stream| !stream.label.is_empty()) {

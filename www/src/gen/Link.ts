@@ -13,7 +13,7 @@ from: string,
  */
 to: string, 
 /**
- * `open`, `cut` or `cut-one-way`.
+ * `open`, `slow` (or losing), `cut` or `cut-one-way`.
  */
 state: string, 
 /**

@@ -12,4 +12,8 @@ place: Rect,
 /**
  * What it says.
  */
-text: string, };
+text: string, 
+/**
+ * The partition (`orders-0`) or queue that is shown there; empty if it is none.
+ */
+of: string, };

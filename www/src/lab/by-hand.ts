@@ -79,14 +79,14 @@ export function handCommands(session: Session, say: (text: string) => void): Com
 export function handKey(
   session: Session,
   key: string,
-  chosen: { side: Side; card: Card } | undefined,
+  chosen: { side: Side; card?: Card } | undefined,
   say: (text: string) => void,
 ): boolean {
   if (!['m', 'a', 'x', 'g', 'c'].includes(key)) return false;
   if (key === 'm') {
     const producers = ([0, 1] as const).flatMap((side) => session.run.picture(side)?.cards ?? []);
     const node =
-      chosen?.card.role === 'producer'
+      chosen?.card?.role === 'producer'
         ? chosen.card.name
         : producers.find((card) => card.role === 'producer' && card.health === 'running')?.name;
     const refused = node ? session.order({ order: 'publish-one', node }) : words.byHand.noProducer;
@@ -97,7 +97,7 @@ export function handKey(
     key === 'c' ? [0] : key === 'g' ? (chosen ? [chosen.side] : [0]) : chosen?.side === 0 ? [0] : [1];
   for (const side of sides) {
     const led = consumers(session, side).filter(({ hand }) => hand.by_hand);
-    const one = led.find(({ name }) => name === chosen?.card.name) ?? led[0];
+    const one = led.find(({ name }) => name === chosen?.card?.name) ?? led[0];
     if (!one) {
       say(words.byHand.nobody);
       continue;

@@ -1,5 +1,5 @@
 // What the command palette offers, made anew from the run as it stands.
-import type { Order, Side } from '../engine/engine';
+import type { Side } from '../engine/engine';
 import { linkOrders } from '../panels/applies';
 import type { Session } from '../session';
 import { BlStage } from '../stage/stage';
@@ -64,17 +64,16 @@ function nodeCommands(session: Session, say: (text: string) => void): Command[] 
 
 function linkCommands(session: Session, say: (text: string) => void): Command[] {
   return ([0, 1] as const).flatMap((side: Side) => {
-    const cluster = side === 0 ? 'log' : 'queue';
-    return (session.run.picture(side)?.links ?? []).flatMap(({ from, to }) => {
-      const make = (name: string, order: Order): Command => ({
-        name: `${name}: ${from} – ${to}, ${side === 0 ? words.log : words.queue}`,
+    const cluster = side === 0 ? words.log : words.queue;
+    return (session.run.picture(side)?.links ?? []).flatMap(({ from, to }) =>
+      linkOrders(side, from, to).map(({ name, order }) => ({
+        name: `${name}${order.one_way ? '' : `: ${from} – ${to}`}, ${cluster}`,
         run: () => {
-          const refused = session.order({ cluster, from: [from], to: [to], ...order });
+          const refused = session.order(order);
           if (refused) say(refused);
         },
-      });
-      return linkOrders().map(([name, order]) => make(name, order));
-    });
+      })),
+    );
   });
 }
 

@@ -3,9 +3,11 @@ import { html, LitElement, nothing } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
 import { decimal } from '../format';
 import type { Card } from '../gen/Card';
+import type { Link } from '../gen/Link';
 import { choose, spoken } from '../language';
 import { applyTheme, begin, calm, open, settle } from '../opening';
 import type {
+  BesideAsked,
   FateAsked,
   FocusAsked,
   InspectAsked,
@@ -18,11 +20,12 @@ import type {
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
 import type { Parsed, Session } from '../session';
-import { BlStage, type NodeChosen } from '../stage/stage';
+import { BlStage, type LinkChosen, type NodeChosen } from '../stage/stage';
 import '../stage/tools';
 import type { SessionWanted } from '../transport/bar';
 import '../transport/bar';
 import { words } from '../words';
+import type { Beside } from './beside';
 import type { Deeds } from './commands';
 import { gallery, opening } from './gallery';
 import './first-minutes';
@@ -45,7 +48,9 @@ const later: Partial<Record<Tab, () => Promise<unknown>>> = {
 const dialogs = () =>
   Promise.all([
     import('./node-menu'),
+    import('./link-menu'),
     import('./palette'),
+    import('./shortcuts'),
     import('./commands'),
     import('./why'),
     import('./waits'),
@@ -84,10 +89,11 @@ export class BlLab extends LitElement {
     asked: { state: true },
     seen: { state: true },
     selected: { state: true },
+    beside: { state: true },
   };
   declare session: Session | undefined;
   declare trouble: { title: string; what: string } | undefined;
-  declare menu: { side: Side; card: Card; x: number; y: number } | undefined;
+  declare menu: { side: Side; card?: Card; part?: string; link?: Link; x: number; y: number } | undefined;
   declare tab: Tab;
   declare notice: string | undefined;
   declare message: MessageRef | undefined;
@@ -102,6 +108,8 @@ export class BlLab extends LitElement {
   private isSpoken = false;
   /** What the inspector shows. */
   declare selected: Selection | undefined;
+  /** The run that is watched beside this one. */
+  declare beside: Beside | undefined;
   private own = '';
   private spoken = '';
 
@@ -154,9 +162,9 @@ export class BlLab extends LitElement {
       for (const stage of this.querySelectorAll('bl-stage'))
         if (stage instanceof BlStage && stage.side === side) stage.bring(focus);
     });
-    this.addEventListener('rule-asked', (event) => {
-      void this.askWhy((event as RuleAsked).detail);
-    });
+    this.addEventListener('beside-asked', (event) => this.watchBeside((event as BesideAsked).detail));
+    this.addEventListener('beside-closed', () => this.watchBeside(undefined));
+    this.addEventListener('rule-asked', (event) => void this.askWhy((event as RuleAsked).detail));
     this.addEventListener('dragover', (event) => event.preventDefault());
     this.addEventListener('drop', (event) => {
       event.preventDefault();
@@ -225,6 +233,7 @@ export class BlLab extends LitElement {
     this.menu = undefined;
     this.message = undefined;
     this.selected = undefined;
+    this.beside = undefined;
     this.caption(session.parsed());
     if (this.captions.title) window.document.title = `${this.captions.title} · Brokerlab`;
     let captioned = false;
@@ -235,6 +244,12 @@ export class BlLab extends LitElement {
     });
     // Once the stages are laid out, which say who leads.
     if (this.early.length > 0) void this.updateComplete.then(() => requestAnimationFrame(() => this.catchUp()));
+  }
+
+  private watchBeside(beside: Beside | undefined) {
+    this.menu = undefined;
+    this.beside = beside;
+    if (beside) void import('./beside').then(() => this.querySelector('.stages')?.scrollIntoView({ block: 'nearest' }));
   }
 
   /** An account in words for a screen reader, at a reading pace: the last mark that the playhead passed. */
@@ -270,10 +285,10 @@ export class BlLab extends LitElement {
         share: () => void this.share(session),
         theme: () => this.switchTheme(),
         language: () => this.switchLanguage(),
-        shortcuts: () => this.shortcuts(),
+        shortcuts: () => void this.shortcuts(),
         breakIt: () => this.breakIt(),
         waits: () => void this.askWaits(),
-        figure: () => this.saveFigure(session),
+        figure: () => void this.saveFigure(session),
         say: (text) => this.say(text),
       }),
       this.typed,
@@ -293,9 +308,10 @@ export class BlLab extends LitElement {
     if (why instanceof BlWhy) await why.ask(rule);
   }
 
-  private shortcuts() {
-    const dialog = this.querySelector<HTMLDialogElement>('dialog.shortcuts');
-    if (dialog && !dialog.open) dialog.showModal();
+  private async shortcuts() {
+    const { BlShortcuts } = await import('./shortcuts');
+    const list = this.querySelector('bl-shortcuts');
+    if (list instanceof BlShortcuts) await list.open(tabs().map(([, name]) => name));
   }
 
   /** Keys of one letter. True if there is such a key. */
@@ -308,7 +324,7 @@ export class BlLab extends LitElement {
     else if (key === 'p') this.with((session) => session.jump(-1, 'all'));
     else if (key === 'w') this.with(() => this.askWaits());
     else if (key === 'l') this.with((session) => session.toggleLoop());
-    else if (key === '?') this.shortcuts();
+    else if (key === '?') void this.shortcuts();
     else if (key === '/' || key === 'k') this.commands();
     else if (tab) this.show(tab[0]);
     else return this.onHandKey(key);
@@ -380,13 +396,8 @@ export class BlLab extends LitElement {
     }, 4000);
   }
 
-  private saveFigure(session: Session) {
-    const text = session.run.figure(1440, 680, document.documentElement.classList.contains('dark'));
-    const anchor = document.createElement('a');
-    anchor.href = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
-    anchor.download = 'brokerlab.svg';
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+  private async saveFigure(session: Session) {
+    (await import('./figure')).save(session);
   }
 
   private switchTheme() {
@@ -403,21 +414,36 @@ export class BlLab extends LitElement {
   }
 
   private readonly onChosen = (event: Event) => {
-    const { side, card } = (event as NodeChosen).detail;
+    const { side, card, part } = (event as NodeChosen).detail;
     this.selected = { kind: 'node', side, name: card.name };
-    const stage = event.target instanceof Element ? event.target.getBoundingClientRect() : new DOMRect();
+    const { x, y, w } = card.place;
+    this.openMenu(event, { side, card, part, x, y }, w + 8);
+  };
+
+  private readonly onLink = (event: Event) => {
+    const { side, link, x, y } = (event as LinkChosen).detail;
+    this.selected = { kind: 'link', side, name: `${link.from} – ${link.to}` };
+    this.openMenu(event, { side, link, x, y }, 12);
+  };
+
+  /** Opens a menu to the right of a place of a stage, or to its left where there is no room. */
+  private openMenu({ target }: Event, menu: NonNullable<BlLab['menu']>, beside: number) {
+    if (target instanceof BlStage && target.session !== this.session) {
+      this.say(words.beside.readOnly);
+      return;
+    }
+    const stage = target instanceof Element ? target.getBoundingClientRect() : new DOMRect();
     const stages = this.querySelector('.stages')?.getBoundingClientRect() ?? new DOMRect();
     const width = 300;
-    const right = stage.x - stages.x + card.place.x + card.place.w + 8;
-    const x = right + width < stages.width ? right : Math.max(4, stage.x - stages.x + card.place.x - width);
-    const y = stage.y - stages.y + card.place.y;
-    this.menu = { side, card, x, y };
+    const left = stage.x - stages.x + menu.x;
+    const x = left + beside + width < stages.width ? left + beside : Math.max(4, left - width);
+    this.menu = { ...menu, x, y: stage.y - stages.y + menu.y };
     void this.placeMenu();
-  };
+  }
 
   /** Puts the menu as high as the card, within the stages and in sight, once it is known how tall it is. */
   private async placeMenu() {
-    await Promise.all([import('./node-menu'), this.updateComplete]);
+    await Promise.all([import('./node-menu'), import('./link-menu'), this.updateComplete]);
     const menu = this.querySelector<LitElement>('.menu');
     await menu?.updateComplete;
     if (!menu || !this.menu) return;
@@ -425,6 +451,14 @@ export class BlLab extends LitElement {
     menu.style.left = `${this.menu.x}px`;
     menu.style.top = `${Math.max(4, Math.min(this.menu.y, room))}px`;
     menu.scrollIntoView({ block: 'nearest' });
+  }
+
+  private menuOf(session: Session) {
+    const { side, card, part, link } = this.menu ?? {};
+    if (link)
+      return html`<bl-link-menu class="menu" role="dialog" aria-label=${`${words.link} ${link.from} – ${link.to}`} .session=${session} .side=${side} .link=${link}></bl-link-menu>`;
+    if (!card) return '';
+    return html`<bl-node-menu class="menu" role="dialog" aria-label=${card.name} .session=${session} .side=${side} .card=${card} .face=${part}></bl-node-menu>`;
   }
 
   private top() {
@@ -461,7 +495,7 @@ export class BlLab extends LitElement {
     const { session } = this;
     const caption = session?.isOnTheWay === false ? session.run.picture(side)?.caption : words.loading;
     return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p lang=${session?.isOnTheWay === false ? 'en' : nothing}>${caption}</p>${session ? this.remarks(side, session) : ''}<bl-stage-tools></bl-stage-tools></header>
-      <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card.name : undefined}></bl-stage></div>`;
+      <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card?.name : undefined}></bl-stage></div>`;
   }
 
   /** On a phone: which of the stages is seen; the other one is a swipe away. */
@@ -529,32 +563,9 @@ export class BlLab extends LitElement {
     }
   }
 
-  /** The dialogs: why, commands, keys. */
+  /** The dialogs: what is waited for, why, commands, keys. */
   private dialogs() {
-    const keys: [string, string][] = [
-      ['Space', `${words.play} / ${words.pause}`],
-      ['→', words.step],
-      ['←', words.stepBack],
-      ['N · P', `${words.next} · ${words.previous}`],
-      ['L', words.loop],
-      ['W', words.waits.title],
-      ['B', words.breakIt],
-      ['Z · Y', `${words.undo} · ${words.redo}`],
-      ['M · A · X · G · C', words.byHand.keys],
-      ['+ · − · 0', words.zoom.keys],
-      [
-        '1 … 9',
-        tabs()
-          .map(([, name]) => name)
-          .join(', '),
-      ],
-      ['Ctrl K · /', words.commands],
-      ['?', words.shortcuts],
-    ];
-    return html`<bl-waits></bl-waits><bl-why></bl-why><bl-palette></bl-palette>
-      <dialog class="shortcuts" aria-label=${words.shortcuts}><form method="dialog"><h3>${words.shortcuts}</h3>
-        <table><tbody>${keys.map(([key, what]) => html`<tr><th scope="row"><kbd>${key}</kbd></th><td>${what}</td></tr>`)}</tbody></table>
-        <button class="filled" autofocus>${words.close}</button></form></dialog>`;
+    return html`<bl-waits></bl-waits><bl-why></bl-why><bl-palette></bl-palette><bl-shortcuts></bl-shortcuts>`;
   }
 
   override render() {
@@ -566,12 +577,16 @@ export class BlLab extends LitElement {
     if (!this.isSpoken) return '';
     const both = this.captions.log && this.captions.queue;
     return html`${this.top()}
-      <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @menu-closed=${() => {
+      <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @link-chosen=${this.onLink} @menu-closed=${() => {
         this.menu = undefined;
       }}>
-        ${both ? this.choice() : ''}
-        <div class="sides" @scroll=${this.onSwipe}>${this.captions.log ? this.side(0) : ''}${this.captions.queue ? this.side(1) : ''}</div>
-        ${this.menu && session ? html`<bl-node-menu class="menu" role="dialog" aria-label=${this.menu.card.name} .session=${session} .side=${this.menu.side} .card=${this.menu.card}></bl-node-menu>` : ''}
+        ${
+          this.beside && session
+            ? html`<bl-beside .session=${session} .beside=${this.beside}></bl-beside>`
+            : html`${both ? this.choice() : ''}
+              <div class="sides" @scroll=${this.onSwipe}>${this.captions.log ? this.side(0) : ''}${this.captions.queue ? this.side(1) : ''}</div>`
+        }
+        ${session ? this.menuOf(session) : ''}
         ${session ? this.banner(session) : ''}<bl-first-minutes .session=${session}></bl-first-minutes>
       </main>
       <bl-transport role="region" aria-label=${words.time} .session=${session} title=${words.keyboard}></bl-transport>

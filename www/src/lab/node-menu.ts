@@ -47,11 +47,14 @@ export class BlNodeMenu extends LitElement {
     session: { attribute: false },
     side: { type: Number },
     card: { attribute: false },
+    face: { attribute: false },
     refused: { state: true },
   };
   declare session: Session | undefined;
   declare side: Side;
   declare card: Card | undefined;
+  /** The partition or queue on the card's face that is meant; empty or undefined if it is the node alone. */
+  declare face: string | undefined;
   declare refused: string | undefined;
 
   protected override createRenderRoot() {
@@ -131,6 +134,19 @@ export class BlNodeMenu extends LitElement {
     ];
   }
 
+  /** What can be done with the partition or queue that was clicked on the node's face. */
+  private faceOf(name: string) {
+    const { session, side } = this;
+    const kind = side === 0 ? 'partition' : 'queue';
+    const focuses = session ? focusesOf(session, side, kind, name).filter((focus) => focus.kind !== 'group') : [];
+    return html`<p class="more"><button @click=${() => this.ask(new InspectAsked({ kind, side, name }, true))}>${words.inspector.open}: ${name}</button>${focuses
+      .slice(0, 1)
+      .map(
+        (focus) =>
+          html`<button @click=${() => this.ask(new FocusAsked(side, focus))}>${words.zoom.bring}: ${focus.name}</button>`,
+      )}</p>`;
+  }
+
   private form(card: Card) {
     const producer = card.role === 'producer';
     const server = card.role !== 'producer' && card.role !== 'consumer';
@@ -183,7 +199,7 @@ export class BlNodeMenu extends LitElement {
         : '';
     return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
       <p lang="en" tabindex="0">${card.says}</p>
-      ${led ? byHand : ''}<ul>${deeds
+      ${this.face ? this.faceOf(this.face) : ''}${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
         .map(({ order, label, hint }) => {
           const leaves = client && order === 'stop';

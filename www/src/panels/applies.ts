@@ -100,11 +100,29 @@ export function focusesOf(session: Session, side: Side, kind: string, name: stri
     .slice(0, 8);
 }
 
-/** What can be done to a link, without its ends. */
-export const linkOrders = (): [string, Order][] => [
-  [words.cutLink, { order: 'cut' }],
-  [words.links.oneWay, { order: 'cut', one_way: true }],
-  [words.links.slow, { order: 'slow-link', delay: '100ms' }],
-  [words.links.lossy, { order: 'slow-link', loss_percent: 5 }],
-  [words.healLink, { order: 'heal' }],
-];
+/** Something that can be done to a link. */
+export interface LinkOrder {
+  name: string;
+  order: Order;
+  /** Whether it heals a link or cuts one; undefined if it makes sense for both. */
+  heals?: boolean;
+}
+
+/** What can be done to a link. */
+export function linkOrders(side: Side, one: string, other: string): LinkOrder[] {
+  const ends = { cluster: side === 0 ? ('log' as const) : ('queue' as const), from: [one], to: [other] };
+  const { oneWay, slow, lossy } = words.links;
+  const way = (from: string, to: string): LinkOrder => ({
+    name: `${oneWay}: ${from} → ${to}`,
+    order: { ...ends, from: [from], to: [to], order: 'cut', one_way: true },
+    heals: false,
+  });
+  return [
+    { name: words.cutLink, order: { ...ends, order: 'cut' }, heals: false },
+    { name: words.healLink, order: { ...ends, order: 'heal' }, heals: true },
+    way(one, other),
+    way(other, one),
+    { name: slow, order: { ...ends, order: 'slow-link', delay: '100ms' } },
+    { name: lossy, order: { ...ends, order: 'slow-link', loss_percent: 5 } },
+  ];
+}

@@ -10,9 +10,10 @@ export interface Outcome {
   report: Report;
 }
 
-type Cluster = Report['clusters'][string];
+export type Cluster = Report['clusters'][string];
 
-const figures = (): [string, (cluster: Cluster) => string][] => [
+/** What of an outcome is compared: its name, and its figure in words. */
+export const figures = (): [string, (cluster: Cluster) => string][] => [
   [words.acknowledged, (cluster) => count(cluster.acknowledged)],
   [words.processed, (cluster) => count(cluster.processed)],
   [words.lost, (cluster) => count(cluster.lost)],

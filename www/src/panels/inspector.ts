@@ -143,7 +143,7 @@ export class BlInspector extends Panel {
     const links = kind === 'node' ? (picture?.links ?? []).filter((one) => one.from === name || one.to === name) : [];
     return html`<h4>${words.inspector.actions}</h4>
       ${focuses.length > 0 ? html`<p class="do">${focuses.map((focus) => html`<button @click=${() => this.dispatchEvent(new FocusAsked(side, focus))}>${words.zoom.bring}: ${words.zoom.kinds[focus.kind as 'queue']} ${focus.name}</button>`)}</p>` : ''}
-      ${kind === 'link' ? html`<p class="do">${linkOrders().map(([label, order]) => html`<button @click=${() => this.order({ cluster: clusterOf(side), from: [from], to: [to], ...order })}>${label}</button>`)}</p>` : ''}
+      ${kind === 'link' ? html`<p class="do">${linkOrders(side, from, to).map(({ name, order }) => html`<button @click=${() => this.order(order)}>${name}</button>`)}</p>` : ''}
       ${card ? html`<bl-node-menu .session=${session} .side=${side} .card=${card} within></bl-node-menu>` : ''}
       ${links.length > 0 ? html`<details><summary>${words.inspector.links} (${links.length})</summary><p class="do">${links.map((link) => html`<button @click=${() => this.inspect({ kind: 'link', side, name: `${link.from} – ${link.to}` })}>${link.from} – ${link.to}</button>`)}</p></details>` : ''}`;
   }

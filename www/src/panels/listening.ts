@@ -56,6 +56,13 @@ export class RuleAsked extends CustomEvent<string> {
   }
 }
 
+/** Another run is to be seen beside this one: its name, and its document. */
+export class BesideAsked extends CustomEvent<{ name: string; text: string }> {
+  constructor(name: string, text: string) {
+    super('beside-asked', { bubbles: true, detail: { name, text } });
+  }
+}
+
 /** A number was asked for: which messages does it count? */
 export class FateAsked extends CustomEvent<{ side: 0 | 1; fate: string; name: string }> {
   constructor(detail: { side: 0 | 1; fate: string; name: string }) {

@@ -4,7 +4,7 @@ import { checkDocument } from '../engine/engine';
 import { words } from '../words';
 import { difference, type Outcome } from './difference';
 import { formSettings, mapOf, type Setting, type Tree } from './form-settings';
-import { Panel, type SettingAsked } from './listening';
+import { BesideAsked, Panel, type SettingAsked } from './listening';
 import './settings.css';
 
 /** Play this document instead, from the same place. */
@@ -130,6 +130,14 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
+  /** Shows the run with what was typed beside the run without it. */
+  private watch() {
+    const text = this.drafted();
+    this.refused = checkDocument(text);
+    if (!this.refused) this.dispatchEvent(new BesideAsked(words.settings.withThese, text));
+    this.requestUpdate();
+  }
+
   private type(setting: Setting, value: string) {
     this.drafts.set(this.key(setting), value.trim());
     this.refused = checkDocument(this.drafted());
@@ -236,6 +244,7 @@ export class BlSettings extends Panel {
             ? ''
             : html`<button class="filled" ?disabled=${this.drafts.size === 0} @click=${() => this.play()}>${words.settings.play}</button>
           <button title=${words.settings.compareWhy} ?disabled=${this.drafts.size === 0 || this.comparing} @click=${() => void this.compare()}>${words.branches.compare}</button>
+          <button ?disabled=${this.drafts.size === 0} @click=${() => this.watch()}>${words.beside.watch}</button>
           <button ?disabled=${this.drafts.size === 0} @click=${() => {
             this.drafts.clear();
             this.refused = '';

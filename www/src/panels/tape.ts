@@ -3,7 +3,7 @@ import { html } from 'lit';
 import type { Branch, TapeLine } from '../session';
 import { words } from '../words';
 import { difference, type Outcome } from './difference';
-import { InspectAsked, Panel } from './listening';
+import { BesideAsked, InspectAsked, Panel } from './listening';
 import './tape.css';
 
 /** What an order says beside its time, verb, and whether it is muted. */
@@ -157,6 +157,7 @@ export class BlTape extends Panel {
           ) => html`<li><input maxlength="60" aria-label=${words.branches.name} .value=${branch.name} @change=${(event: Event) => this.rename(branch, event)} />
             <button @click=${() => session.takeBranch(branch)}>${words.branches.take}</button>
             <button @click=${() => void this.compare({ name: words.branches.here, tape: session.tape() }, branch)}>${words.branches.compare}</button>
+            <button @click=${() => this.dispatchEvent(new BesideAsked(branch.name, session.documentWith(branch.tape)))}>${words.beside.watch}</button>
             <button aria-label=${`${words.tape.remove}: ${branch.name}`} @click=${() => session.dropBranch(branch)}>✕</button></li>`,
         )}</ul>${this.chooser()}${this.difference()}</div>`;
   }

@@ -34,8 +34,11 @@ const pixels = () => Math.min(window.devicePixelRatio || 1, 3);
 /** What is out of sight (on a phone, a swipe away) is kept up for readers' ears, at this pace, in milliseconds. */
 const UNSEEN = 500;
 
-/** A node was chosen: by click or by key. */
-export class NodeChosen extends CustomEvent<{ side: Side; card: Card }> {}
+/** A node was chosen: by click or by key; and the partition or queue on its face that was clicked, if it was one. */
+export class NodeChosen extends CustomEvent<{ side: Side; card: Card; part: string }> {}
+
+/** A link was chosen, at a place of the stage. */
+export class LinkChosen extends CustomEvent<{ side: Side; link: Link } & Point> {}
 
 export class BlStage extends LitElement {
   static override properties = { side: { type: Number }, session: { attribute: false }, chosen: { attribute: false } };
@@ -209,10 +212,10 @@ export class BlStage extends LitElement {
     if (this.attached.run.paint(this.side, scale, dark, wrecks) !== undefined) this.painted = painted;
   }
 
-  private choose(card: Card) {
+  private choose(card: Card, part: string) {
     // Where it is seen, which is not where it lies when the stage is zoomed.
     const place = { ...card.place, x: card.place.x - this.view.x, y: card.place.y - this.view.y };
-    const detail = { side: this.side, card: { ...card, place } };
+    const detail = { side: this.side, card: { ...card, place }, part };
     this.dispatchEvent(new NodeChosen('node-chosen', { bubbles: true, detail }));
   }
 
@@ -223,20 +226,19 @@ export class BlStage extends LitElement {
     act();
   }
 
-  private cut(link: Link) {
-    const order = link.state === 'open' ? 'cut' : 'heal';
-    const cluster = this.side === 0 ? 'log' : 'queue';
-    this.session?.order({ order, cluster, from: [link.from], to: [link.to] });
+  private chooseLink(link: Link, event: MouseEvent | KeyboardEvent) {
+    const box = this.getBoundingClientRect();
+    const at = event instanceof MouseEvent ? { x: event.clientX - box.x, y: event.clientY - box.y } : { x: 0, y: 0 };
+    this.dispatchEvent(new LinkChosen('link-chosen', { bubbles: true, detail: { side: this.side, link, ...at } }));
   }
 
   private link(link: Link) {
     const both = (stream: Stream) =>
       (stream.from === link.from && stream.to === link.to) || (stream.from === link.to && stream.to === link.from);
     const streams = this.picture?.streams.filter(both).map((stream) => stream.says) ?? [];
-    const order = `${link.state === 'open' ? words.cutLink : words.healLink}: ${link.from} – ${link.to}`;
-    const label = [order, ...streams].join('. ');
+    const label = [`${words.link} ${link.from} – ${link.to}`, ...streams].join('. ');
     return svg`<g class="link-hit" role="button" tabindex="-1" aria-label=${label}
-      @click=${() => this.cut(link)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.cut(link))}>
+      @click=${(event: MouseEvent) => this.chooseLink(link, event)} @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.chooseLink(link, event))}>
       <title>${label}</title><path class="hit" d=${link.d}></path>
       <path class=${`link${link.state === 'open' ? '' : ` ${link.state}`}${link.faded ? ' faded' : ''}`} d=${link.d}></path></g>`;
   }
@@ -248,14 +250,16 @@ export class BlStage extends LitElement {
       : svg`<text class="rate" aria-label=${says} x=${x} y=${y} text-anchor="middle">${label}</text>`;
   }
 
-  /** The title is that of the part under the pointer; the narrowest part comes last. */
-  private point(event: PointerEvent, card: Card) {
-    const box = this.querySelector('svg')?.getBoundingClientRect();
-    const title = event.target instanceof Element ? event.target.querySelector('title') : null;
-    if (!box || !title) return;
+  /** What is under the pointer; the narrowest part comes last. */
+  private under(event: MouseEvent, card: Card): Tip[] {
+    const box = this.getBoundingClientRect();
     const [x, y] = [event.clientX - box.x + this.view.x, event.clientY - box.y + this.view.y];
-    const over = ({ place: p }: Tip) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h;
-    title.textContent = card.tips.findLast(over)?.text ?? card.name;
+    return card.tips.filter(({ place: p }) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h);
+  }
+
+  private point(event: MouseEvent, card: Card) {
+    const title = event.target instanceof Element ? event.target.querySelector('title') : null;
+    if (title) title.textContent = this.under(event, card).at(-1)?.text ?? card.name;
   }
 
   private card(card: Card) {
@@ -263,8 +267,8 @@ export class BlStage extends LitElement {
     const { x, y, w, h } = card.place;
     return svg`<g class=${`node${this.chosen === card.name ? ' chosen' : ''}${card.faded ? ' faded' : ''}`}><g aria-hidden="true">${card.shapes.map(shape)}</g>
       <rect class="hit" role="button" tabindex="0" lang="en" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
-        @click=${() => this.choose(card)} @pointermove=${(event: PointerEvent) => this.point(event, card)}
-        @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card))}><title></title></rect></g>`;
+        @click=${(event: MouseEvent) => this.choose(card, this.under(event, card).findLast((tip) => tip.of)?.of ?? '')} @pointermove=${(event: PointerEvent) => this.point(event, card)}
+        @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card, ''))}><title></title></rect></g>`;
   }
 
   override render() {
