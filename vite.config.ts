@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { posters } from './scripts/poster.mjs';
+import { NO_PHONE, PHONE } from './www/src/phone';
+import { words } from './www/src/words';
+import { catalogue } from './www/src/words.de';
 
 const page = (name: string) => resolve(import.meta.dirname, 'www', name);
 
@@ -26,7 +30,7 @@ function offline(): Plugin {
   };
 }
 
-/** Names the engines' first part in the pages, so that it is fetched beside the scripts and not after them. */
+/** Names the engines' first part and the lab's scripts in the pages, so that all are fetched at once. */
 function preload(): Plugin {
   return {
     name: 'preload',
@@ -36,14 +40,80 @@ function preload(): Plugin {
       handler(html, { bundle = {}, path }) {
         const engines = Object.keys(bundle).find((name) => /first-[^/]*\.wasm$/.test(name));
         if (engines === undefined || path.includes('example')) return html;
+        const all = Object.values(bundle).filter((part) => part.type === 'chunk');
+        const lab = all.find((chunk) => chunk.facadeModuleId?.endsWith('/lab/lab.ts'));
+        const scripts = new Set(path.includes('embed') || !lab ? [] : [lab]);
+        const styles = new Set<string>();
+        // A set is gone through as it grows.
+        for (const chunk of scripts) {
+          for (const name of chunk.imports) for (const one of all) if (one.fileName === name) scripts.add(one);
+          for (const style of chunk.viteMetadata?.importedCss ?? []) styles.add(style);
+        }
+        const isNew = (name: string) => !html.includes(name);
+        const link = (attrs: Record<string, string>) => ({ tag: 'link', attrs, injectTo: 'head' as const });
+        // A phone fetches them when its picture stands: see boot.ts.
+        const media: Record<string, string> = path.includes('embed') ? {} : { media: NO_PHONE };
         return [
-          {
-            tag: 'link',
-            attrs: { rel: 'preload', as: 'fetch', crossorigin: '', type: 'application/wasm', href: `./${engines}` },
-            injectTo: 'head',
-          },
+          ...[...scripts]
+            .map(({ fileName }) => fileName)
+            .filter(isNew)
+            .map((name) => link({ rel: 'modulepreload', crossorigin: '', href: `./${name}`, ...media })),
+          ...[...styles].filter(isNew).map((name) => link({ rel: 'stylesheet', crossorigin: '', href: `./${name}` })),
+          link({
+            rel: 'preload',
+            as: 'fetch',
+            crossorigin: '',
+            type: 'application/wasm',
+            href: `./${engines}`,
+            ...media,
+          }),
         ];
       },
+    },
+  };
+}
+
+/** Puts into the page what stands before the lab does: its name, and for phones the pictures of scripts/poster.mjs. */
+function shell(): Plugin {
+  let shown: Awaited<ReturnType<typeof posters>>;
+  return {
+    name: 'shell',
+    apply: 'build',
+    async buildStart() {
+      shown = await posters();
+    },
+    transformIndexHtml: {
+      order: 'pre',
+      handler(html) {
+        const { captions, title, size } = shown;
+        const german = catalogue.words;
+        const text = (tag: string, key: 'what' | 'log' | 'queue' | 'play' | 'loading', more = '') =>
+          `<${tag} data-en="${words[key]}" data-de="${german[key]}"${more}>${words[key]}</${tag}>`;
+        const poster = (
+          key: 'log' | 'queue',
+        ) => `<figure class="${key}-side"><figcaption>${text('strong', key)}<span lang="en">${captions[key]}</span></figcaption>
+          <picture><source media="(prefers-color-scheme: light)" srcset="./poster/${key}-light.svg" /><img loading="lazy" width="${size[0]}" height="${size[1]}" alt="${captions[key]}" src="./poster/${key}-dark.svg" /></picture></figure>`;
+        const page = `<div class="shell"><header class="top"><h1>${words.name}</h1>${text('span', 'what', ' class="what"')}</header>
+      <main class="posters"><h2 class="scenario" lang="en">${title}</h2>${poster('log')}${poster('queue')}
+        <button class="start filled">▶ ${text('span', 'play', ' class="play"')}${text('span', 'loading', ' class="loading"')}</button></main></div>`;
+        return {
+          html: html.replace('<!-- shell -->', page),
+          tags: ['dark', 'light'].map((theme) => ({
+            tag: 'link',
+            attrs: {
+              rel: 'preload',
+              as: 'image',
+              media: `${PHONE} and (prefers-color-scheme: ${theme})`,
+              href: `./poster/log-${theme}.svg`,
+            },
+            injectTo: 'head' as const,
+          })),
+        };
+      },
+    },
+    writeBundle({ dir = '' }) {
+      mkdirSync(join(dir, 'poster'), { recursive: true });
+      for (const [name, picture] of Object.entries(shown.pictures)) writeFileSync(join(dir, 'poster', name), picture);
     },
   };
 }
@@ -53,7 +123,7 @@ export default defineConfig({
   root: 'www',
   base: './',
   cacheDir: '../node_modules/.vite',
-  plugins: [preload(), offline()],
+  plugins: [shell(), preload(), offline()],
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -1,6 +1,6 @@
 // The engines come in two parts: what a first visit runs, then the rest.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type House, open } from './house';
+import { axe, type House, open } from './house';
 
 let house: House;
 beforeAll(async () => {
@@ -8,6 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const REST = '**/rest-*.wasm';
 /** Well within what the visit of the build goes through, by the page's clock, in seconds. */
 const PLAYED = 2.5;
@@ -29,6 +30,7 @@ describe('the first load', () => {
       await route.continue();
     });
     await page.goto(page.url().replace('example.html', ''));
+    await house.start(page);
     await page.waitForFunction(
       (wanted) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '0') > wanted,
       PLAYED,
@@ -40,6 +42,44 @@ describe('the first load', () => {
     expect((await page.locator('.first').boundingBox())?.height).toBeLessThan(120);
     go();
     await page.waitForFunction(() => document.querySelectorAll('.mark').length > 0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it.each([
+    { colorScheme: 'dark' as const, locale: 'en-GB', play: 'Play' },
+    { colorScheme: 'light' as const, locale: 'de-DE', play: 'Abspielen' },
+  ])('shows a phone a picture, and starts with the first touch, $colorScheme', async ({ play, ...options }) => {
+    const { page, context, wrong } = await house.visit('example.html', { ...PHONE, ...options, bypassCSP: true });
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url().replace(/.*\//, '')));
+    await page.goto(page.url().replace('example.html', ''), { waitUntil: 'networkidle' });
+    const start = page.locator('.shell .start');
+    expect(await start.innerText()).toContain(play);
+    const pictured = () => document.querySelector<HTMLImageElement>('.shell img')?.naturalWidth ?? 0;
+    expect(await page.evaluate(pictured)).toBeGreaterThan(0);
+    expect(asked.filter((name) => name === `log-${options.colorScheme}.svg`)).toHaveLength(1);
+    // It has the engines already, and has done nothing with them.
+    expect(asked.filter((name) => /^first-.*wasm$/.test(name))).toHaveLength(1);
+    expect(await page.evaluate(() => customElements.get('bl-lab') === undefined)).toBe(true);
+    expect(await axe(page)).toEqual([]);
+    await start.tap();
+    await page.waitForFunction(() => document.querySelector('.shell') === null);
+    await page.waitForSelector('[data-node="broker-1"]');
+    await page.waitForFunction(() => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '0') > 2.3);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('plays a link on a phone at once: there is no picture of it', async () => {
+    const wide = await house.paused(3);
+    await wide.page.click('button.filled:has-text("Share")');
+    await wide.page.waitForFunction(() => location.hash.length > 1);
+    const hash = await wide.page.evaluate(() => location.hash);
+    await wide.context.close();
+    const { page, context, wrong } = await house.visit(hash, PHONE);
+    await page.waitForSelector('[data-node="broker-1"]');
+    expect(await page.locator('.shell').count()).toBe(0);
     expect(wrong).toEqual([]);
     await context.close();
   });

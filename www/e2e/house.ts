@@ -2,6 +2,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, resolve } from 'node:path';
+import axeCore from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -46,7 +47,15 @@ export class House {
       (request) => !/^(http:\/\/localhost|data:|blob:)/.test(request.url()) && wrong.push(request.url()),
     );
     await page.goto(this.address + path);
+    await this.start(page);
     return { page, context, wrong };
+  }
+
+  /** A phone shows a picture until it is touched. */
+  async start(page: Page): Promise<void> {
+    if (!(await page.evaluate(() => document.documentElement.classList.contains('waits')))) return;
+    await page.tap('.shell .start');
+    await page.waitForFunction(() => document.querySelector('.shell') === null);
   }
 
   /** The lab, paused at a second of the run. */
@@ -125,4 +134,15 @@ export async function open(): Promise<House> {
   const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
   const browser = await chromium.launch({ executablePath, args });
   return new House(browser, address, stop);
+}
+
+/** What axe finds wrong with a page, which has to be opened with `bypassCSP`. */
+export async function axe(page: Page): Promise<string[]> {
+  await page.evaluate(axeCore.source);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await axe.run()).violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
+  });
 }

@@ -120,6 +120,8 @@ describe('the lab', () => {
       document.querySelector('[data-node="broker-2"]')?.getAttribute('aria-label')?.includes('paused'),
     );
     await page.locator('.link-hit').first().dispatchEvent('click');
+    await page.waitForSelector('bl-link-menu li button:focus');
+    await page.keyboard.press('Enter');
     await page.waitForSelector('.link.cut', { state: 'attached' });
     await page.keyboard.press('z');
     await page.waitForFunction(() => document.querySelector('.link.cut') === null);

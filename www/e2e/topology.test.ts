@@ -1,10 +1,9 @@
 // The topology as a graph, the inspector, focus, and branches in links.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import axeCore from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type House, open, type Visit } from './house';
+import { axe, type House, open, type Visit } from './house';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -34,17 +33,73 @@ async function opened(name: string, seconds: number, change: (run: Record<string
   return visit;
 }
 
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(axeCore.source);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
+describe('two runs side by side', () => {
+  it('shows a branch beside this run, keeps up with its playhead, marks what differs, and is only watched', async () => {
+    const { page, context, wrong } = await house.paused(5, { bypassCSP: true });
+    await page.keyboard.press('6');
+    await page.locator('bl-tape').getByRole('button', { name: 'Keep this run as a branch' }).click();
+    await page.keyboard.press('b');
+    await page.keyboard.press(' ');
+    await house.scrub(page, 12);
+    await page.locator('bl-tape').getByRole('button', { name: 'Watch side by side' }).first().click();
+    const beside = page.locator('bl-beside');
+    const [here, there] = [beside.locator('.side').nth(0), beside.locator('.side').nth(1)];
+    await here.locator('[data-node="broker-1"]').waitFor();
+    const health = (side: typeof here) => side.locator('[data-node="broker-1"]').getAttribute('aria-label');
+    // The scenario's own fault comes later than the one that was given here.
+    await expect.poll(() => health(here)).toContain('power off');
+    await expect.poll(() => there.locator('.differs dt').allTextContents()).toContain('acknowledged');
+    const acknowledged = async (side: typeof here) =>
+      Number((await side.locator('dd').first().innerText()).replace(/\D/g, ''));
+    expect(await acknowledged(there)).toBeGreaterThan(await acknowledged(here));
+    // Back before either fault both are the same.
+    await house.scrub(page, 2.5);
+    await expect.poll(() => beside.locator('.differs').count()).toBe(0);
+    await there.locator('[data-node="broker-2"]').click();
+    await page.waitForSelector('.notice:has-text("only watched")');
+    expect(await page.locator('.menu').count()).toBe(0);
+    await here.locator('[data-node="broker-2"]').click();
+    await page.waitForSelector('.menu');
+    await page.keyboard.press('Escape');
+    await beside.getByRole('button', { name: 'Queues' }).click();
+    await there.locator('[data-node="rabbit-1"]').waitFor();
+    expect(await axe(page)).toEqual([]);
+    await beside.getByRole('button', { name: 'Back to both clusters' }).click();
+    await page.waitForSelector('.queue-side [data-node="rabbit-1"]');
+    expect(wrong).toEqual([]);
+    await context.close();
   });
-}
+
+  it('shows other settings beside this run', async () => {
+    const { page, context, wrong } = await house.paused(5);
+    await page.keyboard.press('7');
+    await page
+      .locator('bl-settings input[name="linger.ms"], bl-settings [data-setting="linger.ms"] input')
+      .first()
+      .fill('500');
+    await page.locator('bl-settings').getByRole('button', { name: 'Watch side by side' }).click();
+    await page.waitForSelector('bl-beside .side:nth-child(2) [data-node="broker-1"]');
+    expect(await page.locator('bl-beside h2').allTextContents()).toHaveLength(2);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
 
 describe('the topology', () => {
+  it('stands from top to bottom in a narrow room, all of it in sight', async () => {
+    const { page, context, wrong } = await house.paused(4, { viewport: { width: 390, height: 844 } });
+    await page.keyboard.press('8');
+    await page.waitForSelector(element('partition:orders-0'));
+    const frames = page.locator('bl-topology .frame');
+    for (const frame of await frames.all()) {
+      expect(await frame.evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThan(2);
+    }
+    const [producer, queue] = ['producer:orders-1', 'queue:orders'].map((id) => page.locator(element(id)).last());
+    expect((await producer?.boundingBox())?.y ?? 0).toBeLessThan((await queue?.boundingBox())?.y ?? 0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('shows both clusters, counts at the playhead, and follows a new leader', async () => {
     const { page, context, wrong } = await house.paused(4, { bypassCSP: true });
     await page.keyboard.press('8');

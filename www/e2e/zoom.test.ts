@@ -112,6 +112,41 @@ describe('zooming a stage', () => {
   });
 });
 
+describe('a part of a face', () => {
+  it('is inspected and taken into focus from its node, where it was clicked', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    const card = await page.locator('[data-node="broker-2"]').boundingBox();
+    if (!card) throw new Error('no broker-2');
+    // The second of three rows.
+    await page.mouse.click(card.x + card.width / 2, card.y + 28 + ((card.height - 34) / 3) * 1.5);
+    const menu = page.locator('.menu');
+    await menu.getByRole('button', { name: 'Inspect: orders-1' }).waitFor();
+    await menu.getByRole('button', { name: 'Focus: orders' }).first().click();
+    await expect.poll(() => page.locator('.log-side').getByLabel('In focus').inputValue()).not.toBe('-1');
+    await page.mouse.click(card.x + card.width / 2, card.y + 28 + ((card.height - 34) / 3) * 1.5);
+    await menu.getByRole('button', { name: 'Inspect: orders-1' }).click();
+    await page.waitForSelector('bl-inspector h3:has-text("Partition orders-1")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('has a menu for a link, with what is slow seen on it', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    await page.locator('.link-hit').first().dispatchEvent('click');
+    await page.locator('bl-link-menu').getByRole('button', { name: 'Slow link' }).click();
+    await page.waitForSelector('.link.slow', { state: 'attached' });
+    await page.locator('.link-hit').first().dispatchEvent('click');
+    await page.waitForSelector('bl-link-menu p:has-text("slow or lossy")');
+    await page.locator('bl-link-menu').getByRole('button', { name: 'Heal the link' }).click();
+    await page.waitForFunction(() => document.querySelector('.link.slow') === null);
+    await page.locator('.link-hit').first().dispatchEvent('click');
+    await page.locator('bl-link-menu').getByRole('button', { name: 'Inspect' }).click();
+    await page.waitForSelector('bl-inspector h3:has-text("Link ")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('focus', () => {
   it('is chosen in the head of a stage or by name, and the rest fades', async () => {
     const { page, context, wrong } = await house.paused(1);

@@ -1,6 +1,7 @@
 // Which language the page speaks: English, or a catalogue that is loaded in its place before anything is shown.
 import type { MarkOut } from './gen/MarkOut';
 import type { Report } from './gen/Report';
+import { keep, wanted } from './tongue';
 import { type DeedName, deeds, type Words, words } from './words';
 
 type Outcome = Report['clusters'][string];
@@ -15,23 +16,9 @@ export interface Catalogue {
   verdict(side: string, outcome: Outcome): { verdict: string; notes: string[] };
 }
 
-const KEPT = 'lang';
 const PLAYHEAD = 'at';
 const others: Record<string, () => Promise<{ catalogue: Catalogue }>> = { de: () => import('./words.de') };
 let other: Catalogue | undefined;
-
-/** What the address asks for, else what the reader chose last, else the browser's languages. */
-function wanted(): string {
-  let kept: string | null = null;
-  try {
-    kept = localStorage.getItem(KEPT);
-  } catch {
-    // Where nothing is kept the browser's languages hold.
-  }
-  const asked = [new URLSearchParams(location.search).get('lang'), kept, ...navigator.languages];
-  const tags = asked.map((tag) => (tag ?? '').slice(0, 2).toLowerCase());
-  return tags.find((tag) => tag === 'en' || tag in others) ?? 'en';
-}
 
 async function speak(): Promise<void> {
   const tag = wanted();
@@ -50,7 +37,7 @@ export const spoken = speak();
 /** Keeps the choice, and loads the page anew with a run's link and its playhead, in nanoseconds. */
 export function choose(tag: string, link: string | undefined, at: number | undefined): void {
   try {
-    localStorage.setItem(KEPT, tag);
+    keep(tag);
     if (link !== undefined && at !== undefined) sessionStorage.setItem(PLAYHEAD, String(at));
   } catch {
     // Then the address alone says it.

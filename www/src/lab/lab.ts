@@ -26,49 +26,10 @@ import type { SessionWanted } from '../transport/bar';
 import '../transport/bar';
 import { words } from '../words';
 import type { Beside } from './beside';
-import type { Deeds } from './commands';
 import { gallery, opening } from './gallery';
+import { uncover } from './shell';
+import { dialogs, later, type Tab, tabs } from './tabs';
 import './first-minutes';
-
-type Tab = Parameters<Deeds['tab']>[0];
-
-/** Panels that are loaded when they are first wanted. */
-const later: Partial<Record<Tab, () => Promise<unknown>>> = {
-  charts: () => import('../panels/charts'),
-  'space-time': () => import('../panels/space-time'),
-  message: () => import('../panels/message'),
-  events: () => import('../panels/events'),
-  tape: () => import('../panels/tape'),
-  settings: () => import('../panels/settings'),
-  topology: () => import('../panels/topology'),
-  inspector: () => import('../panels/inspector'),
-};
-
-/** Menus and dialogs: not for the first picture, but at hand soon after it. */
-const dialogs = () =>
-  Promise.all([
-    import('./node-menu'),
-    import('./link-menu'),
-    import('./palette'),
-    import('./shortcuts'),
-    import('./commands'),
-    import('./why'),
-    import('./waits'),
-    import('../panels/edge'),
-  ]);
-
-// A function, as are all lists of words that the first load has: the language is known later than they are read.
-const tabs = (): [Tab, string][] => [
-  ['verdict', words.verdict],
-  ['charts', words.panels.charts],
-  ['space-time', words.panels.spaceTime],
-  ['message', words.panels.message],
-  ['events', words.events],
-  ['tape', words.panels.tape],
-  ['settings', words.panels.settings],
-  ['topology', words.panels.topology],
-  ['inspector', words.panels.inspector],
-];
 
 interface Captions {
   title: string;
@@ -250,6 +211,10 @@ export class BlLab extends LitElement {
     this.menu = undefined;
     this.beside = beside;
     if (beside) void import('./beside').then(() => this.querySelector('.stages')?.scrollIntoView({ block: 'nearest' }));
+  }
+
+  protected override updated() {
+    uncover(this.session, this.isSpoken, this.trouble !== undefined);
   }
 
   /** An account in words for a screen reader, at a reading pace: the last mark that the playhead passed. */

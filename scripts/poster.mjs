@@ -1,0 +1,48 @@
+// Pictures of the gallery's first scenario, one of each cluster in both themes, as the engines draw them: a phone shows
+// them until it is touched (www/src/boot.ts).
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root } from './tools.mjs';
+
+/** Width and height, in pixels, as a phone's stage has them. */
+const SIZE = [390, 440];
+/** What the engines' figure has over and under its stages, in pixels; the page says that itself. */
+const AROUND = 64;
+/** Where the picture is taken, in nanoseconds of the run: all work, and messages are on their way. */
+const AT = 2.91e9;
+const EVENTS = 1_000_000;
+
+/** See poster.d.mts. */
+export async function posters() {
+  const folder = join(root, 'www', 'src', 'engine', 'pkg');
+  const engines = await import(pathToFileURL(join(folder, 'brokerlab.js')).href);
+  engines.initSync({ module: readFileSync(join(folder, 'brokerlab_bg.wasm')) });
+  const document = JSON.parse(readFileSync(join(root, 'scenarios', 'one-node-lost.json'), 'utf8'));
+  const pictures = {};
+  const captions = {};
+  for (const [side, key, other] of [
+    [0, 'log', 'queue'],
+    [1, 'queue', 'log'],
+  ]) {
+    const lab = new engines.Lab(JSON.stringify({ ...document, [other]: undefined, tape: [] }));
+    lab.advance(AT, EVENTS);
+    const [width, height] = SIZE;
+    lab.layout(side, width, height);
+    captions[key] = lab.picture(side).caption;
+    for (const dark of [false, true]) {
+      const whole = lab.figure(width, height + 2 * AROUND, dark);
+      pictures[`${key}-${dark ? 'dark' : 'light'}.svg`] = cropped(whole, width, height);
+    }
+    lab.free();
+  }
+  return { pictures, captions, title: document.title, size: SIZE };
+}
+
+/** Of a figure the stage alone, without what a picture of an `img` cannot say: titles of its parts. */
+function cropped(figure, width, height) {
+  return figure
+    .replace(/viewBox="[^"]*" width="[^"]*" height="[^"]*"/, `viewBox="0 ${AROUND} ${width} ${height}"`)
+    .replace(/<rect class="tip"[^>]*><title>[^<]*<\/title><\/rect>\n?/g, '')
+    .replace(/<title>[^<]*<\/title>\n?/g, '');
+}

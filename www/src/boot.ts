@@ -1,0 +1,64 @@
+// Starts the lab: at once, or on a phone with the first touch. Until then a phone has a picture of the run and does
+// nothing: the engines take a second of its time and some of its battery, which are the reader's to spend.
+import './boot.css';
+import { NO_PHONE, PHONE } from './phone';
+import { wanted } from './tongue';
+
+/** A link names a run, of which there is no picture yet; who was here before has all on the phone already. */
+function waits(): boolean {
+  const again = 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null;
+  return matchMedia(PHONE).matches && location.hash.length <= 1 && !again;
+}
+
+/** The theme of the picture: the reader's last choice, else the system's. */
+function theme(): void {
+  let kept: string | null = null;
+  try {
+    kept = localStorage.getItem('theme');
+  } catch {
+    // Then the system's.
+  }
+  const dark = kept === null ? !matchMedia('(prefers-color-scheme: light)').matches : kept === 'dark';
+  document.documentElement.classList.toggle('dark', dark);
+  document.documentElement.classList.toggle('light', !dark);
+}
+
+/** The few texts are there in each language. */
+function speak(shell: Element): void {
+  const tongue = wanted();
+  document.documentElement.lang = tongue;
+  for (const text of shell.querySelectorAll<HTMLElement>(`[data-${tongue}]`)) {
+    text.textContent = text.dataset[tongue] ?? '';
+  }
+}
+
+/** Fetches what the lab needs, so that it is there when it is touched; a script is not compiled before it is run. */
+function fetchAhead(): void {
+  for (const link of document.querySelectorAll<HTMLLinkElement>(`link[media="${NO_PHONE}"]`)) {
+    if (link.rel === 'modulepreload') link.rel = 'prefetch';
+    link.removeAttribute('media');
+  }
+}
+
+function start(): Promise<unknown> {
+  return import('./lab/lab');
+}
+
+const shell = document.querySelector('.shell');
+theme();
+if (shell) speak(shell);
+if (shell && waits()) {
+  document.documentElement.classList.add('waits');
+  if (document.readyState === 'complete') fetchAhead();
+  else addEventListener('load', () => setTimeout(fetchAhead), { once: true });
+  let started = false;
+  const begin = () => {
+    if (started) return;
+    started = true;
+    shell.setAttribute('aria-busy', 'true');
+    void start();
+  };
+  shell.addEventListener('click', begin);
+  addEventListener('keydown', begin, { once: true });
+  addEventListener('hashchange', begin, { once: true });
+} else void start();
