@@ -4,9 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { posters } from './scripts/poster.mjs';
-import { NO_PHONE, PHONE } from './www/src/phone';
-import { words } from './www/src/words';
-import { catalogue } from './www/src/words.de';
+import { NO_PHONE, PHONE } from './www/src/phone.ts';
 
 const page = (name: string) => resolve(import.meta.dirname, 'www', name);
 
@@ -73,6 +71,9 @@ function preload(): Plugin {
   };
 }
 
+/** The keys of shell.json. */
+type Text = 'name' | 'what' | 'log' | 'queue' | 'play' | 'loading';
+
 /** Puts into the page what stands before the lab does: its name, and for phones the pictures of scripts/poster.mjs. */
 function shell(): Plugin {
   let shown: Awaited<ReturnType<typeof posters>>;
@@ -86,18 +87,21 @@ function shell(): Plugin {
       order: 'pre',
       handler(html) {
         const { captions, title, size } = shown;
-        const german = catalogue.words;
-        const text = (tag: string, key: 'what' | 'log' | 'queue' | 'play' | 'loading', more = '') =>
-          `<${tag} data-en="${words[key]}" data-de="${german[key]}"${more}>${words[key]}</${tag}>`;
+        const texts = JSON.parse(readFileSync(page('src/shell.json'), 'utf8')) as Record<
+          'en' | 'de',
+          Record<Text, string>
+        >;
+        const text = (tag: string, key: Text, more = '') =>
+          `<${tag} data-en="${texts.en[key]}" data-de="${texts.de[key]}"${more}>${texts.en[key]}</${tag}>`;
         const poster = (
           key: 'log' | 'queue',
         ) => `<figure class="${key}-side"><figcaption>${text('strong', key)}<span lang="en">${captions[key]}</span></figcaption>
           <picture><source media="(prefers-color-scheme: light)" srcset="./poster/${key}-light.svg" /><img loading="lazy" width="${size[0]}" height="${size[1]}" alt="${captions[key]}" src="./poster/${key}-dark.svg" /></picture></figure>`;
-        const page = `<div class="shell"><header class="top"><h1>${words.name}</h1>${text('span', 'what', ' class="what"')}</header>
+        const stands = `<div class="shell"><header class="top"><h1>${texts.en.name}</h1>${text('span', 'what', ' class="what"')}</header>
       <main class="posters"><h2 class="scenario" lang="en">${title}</h2>${poster('log')}${poster('queue')}
         <button class="start filled">▶ ${text('span', 'play', ' class="play"')}${text('span', 'loading', ' class="loading"')}</button></main></div>`;
         return {
-          html: html.replace('<!-- shell -->', page),
+          html: html.replace('<!-- shell -->', stands),
           tags: ['dark', 'light'].map((theme) => ({
             tag: 'link',
             attrs: {

@@ -35,12 +35,12 @@ async function opened(name: string, seconds: number, change: (run: Record<string
 
 describe('two runs side by side', () => {
   it('shows a branch beside this run, keeps up with its playhead, marks what differs, and is only watched', async () => {
-    const { page, context, wrong } = await house.paused(5, { bypassCSP: true });
+    const { page, context, wrong } = await house.paused(3, { bypassCSP: true });
     await page.keyboard.press('6');
     await page.locator('bl-tape').getByRole('button', { name: 'Keep this run as a branch' }).click();
     await page.keyboard.press('b');
     await page.keyboard.press(' ');
-    await house.scrub(page, 12);
+    await house.scrub(page, 4.1);
     await page.locator('bl-tape').getByRole('button', { name: 'Watch side by side' }).first().click();
     const beside = page.locator('bl-beside');
     const [here, there] = [beside.locator('.side').nth(0), beside.locator('.side').nth(1)];
@@ -73,10 +73,8 @@ describe('two runs side by side', () => {
   it('shows other settings beside this run', async () => {
     const { page, context, wrong } = await house.paused(5);
     await page.keyboard.press('7');
-    await page
-      .locator('bl-settings input[name="linger.ms"], bl-settings [data-setting="linger.ms"] input')
-      .first()
-      .fill('500');
+    await page.fill('#setting-linger-ms', '500');
+    await page.keyboard.press('Tab');
     await page.locator('bl-settings').getByRole('button', { name: 'Watch side by side' }).click();
     await page.waitForSelector('bl-beside .side:nth-child(2) [data-node="broker-1"]');
     expect(await page.locator('bl-beside h2').allTextContents()).toHaveLength(2);
@@ -188,7 +186,7 @@ describe('the inspector', () => {
   it('says of a node what stands, by the playhead, and leads to rules, settings and links', async () => {
     const { page, context, wrong } = await house.paused(4, { bypassCSP: true });
     await page.click('[data-node="broker-1"]');
-    await page.click('.menu >> text=Inspect');
+    await page.locator('.menu').getByRole('button', { name: 'Inspect', exact: true }).click();
     await page.waitForSelector('bl-inspector .facts');
     const facts = () => page.locator('bl-inspector .facts').innerText();
     expect(await facts()).toMatch(/orders-0\s+leader, epoch \d+/);
@@ -216,7 +214,7 @@ describe('the inspector', () => {
   it('inspects a link, an order and an event, and carries out what is asked there', async () => {
     const { page, context, wrong } = await house.paused(4);
     await page.click('[data-node="rabbit-2"]');
-    await page.click('.menu >> text=Inspect');
+    await page.locator('.menu').getByRole('button', { name: 'Inspect', exact: true }).click();
     await page.locator('bl-inspector summary', { hasText: 'Its links' }).click();
     await page.locator('bl-inspector button', { hasText: 'rabbit-2 – rabbit-3' }).click();
     await page.click('bl-inspector >> text=Cut one way');

@@ -1,6 +1,7 @@
 // The German catalogue, loaded when it is wanted. What the field says in English stays so: leader, offset, ack, commit.
 import type { Catalogue } from './language';
 import { mark, verdict } from './sentences.de';
+import shell from './shell.json';
 
 export const catalogue: Catalogue = {
   mark,
@@ -24,10 +25,10 @@ export const catalogue: Catalogue = {
   },
   words: {
     language: { tag: 'de', point: ',', other: 'en', otherName: 'English', title: 'Sprache' },
-    name: 'Brokerlab',
-    what: 'Was geschieht mit deinen Nachrichten, wenn ein Knoten stirbt? Klick einen an und sieh zu.',
-    log: 'Log',
-    queue: 'Queues',
+    name: shell.de.name,
+    what: shell.de.what,
+    log: shell.de.log,
+    queue: shell.de.queue,
     share: 'Teilen',
     copied: 'Link kopiert',
     copyFailed: 'Der Link steht in der Adresszeile',
@@ -35,7 +36,7 @@ export const catalogue: Catalogue = {
     untitled: 'Ohne Titel',
     open: 'Öffnen',
     figure: 'Abbildung',
-    play: 'Abspielen',
+    play: shell.de.play,
     pause: 'Anhalten',
     step: 'Ein Ereignis',
     stepBack: 'Etwas zurück',
@@ -70,7 +71,7 @@ export const catalogue: Catalogue = {
     remarks: 'angenommen, und gut zu wissen',
     edge: 'Höhe des Feldes: ziehen, oder ↑ und ↓',
     stage: 'Welcher Cluster zu sehen ist',
-    loading: 'Die Cluster werden geladen …',
+    loading: shell.de.loading,
     loadingThen: 'Die Cluster werden noch geladen: dann geschieht es.',
     noEvents: 'Noch ist nichts geschehen.',
     sideOf: 'Welcher Cluster gezeigt wird',

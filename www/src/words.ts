@@ -1,10 +1,12 @@
-// Every text of the page, in one place. Other languages are catalogues like this one, put in its place (language.ts).
+// Every text of the page, in one place; what stands in the page before any script runs is in shell.json. Other languages are catalogues like this one, put in its place (language.ts).
+import shell from './shell.json';
+
 export const words = {
   language: { tag: 'en', point: '.', other: 'de', otherName: 'Deutsch', title: 'Language' },
-  name: 'Brokerlab',
-  what: 'What happens to your messages when a node dies? Click one and see.',
-  log: 'Log',
-  queue: 'Queues',
+  name: shell.en.name,
+  what: shell.en.what,
+  log: shell.en.log,
+  queue: shell.en.queue,
   share: 'Share',
   copied: 'Link copied',
   copyFailed: 'The link is in the address bar',
@@ -12,7 +14,7 @@ export const words = {
   untitled: 'Untitled',
   open: 'Open a file',
   figure: 'Figure',
-  play: 'Play',
+  play: shell.en.play,
   pause: 'Pause',
   step: 'One event',
   stepBack: 'Back a little',
@@ -47,7 +49,7 @@ export const words = {
   remarks: 'accepted, and worth knowing',
   edge: 'Height of the panel: drag, or ↑ and ↓',
   stage: 'Which cluster is seen',
-  loading: 'Loading the engines …',
+  loading: shell.en.loading,
   loadingThen: 'The engines are loading: then that is done.',
   noEvents: 'Nothing has happened yet.',
   sideOf: 'Which cluster to show',

@@ -217,7 +217,14 @@ impl Targets {
             }
             (Deed::Links { cut, .. }, _) => {
                 for (from, to) in &self.links {
-                    if *cut { world.cut(*from, *to) } else { world.heal(*from, *to) }
+                    if *cut {
+                        world.cut(*from, *to);
+                        continue;
+                    }
+                    world.heal(*from, *to);
+                    if world.worse().any(|(link, _)| link == (*from, *to)) {
+                        world.worsen(*from, *to, Nanos::ZERO, 0);
+                    }
                 }
             }
             (Deed::Worsen { delay, loss_per_million, .. }, _) => {

@@ -83,7 +83,7 @@ fn stage(text: &mut String, picture: &Picture, streams: &[StreamRow]) {
     for Card { says, shapes, tips, .. } in &picture.cards {
         let _ = writeln!(text, "<g><title>{}</title>", escaped(says));
         shapes.iter().for_each(|shape| draw(text, shape));
-        for Tip { place: Rect { x, y, w, h }, text: words } in tips {
+        for Tip { place: Rect { x, y, w, h }, text: words, .. } in tips {
             let place = format!("x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\"");
             let _ = writeln!(text, "<rect class=\"tip\" {place}><title>{}</title></rect>", escaped(words));
         }
