@@ -93,8 +93,9 @@ impl Layout {
         let air = (width * 0.13).clamp(44.0, 120.0 * self.zoom);
         let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0 * self.zoom);
         let left = (width - server) / 2.0;
-        let foot = if controllers.is_empty() { 0.0 } else { 58.0 };
-        let room = height - 2.0 * MARGIN - foot;
+        // Clients stand over the controllers' row where there is none, too: so they stand alike in both clusters.
+        let clients_room = height - 2.0 * MARGIN - 58.0;
+        let room = if controllers.is_empty() { height - 2.0 * MARGIN } else { clients_room };
         let servers = self.servers.clone();
         let gap = match servers.len() {
             0..=3 => 30.0,
@@ -113,7 +114,7 @@ impl Layout {
             self.places[node.index()] = Rect { x: (width - broad) / 2.0 + x, y: height - MARGIN - 38.0, w, h: 38.0 };
         }
         for (clients, x) in [(producers, MARGIN), (consumers, width - MARGIN - client)] {
-            let at = spread(clients.len(), room, 84.0, if clients.len() > 8 { 4.0 } else { 10.0 });
+            let at = spread(clients.len(), clients_room, 84.0, if clients.len() > 8 { 4.0 } else { 10.0 });
             for (index, node) in clients.iter().enumerate() {
                 let (y, h) = at(index);
                 self.places[node.index()] = Rect { x, y: MARGIN + y, w: client, h };

@@ -39,6 +39,11 @@ fn named(nodes: &[NodeInfo], node: NodeId) -> &str {
     nodes.get(node.index()).map_or("", |node| node.name.as_str())
 }
 
+/// `1 record`, `2 records`.
+fn several(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn list(nodes: &[NodeInfo], ids: &[NodeId]) -> String {
     ids.iter().map(|id| named(nodes, *id)).collect::<Vec<_>>().join(", ")
 }
@@ -84,10 +89,11 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
     for producer in &view.producers {
         let name = named(nodes, producer.node);
         if producer.blocked > 0 {
-            let says = format!("{name}: send() blocks for {} records, buffer.memory is full", producer.blocked);
+            let says =
+                format!("{name}: send() blocks for {}, buffer.memory is full", several(producer.blocked, "record"));
             tell(says, None, "K-P1");
         } else if producer.in_flight > 0 {
-            let says = format!("{name} waits for the acknowledgement of {} records", producer.in_flight);
+            let says = format!("{name} waits for the acknowledgement of {}", several(producer.in_flight, "record"));
             tell(says, None, "K-A1");
         }
     }
@@ -167,11 +173,13 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
     for publisher in view.publishers.iter().filter(|publisher| up(publisher.id)) {
         let name = named(nodes, publisher.id);
         if publisher.connected.is_none() {
-            tell(format!("{name} waits for a connection; {} messages wait with it", publisher.waiting), None, "R-M7");
+            let with = several(publisher.waiting, "message");
+            tell(format!("{name} waits for a connection, and {with} with it"), None, "R-M7");
         } else if publisher.blocked {
-            tell(format!("{name} is blocked by an alarm; {} messages wait", publisher.waiting), None, "R-M4");
+            let with = several(publisher.waiting, "message");
+            tell(format!("{name} is blocked by an alarm, and {with} with it"), None, "R-M4");
         } else if publisher.unconfirmed > 0 {
-            tell(format!("{name} waits for {} confirms", publisher.unconfirmed), None, "R-C1");
+            tell(format!("{name} waits for {}", several(publisher.unconfirmed, "confirm")), None, "R-C1");
         }
     }
     for consumer in view.consumers.iter().filter(|consumer| up(consumer.id)) {

@@ -1,5 +1,6 @@
 // Two runs of one cluster side by side: this one, and another one that keeps up with it and is only watched.
 import { html } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
 import type { Side } from '../engine/engine';
 import { type Cluster, figures } from '../panels/difference';
 import { Panel } from '../panels/listening';
@@ -56,8 +57,12 @@ export class BlBeside extends Panel {
   }
 
   private column(name: string, session: Session, mine: Cluster | undefined, others: Cluster | undefined) {
-    return html`<div class="side ${keyOf(this.side)}-side"><header><h2>${name}</h2>${this.figures(mine, others)}</header>
-      <bl-stage .side=${this.side} .session=${session}></bl-stage></div>`;
+    // A stage stays with its side.
+    return keyed(
+      this.side,
+      html`<div class="side ${keyOf(this.side)}-side"><header><h2>${name}</h2>${this.figures(mine, others)}</header>
+      <bl-stage .side=${this.side} .session=${session}></bl-stage></div>`,
+    );
   }
 
   override render() {

@@ -18,6 +18,11 @@ function icon(name: keyof typeof ICONS) {
   return html`<svg class="icon" viewBox="0 0 18 18" width="18" height="18" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
 }
 
+/** So many letters of a mark are written on the line. */
+const LABEL = 36;
+
+const brief = (text: string) => (text.length > LABEL ? `${text.slice(0, LABEL - 1)}…` : text);
+
 /** Something is to be done with the run, which may still be loading. */
 export class SessionWanted extends CustomEvent<(session: Session) => void> {
   constructor(act: (session: Session) => void) {
@@ -104,7 +109,7 @@ export class BlTransport extends LitElement {
     const taken: { cluster: string; from: number; to: number }[] = [];
     for (const kind of ['fault', 'election']) {
       for (const place of places.filter(({ mark }) => mark.kind === kind)) {
-        const half = Math.min(place.mark.what.length * 3.1, 110);
+        const half = Math.min(place.mark.what.length, LABEL) * 3.1;
         const [from, to] = [place.x - half, place.x + half];
         const touches = taken.some(
           (other) => other.cluster === place.mark.cluster && from < other.to && other.from < to,
@@ -131,7 +136,7 @@ export class BlTransport extends LitElement {
           const y = log ? middle - 10 : middle + 2;
           return svg`<g class="mark ${mark.kind} ${mark.cluster}"><title>${timeWords(mark.at)}: ${mark.what} (${mark.rule})</title>
             <line x1=${x} x2=${x} y1=${y} y2=${y + 8}></line>
-            ${label && !this.minimal ? svg`<text x=${x} y=${log ? 11 : middle * 2 - 3} text-anchor="middle">${mark.what}</text>` : ''}</g>`;
+            ${label && !this.minimal ? svg`<text x=${x} y=${log ? 11 : middle * 2 - 3} text-anchor="middle">${brief(mark.what)}</text>` : ''}</g>`;
         })}
         ${session.loop ? svg`<rect class="loop" x=${(session.loop.from / end) * this.width} width=${((session.loop.to - session.loop.from) / end) * this.width} y=${middle - 5} height="10"></rect>` : ''}
         ${session.branches.map((branch, place) => {
