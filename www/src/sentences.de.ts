@@ -31,6 +31,8 @@ export const orders: Record<string, string> = {
   'reassignment-cancelled': '{0} soll die Verlegung aufgeben: {1}',
   'partitions-added': '{0} soll geben: {1}',
   'topic-config-set': '{0} soll setzen: {1}',
+  'policy-set': '{0} soll die Richtlinie setzen: {1}',
+  'policy-cleared': '{0} soll die Richtlinie löschen: {1}',
   'elect-preferred': '{0} soll die bevorzugten Leader einsetzen: {1}',
   'elect-unclean': '{0} soll beliebige Leader einsetzen: {1}',
   'member-added': '{0} soll Mitglied werden von {1}',
@@ -114,11 +116,13 @@ export const log: Record<string, string> = {
   'hand-said': '{0} {1} {2} Offset {3}',
   'hand-overdue': '{0} hat seit max.poll.interval.ms nicht gepollt: er verlässt seine Gruppe',
   'topic-config': '{0}: {1} ist jetzt {2}',
+  'broker-config': '{0} aller Broker ist jetzt {1}',
 };
 
 export const queue: Record<string, string> = {
   'leader-elected': '{0}: {1} führt, Term {2}',
   'leader-lost': '{0}: kein Leader mehr',
+  'policy-applied': 'für {0} gilt jetzt eine andere Richtlinie',
   'queue-down': '{0}: der Heimatknoten ist ausgefallen',
   'node-lost': '{0} ist nicht mehr zu sehen',
   'node-seen': '{0} ist zu sehen',

@@ -49,13 +49,14 @@ pub enum AdminOrder {
         /// How many it is to have.
         count: u32,
     },
-    /// `kafka-configs --alter --entity-type topics`: a setting of a topic is another from now on (K-T6).
-    SetTopicConfig {
-        /// The topic.
-        topic: String,
+    /// `kafka-configs --alter --entity-type topics`, or `brokers` with `--entity-default`: a setting is another from
+    /// now on (K-T6, K-T7).
+    SetConfig {
+        /// The topic; none: the brokers.
+        topic: Option<String>,
         /// Kafka's name for the setting.
         setting: String,
-        /// Its value, as one writes it.
+        /// Its value, as one writes it; empty: `--delete-config`.
         value: String,
     },
 }
@@ -66,7 +67,9 @@ impl AdminOrder {
         match self {
             AdminOrder::Reassign { topic, partition, .. } => format!("reassignment of {topic}-{partition}"),
             AdminOrder::ElectLeaders { .. } => "election of leaders".to_owned(),
-            AdminOrder::SetTopicConfig { topic, setting, value } => format!("{setting}={value} of {topic}"),
+            AdminOrder::SetConfig { topic, setting, value } => {
+                format!("{setting}={value} of {}", topic.as_deref().unwrap_or("the brokers"))
+            }
             AdminOrder::CreatePartitions { topic, count } => format!("{count} partitions of {topic}"),
         }
     }
@@ -77,7 +80,8 @@ impl AdminOrder {
             AdminOrder::Reassign { .. } => "K-E10",
             AdminOrder::ElectLeaders { .. } => "K-E7",
             AdminOrder::CreatePartitions { .. } => "K-T2",
-            AdminOrder::SetTopicConfig { .. } => "K-T6",
+            AdminOrder::SetConfig { topic: Some(_), .. } => "K-T6",
+            AdminOrder::SetConfig { .. } => "K-T7",
         })
     }
 }
@@ -119,7 +123,7 @@ impl Controller {
         let records = match order {
             AdminOrder::Reassign { topic, partition, replicas } => self.reassign(topic, *partition, replicas),
             AdminOrder::ElectLeaders { topic, kind } => self.elect_for(topic.as_deref(), *kind),
-            AdminOrder::SetTopicConfig { topic, setting, value } => self.set_topic_config(topic, setting, value),
+            AdminOrder::SetConfig { topic, setting, value } => self.set_config(topic.as_deref(), setting, value),
             AdminOrder::CreatePartitions { topic, count } => self.add_partitions(topic, *count, fx),
         };
         match records {
@@ -188,7 +192,11 @@ impl Controller {
             return Err(Code::NoReassignmentInProgress);
         }
         let left = state.isr.iter().any(|replica| !state.adding.contains(replica));
-        if left || self.planned.unclean(&self.layout, slot) { Ok(()) } else { Err(Code::InvalidReplicaAssignment) }
+        if left || self.planned.topic(&self.layout, slot).unclean {
+            Ok(())
+        } else {
+            Err(Code::InvalidReplicaAssignment)
+        }
     }
 
     fn elect_for(&self, topic: Option<&str>, kind: Election) -> Result<Vec<Record>, Code> {

@@ -76,10 +76,15 @@ impl Controller {
                     }
                 }
                 Record::ProducerIds(_) => {}
-                Record::TopicConfig(topic, live, setting) => {
-                    let name = self.layout.topics[*topic as usize].name.to_string();
-                    let values = vec![name, setting.to_string(), live.get(setting).unwrap_or_default()];
-                    fx.mark(MarkKind::Change, "topic-config", values, Rule("K-T6"));
+                Record::Settings(_, (topic, setting, value)) => {
+                    let (setting, value) = (setting.to_string(), if value.is_empty() { "-" } else { value }.to_owned());
+                    match topic {
+                        Some(topic) => {
+                            let values = vec![self.layout.topics[*topic as usize].name.to_string(), setting, value];
+                            fx.mark(MarkKind::Change, "topic-config", values, Rule("K-T6"));
+                        }
+                        None => fx.mark(MarkKind::Change, "broker-config", vec![setting, value], Rule("K-T7")),
+                    }
                 }
             }
         }

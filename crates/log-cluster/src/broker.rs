@@ -63,6 +63,8 @@ pub(crate) struct Broker {
     pub stopping: bool,
     /// Partitions that refuse writes now, so that only the first of a run of refusals is told.
     pub refusing: std::collections::BTreeSet<Slot>,
+    /// Whether the cleaner is at work (K-D5).
+    pub cleaning: bool,
 }
 
 impl Broker {
@@ -89,6 +91,7 @@ impl Broker {
             serving: false,
             stopping: false,
             refusing: std::collections::BTreeSet::new(),
+            cleaning: false,
         }
     }
 
@@ -281,6 +284,9 @@ impl Broker {
     /// Takes up what the metadata says of this broker's partitions.
     pub fn take_up(&mut self, image: Rc<Image>, fx: &mut Fx<'_>) {
         let old = std::mem::replace(&mut self.image, image.clone());
+        if image.settings.is_some() {
+            self.start_cleaner(fx);
+        }
         for (slot, state) in image.all() {
             let same = old.partitions.get(slot as usize).and_then(Option::as_ref);
             let unchanged = same.zip(image.partitions[slot as usize].as_ref()).is_some_and(|(a, b)| Rc::ptr_eq(a, b));
@@ -371,7 +377,7 @@ impl Broker {
     /// Looks what a change of a log, of a follower or of the in-sync set lets happen.
     pub fn settle_partition(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
-        let min_isr = self.image.min_isr(&self.layout, slot);
+        let min_isr = self.image.topic(&self.layout, slot).min_isr;
         let image = self.image.clone();
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         if replica.leads().is_some_and(|leadership| leadership.isr.len() >= min_isr) && !self.refusing.is_empty() {

@@ -252,10 +252,9 @@ impl Broker {
         let now = fx.now();
         let (layout, image) = (self.layout.clone(), self.image.clone());
         for (slot, replica) in &mut self.replicas {
-            let topic = layout.topic(*slot);
+            let topic = image.topic(&layout, *slot);
             let mark = replica.high_watermark;
-            let (age, bytes) = image.retention(&layout, *slot);
-            let start = replica.log.expired(now, age, bytes, mark);
+            let start = replica.log.expired(now, topic.retention, topic.retention_bytes, mark);
             if start > replica.log.start() {
                 if replica.leads().is_some() && !topic.internal {
                     for entry in replica.log.read(replica.log.start()).take_while(|entry| entry.end() <= start) {

@@ -287,8 +287,9 @@ impl Fingerprint for Order {
             Order::Admin(AdminOrder::CreatePartitions { topic, count }) => {
                 mix(&[3, java_hash(topic) as u64, u64::from(*count)])
             }
-            Order::Admin(AdminOrder::SetTopicConfig { topic, setting, value }) => {
-                mix(&[5, java_hash(topic) as u64, java_hash(setting) as u64, java_hash(value) as u64])
+            Order::Admin(AdminOrder::SetConfig { topic, setting, value }) => {
+                let topic = topic.as_deref().map_or(0, java_hash);
+                mix(&[5, topic as u64, java_hash(setting) as u64, java_hash(value) as u64])
             }
             Order::Admin(AdminOrder::ElectLeaders { topic, kind }) => {
                 mix(&[2, topic.as_deref().map_or(0, java_hash) as u64, *kind as u64])

@@ -1,8 +1,8 @@
 //! The cluster's metadata: what the controllers agree on, and every broker and client follows.
 
-use crate::config::TopicConfig;
 use crate::election::PartitionState;
 use crate::layout::{Slot, Topic};
+use crate::live::{Changed, Settings};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -28,8 +28,8 @@ pub enum Record {
     Partition(Slot, PartitionState),
     /// Producer ids below this one are given out.
     ProducerIds(u64),
-    /// What is set of a topic while it runs, and which setting is new (K-T6).
-    TopicConfig(u32, Rc<TopicConfig>, Rc<str>),
+    /// A setting was changed while it runs (K-T6, K-T7).
+    Settings(Rc<Settings>, Changed),
 }
 
 /// The metadata up to an offset.
@@ -43,8 +43,8 @@ pub struct Image {
     pub partitions: Vec<Option<Rc<PartitionState>>>,
     /// The next producer id.
     pub next_producer: u64,
-    /// Topics' settings over those that they were made with.
-    pub configs: BTreeMap<u32, Rc<TopicConfig>>,
+    /// The settings in force; `None`: as the document has them.
+    pub settings: Option<Rc<Settings>>,
 }
 
 impl Image {
@@ -62,7 +62,7 @@ impl Image {
                     self.partitions[slot] = Some(Rc::new(state.clone()));
                 }
                 Record::ProducerIds(next) => self.next_producer = *next,
-                Record::TopicConfig(topic, live, _) => drop(self.configs.insert(*topic, live.clone())),
+                Record::Settings(live, _) => self.settings = Some(live.clone()),
             }
         }
     }

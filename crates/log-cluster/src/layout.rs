@@ -1,6 +1,8 @@
 //! What never changes in a run: which nodes and topics there are, and the settings in force for each.
 
-use crate::config::{BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TimestampType, TopicConfig, millis};
+use crate::config::{
+    BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TimestampType, TopicConfig, TopicSpec, millis,
+};
 use crate::share::{GroupConfig, ShareConfig};
 use sim::workload::{NodeInfo, Role};
 use sim::{Nanos, NodeId};
@@ -18,14 +20,14 @@ pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 pub(crate) const SHARE_TOPIC: &str = "__share_group_state";
 
 /// What of a topic in tiered storage the brokers' own disks keep (K-Z1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tier {
     pub local_retention: Option<Nanos>,
     pub local_bytes: Option<u64>,
 }
 
 /// How a topic is compacted (K-D5, K-D6).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Compaction {
     pub enabled: bool,
     /// `min.cleanable.dirty.ratio`, in millionths.
@@ -36,7 +38,7 @@ pub(crate) struct Compaction {
 }
 
 /// What timestamps a topic's records may have (K-D3).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamps {
     /// They are the leader's own.
     pub appended: bool,
@@ -46,9 +48,6 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// What the brokers' own topics have.
-    pub const OWN: Stamps = Stamps { appended: false, before: Nanos(u64::MAX), after: Nanos(u64::MAX) };
-
     fn of(own: &TopicConfig, b: &BrokerConfig) -> Stamps {
         Stamps {
             appended: own.message_timestamp_type.unwrap_or(b.log_message_timestamp_type) == TimestampType::Append,
@@ -59,7 +58,7 @@ impl Stamps {
 }
 
 /// A topic with the settings that are in force for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topic {
     pub name: Rc<str>,
     pub first: Slot,
@@ -87,6 +86,42 @@ pub(crate) struct Topic {
     pub flush_after: Option<Nanos>,
 }
 
+impl Topic {
+    /// The topic under its own settings and the brokers'.
+    pub fn with(&self, own: &TopicConfig, b: &BrokerConfig) -> Topic {
+        let positive = |n: i64| u64::try_from(n).ok();
+        let policy = own.cleanup_policy.unwrap_or(b.log_cleanup_policy);
+        let deletes = |_: &u64| policy.deletes();
+        let compaction = compaction(own, b, policy);
+        let age = millis(own.segment_ms.unwrap_or(b.log_roll_ms));
+        Topic {
+            min_isr: min_isr(own.min_insync_replicas.unwrap_or(b.min_insync_replicas), self.factor),
+            unclean: own.unclean_leader_election_enable.unwrap_or(b.unclean_leader_election_enable),
+            max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
+            stamps: Stamps::of(own, b),
+            segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
+            // K-D5: segments are closed in time for max.compaction.lag.ms.
+            segment_age: if compaction.enabled { age.min(compaction.max_lag) } else { age },
+            deletes: policy.deletes(),
+            retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
+            retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
+            compaction,
+            tier: tier(own, b),
+            flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
+            flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is told to keep more on the brokers' own disks than at all, which Kafka refuses.
+    pub fn keeps_more_locally(&self) -> bool {
+        let Some(tier) = &self.tier else { return false };
+        let more = |local: Option<u64>, all: Option<u64>| all.is_some_and(|all| local.is_none_or(|local| local > all));
+        let nanos = |age: Option<Nanos>| age.map(|age| age.0);
+        more(nanos(tier.local_retention), nanos(self.retention)) || more(tier.local_bytes, self.retention_bytes)
+    }
+}
+
 /// All nodes, topics and settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -98,6 +133,8 @@ pub(crate) struct Layout {
     pub racks: Vec<String>,
     pub voters: Vec<u16>,
     pub topics: Vec<Topic>,
+    /// What each of them was created with.
+    pub own: Vec<TopicConfig>,
     /// The topic of each slot.
     pub slots: Vec<u32>,
     pub broker: BrokerConfig,
@@ -119,54 +156,23 @@ impl Layout {
                 nodes.iter().filter(|node| node.role == Role::Controller).map(|node| node.id.0).collect()
             }
         };
-        let mut topics: Vec<Topic> = Vec::new();
-        let mut slots = Vec::new();
-        let b = &config.broker;
-        for spec in &config.topics {
-            let own = &spec.config;
-            let positive = |n: i64| u64::try_from(n).ok();
-            let policy = own.cleanup_policy.unwrap_or(b.log_cleanup_policy);
-            let deletes = |_: &u64| policy.deletes();
-            let compaction = compaction(own, b, policy);
-            let age = millis(own.segment_ms.unwrap_or(b.log_roll_ms));
-            // K-D5: segments are closed in time for max.compaction.lag.ms.
-            let segment_age = if compaction.enabled { age.min(compaction.max_lag) } else { age };
-            topics.push(Topic {
-                name: spec.name.as_str().into(),
-                first: slots.len() as Slot,
-                partitions: spec.partitions,
-                room: spec.room.max(spec.partitions),
-                factor: spec.replication_factor,
-                assignment: spec.replica_assignment.clone(),
-                internal: false,
-                min_isr: min_isr(own.min_insync_replicas.unwrap_or(b.min_insync_replicas), spec.replication_factor),
-                unclean: own.unclean_leader_election_enable.unwrap_or(b.unclean_leader_election_enable),
-                max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
-                stamps: Stamps::of(own, b),
-                segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
-                segment_age,
-                deletes: policy.deletes(),
-                retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
-                retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
-                compaction,
-                tier: tier(own, b),
-                flush_messages: own.flush_messages.unwrap_or(b.log_flush_interval_messages).unsigned_abs(),
-                flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
-            });
-            slots.extend((0..spec.room.max(spec.partitions)).map(|_| topics.len() as u32 - 1));
-        }
-        if !readers.is_empty() {
-            topics.push(offsets_topic(config, slots.len() as Slot));
-            slots.extend((0..b.offsets_topic_num_partitions).map(|_| topics.len() as u32 - 1));
-        }
         let transactional_ids = transactional_ids(config, nodes);
+        let mut made: Vec<(Topic, TopicConfig)> = config.topics.iter().map(of_the_document).collect();
+        if !readers.is_empty() {
+            made.push(offsets_topic(config));
+        }
         if !transactional_ids.is_empty() {
-            topics.push(transactions_topic(config, slots.len() as Slot));
-            slots.extend((0..b.transaction_state_log_num_partitions.clamp(1, 1_000)).map(|_| topics.len() as u32 - 1));
+            made.push(transactions_topic(config));
         }
         if shares(config, nodes) {
-            topics.push(share_topic(config, slots.len() as Slot));
-            slots.extend((0..config.share.state_topic_num_partitions.clamp(1, 1_000)).map(|_| topics.len() as u32 - 1));
+            made.push(share_topic(config));
+        }
+        let (mut topics, mut own, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, (topic, settings)) in (0u32..).zip(made) {
+            let first = slots.len() as Slot;
+            slots.extend((0..topic.room).map(|_| place));
+            topics.push(Topic { first, ..topic.with(&settings, &config.broker) });
+            own.push(settings);
         }
         Layout {
             share: config.share.clone(),
@@ -177,6 +183,7 @@ impl Layout {
             racks: config.racks.clone(),
             voters,
             topics,
+            own,
             slots,
             broker: config.broker.clone(),
             costs: config.costs.clone(),
@@ -282,31 +289,37 @@ pub(crate) fn min_isr(setting: i64, factor: u16) -> usize {
     setting.clamp(1, i64::from(factor.max(1))) as usize
 }
 
-fn offsets_topic(config: &Config, first: Slot) -> Topic {
+fn of_the_document(spec: &TopicSpec) -> (Topic, TopicConfig) {
+    let topic = Topic {
+        name: spec.name.as_str().into(),
+        partitions: spec.partitions,
+        room: spec.room.max(spec.partitions),
+        factor: spec.replication_factor,
+        assignment: spec.replica_assignment.clone(),
+        ..Topic::default()
+    };
+    (topic, spec.config.clone())
+}
+
+/// One of the brokers' own topics, and what it is created with.
+fn internal(name: &str, partitions: i64, factor: i64, config: &Config) -> (Topic, TopicConfig) {
+    let partitions = partitions.clamp(1, 1_000) as u32;
+    let factor = factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
+    let topic = Topic { name: name.into(), partitions, room: partitions, factor, internal: true, ..Topic::default() };
+    let own = TopicConfig {
+        segment_bytes: Some(104_857_600),
+        cleanup_policy: Some(CleanupPolicy::Keep),
+        message_timestamp_type: Some(TimestampType::Create),
+        message_timestamp_before_max_ms: Some(i64::MAX),
+        message_timestamp_after_max_ms: Some(i64::MAX),
+        ..TopicConfig::default()
+    };
+    (topic, own)
+}
+
+fn offsets_topic(config: &Config) -> (Topic, TopicConfig) {
     let b = &config.broker;
-    let factor = b.offsets_topic_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
-    Topic {
-        name: OFFSETS_TOPIC.into(),
-        first,
-        partitions: b.offsets_topic_num_partitions.clamp(1, 1_000) as u32,
-        room: b.offsets_topic_num_partitions.clamp(1, 1_000) as u32,
-        factor,
-        assignment: Vec::new(),
-        internal: true,
-        min_isr: min_isr(b.min_insync_replicas, factor),
-        unclean: b.unclean_leader_election_enable,
-        max_batch: b.message_max_bytes,
-        stamps: Stamps::OWN,
-        segment_bytes: 104_857_600,
-        segment_age: millis(b.log_roll_ms),
-        retention: None,
-        deletes: false,
-        retention_bytes: None,
-        compaction: Compaction::default(),
-        tier: None,
-        flush_messages: b.log_flush_interval_messages.unsigned_abs(),
-        flush_after: b.log_flush_interval_ms.map(millis),
-    }
+    internal(OFFSETS_TOPIC, b.offsets_topic_num_partitions, b.offsets_topic_replication_factor, config)
 }
 
 /// Only those of producers that there are.
@@ -336,30 +349,19 @@ fn shares(config: &Config, nodes: &[NodeInfo]) -> bool {
     nodes.iter().any(share)
 }
 
-fn share_topic(config: &Config, first: Slot) -> Topic {
+fn share_topic(config: &Config) -> (Topic, TopicConfig) {
     let share = &config.share;
-    let factor = share.state_topic_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
-    Topic {
-        name: SHARE_TOPIC.into(),
-        partitions: share.state_topic_num_partitions.clamp(1, 1_000) as u32,
-        factor,
-        min_isr: min_isr(share.state_topic_min_isr, factor),
-        ..offsets_topic(config, first)
-    }
+    let (topic, own) =
+        internal(SHARE_TOPIC, share.state_topic_num_partitions, share.state_topic_replication_factor, config);
+    (topic, TopicConfig { min_insync_replicas: Some(share.state_topic_min_isr), ..own })
 }
 
-fn transactions_topic(config: &Config, first: Slot) -> Topic {
+fn transactions_topic(config: &Config) -> (Topic, TopicConfig) {
     let b = &config.broker;
-    let factor = b.transaction_state_log_replication_factor.clamp(1, i64::from(config.brokers.max(1))) as u16;
-    Topic {
-        name: TRANSACTIONS_TOPIC.into(),
-        partitions: b.transaction_state_log_num_partitions.clamp(1, 1_000) as u32,
-        room: b.transaction_state_log_num_partitions.clamp(1, 1_000) as u32,
-        factor,
-        min_isr: min_isr(b.transaction_state_log_min_isr, factor),
-        unclean: false,
-        ..offsets_topic(config, first)
-    }
+    let (partitions, factor) = (b.transaction_state_log_num_partitions, b.transaction_state_log_replication_factor);
+    let (topic, own) = internal(TRANSACTIONS_TOPIC, partitions, factor, config);
+    let min_insync_replicas = Some(b.transaction_state_log_min_isr);
+    (topic, TopicConfig { min_insync_replicas, unclean_leader_election_enable: Some(false), ..own })
 }
 
 /// Java's `String.hashCode`, which Kafka uses to place groups (K-G1).

@@ -62,7 +62,7 @@ pub use admin::{AdminOrder, Order};
 pub use by_hand::HandView;
 pub use cluster::{LogCluster, Node};
 pub use config::Config;
-pub use live::LIVE_TOPIC_SETTINGS;
+pub use live::{LIVE_BROKER_SETTINGS, LIVE_TOPIC_SETTINGS};
 pub use share::{Ack, ShareOrder};
 pub use sim::workload::Problem;
 pub use transactions::TransactionState;

@@ -1,72 +1,112 @@
-//! Settings of topics that are changed while the cluster runs: records of the metadata (K-T6).
+//! Settings that are changed while the cluster runs: records of the metadata (K-T6, K-T7).
 
-use crate::config::TopicConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::controller::Controller;
 use crate::error::Code;
 use crate::image::{Image, Record};
-use crate::layout::{Layout, Slot, Topic, min_isr};
-use sim::Nanos;
+use crate::layout::{Layout, Slot, Topic};
 use std::rc::Rc;
 
-/// Those that an order may change; the others are looked at when logs are made.
-pub const LIVE_TOPIC_SETTINGS: &[&str] =
-    &["min.insync.replicas", "unclean.leader.election.enable", "retention.ms", "retention.bytes", "max.message.bytes"];
+/// Those of a topic that an order may change (K-T6): all but those of remote storage itself.
+pub const LIVE_TOPIC_SETTINGS: &[&str] = &[
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "retention.ms",
+    "retention.bytes",
+    "max.message.bytes",
+    "segment.bytes",
+    "segment.ms",
+    "message.timestamp.type",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+    "local.retention.ms",
+    "local.retention.bytes",
+    "cleanup.policy",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "max.compaction.lag.ms",
+    "delete.retention.ms",
+    "flush.messages",
+    "flush.ms",
+];
+
+/// Those of the brokers that Kafka lets one change for the whole cluster while it runs (K-T7): the defaults of topics'
+/// settings, and a few of their own.
+pub const LIVE_BROKER_SETTINGS: &[&str] = &[
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "message.max.bytes",
+    "log.segment.bytes",
+    "log.roll.ms",
+    "log.retention.ms",
+    "log.retention.bytes",
+    "log.message.timestamp.type",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.after.max.ms",
+    "log.local.retention.ms",
+    "log.local.retention.bytes",
+    "log.cleanup.policy",
+    "log.cleaner.backoff.ms",
+    "log.cleaner.min.cleanable.ratio",
+    "log.cleaner.min.compaction.lag.ms",
+    "log.cleaner.max.compaction.lag.ms",
+    "log.cleaner.delete.retention.ms",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "producer.id.expiration.ms",
+];
+
+/// All settings in force, once one of them was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub broker: BrokerConfig,
+    own: Vec<TopicConfig>,
+    pub(crate) topics: Vec<Topic>,
+}
+
+/// What was changed: the topic, by its place, or the brokers; the setting and its value.
+pub type Changed = (Option<u32>, Rc<str>, Rc<str>);
 
 impl Image {
-    fn live(&self, layout: &Layout, slot: Slot) -> Option<&TopicConfig> {
-        if self.configs.is_empty() {
-            return None;
-        }
-        self.configs.get(&layout.slots[slot as usize]).map(|live| &**live)
+    /// The topic of a partition with the settings in force.
+    pub(crate) fn topic<'a>(&'a self, layout: &'a Layout, slot: Slot) -> &'a Topic {
+        let topics = self.settings.as_ref().map_or(&layout.topics, |live| &live.topics);
+        &topics[layout.slots[slot as usize] as usize]
     }
 
-    /// `min.insync.replicas` of a partition, no more than it has replicas.
-    pub(crate) fn min_isr(&self, layout: &Layout, slot: Slot) -> usize {
-        let topic = layout.topic(slot);
-        let live = self.live(layout, slot).and_then(|live| live.min_insync_replicas);
-        live.map_or(topic.min_isr, |live| min_isr(live, topic.factor))
-    }
-
-    pub(crate) fn unclean(&self, layout: &Layout, slot: Slot) -> bool {
-        let live = self.live(layout, slot).and_then(|live| live.unclean_leader_election_enable);
-        live.unwrap_or(layout.topic(slot).unclean)
-    }
-
-    pub(crate) fn max_batch(&self, layout: &Layout, slot: Slot) -> i64 {
-        self.live(layout, slot).and_then(|live| live.max_message_bytes).unwrap_or(layout.topic(slot).max_batch)
-    }
-
-    /// How long, and how many bytes, a partition keeps (K-D2).
-    pub(crate) fn retention(&self, layout: &Layout, slot: Slot) -> (Option<Nanos>, Option<u64>) {
-        let topic = layout.topic(slot);
-        let live = self.live(layout, slot).filter(|_| topic.deletes);
-        let age = live.and_then(|live| live.retention_ms);
-        let bytes = live.and_then(|live| live.retention_bytes);
-        let age = age.map_or(topic.retention, |age| u64::try_from(age).ok().map(Nanos::millis));
-        (age, bytes.map_or(topic.retention_bytes, |bytes| u64::try_from(bytes).ok()))
-    }
-
-    /// What a topic's settings are, over those that the document gives it.
-    pub(crate) fn min_isr_of(&self, layout: &Layout, topic: &Topic) -> usize {
-        self.min_isr(layout, topic.first)
+    /// The brokers' settings in force.
+    pub(crate) fn broker<'a>(&'a self, layout: &'a Layout) -> &'a BrokerConfig {
+        self.settings.as_ref().map_or(&layout.broker, |live| &live.broker)
     }
 }
 
 impl Controller {
-    /// K-T6. As eligible leader replicas were told by the old minimum, a new one takes them back (K-E8).
-    pub(crate) fn set_topic_config(&self, name: &str, setting: &str, value: &str) -> Result<Vec<Record>, Code> {
-        let place = self.layout.topics.iter().position(|topic| &*topic.name == name && !topic.internal);
-        let topic = place.ok_or(Code::UnknownTopicOrPartition)?;
-        let index = topic as u32;
-        let mut live = self.planned.configs.get(&index).map(|live| TopicConfig::clone(live)).unwrap_or_default();
-        if !LIVE_TOPIC_SETTINGS.contains(&setting) || live.set(setting, value).is_err() {
+    /// K-T6, K-T7. An empty value takes the setting away: of a topic the brokers' counts then, of the brokers the one
+    /// that they were started with. As eligible leader replicas were told by the old minimum, a new one takes them
+    /// back (K-E8).
+    pub(crate) fn set_config(&self, topic: Option<&str>, setting: &str, value: &str) -> Result<Vec<Record>, Code> {
+        let layout = &self.layout;
+        let fresh = || Settings { broker: layout.broker.clone(), own: layout.own.clone(), topics: Vec::new() };
+        let mut next = self.planned.settings.as_ref().map_or_else(fresh, |live| Settings::clone(live));
+        let place = |name: &str| layout.topics.iter().position(|topic| &*topic.name == name && !topic.internal);
+        let place = topic.map(|name| place(name).ok_or(Code::UnknownTopicOrPartition)).transpose()?;
+        let (known, set) = match place {
+            Some(place) => (LIVE_TOPIC_SETTINGS, next.own[place].set(setting, value)),
+            None => {
+                let value = if value.is_empty() { layout.broker.get(setting) } else { Some(value.to_owned()) };
+                (LIVE_BROKER_SETTINGS, next.broker.set(setting, &value.unwrap_or_default()))
+            }
+        };
+        let all = layout.topics.iter().zip(&next.own);
+        next.topics = all.map(|(topic, own)| topic.with(own, &next.broker)).collect();
+        if !known.contains(&setting) || set.is_err() || next.topics.iter().any(Topic::keeps_more_locally) {
             return Err(Code::InvalidConfig);
         }
-        let mut records = vec![Record::TopicConfig(index, Rc::new(live), setting.into())];
+        let changed = (place.map(|place| place as u32), setting.into(), value.into());
+        let mut records = vec![Record::Settings(Rc::new(next), changed)];
         if setting == "min.insync.replicas" {
-            let topic = &self.layout.topics[topic];
-            for slot in topic.first..topic.first + topic.room {
-                let Some(state) = self.planned.partition(slot) else { continue };
+            let touched = |slot: &Slot| place.is_none_or(|place| layout.slots[*slot as usize] == place as u32);
+            for (slot, state) in self.planned.all().filter(|(slot, _)| touched(slot)) {
                 if !state.elr.is_empty() || !state.last_known_elr.is_empty() {
                     let mut next = state.clone();
                     next.elr.clear();

@@ -108,16 +108,16 @@ impl Broker {
         acks: Acks,
         fx: &mut Fx<'_>,
     ) -> Result<(u64, bool), Code> {
-        let layout = self.layout.clone();
-        let topic = layout.topic(slot);
+        let (layout, image) = (self.layout.clone(), self.image.clone());
+        let topic = image.topic(&layout, slot);
         let now = fx.now();
         let replica = self.replicas.get_mut(&slot).ok_or(Code::NotLeaderOrFollower)?;
         let leadership = replica.leads().ok_or(Code::NotLeaderOrFollower)?;
         // K-A2: only acks=all is refused; what asks for less is stored.
-        if acks == Acks::All && leadership.isr.len() < self.image.min_isr(&layout, slot) {
+        if acks == Acks::All && leadership.isr.len() < topic.min_isr {
             return Err(Code::NotEnoughReplicas);
         }
-        if i64::from(batch.bytes) > self.image.max_batch(&layout, slot) {
+        if i64::from(batch.bytes) > topic.max_batch {
             return Err(Code::MessageTooLarge);
         }
         // K-D5: a compacted topic takes no record without a key.
@@ -134,7 +134,7 @@ impl Broker {
             batch.clone()
         };
         if let Some(stamp) = batch.stamp {
-            let expiry = millis(layout.broker.producer_id_expiration_ms);
+            let expiry = millis(image.broker(&layout).producer_id_expiration_ms);
             let verdict = match batch.payload {
                 Payload::Marker(marker) => replica.log.judge_marker(marker),
                 _ => replica.log.judge(stamp, batch.count() as u32, now, expiry),
@@ -185,7 +185,7 @@ impl Broker {
             };
             if replica.high_watermark >= part.required {
                 part.done = true;
-                if leadership.isr.len() < self.image.min_isr(&self.layout, part.slot) {
+                if leadership.isr.len() < self.image.topic(&self.layout, part.slot).min_isr {
                     part.result = Err(Code::NotEnoughReplicasAfterAppend);
                 }
             }

@@ -141,8 +141,8 @@ impl Broker {
             }
             return;
         }
-        let layout = self.layout.clone();
-        let topic = layout.topic(slot);
+        let (layout, image) = (self.layout.clone(), self.image.clone());
+        let topic = image.topic(&layout, slot);
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         if let Some((epoch, end)) = part.diverging {
             let from = truncation_point(replica, epoch, end);

@@ -78,4 +78,5 @@ pub const WORDS: &[(&str, &str)] = &[
     ("group-converted", "{0} has members of either protocol: it goes on as a {2} group, it was a {1} group"),
     ("hand-overdue", "{0} has not polled for max.poll.interval.ms: it leaves its group"),
     ("topic-config", "{0}: {1} is {2} now"),
+    ("broker-config", "{0} of all brokers is {1} now"),
 ];

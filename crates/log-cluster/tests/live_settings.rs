@@ -8,7 +8,7 @@ use log_cluster::config::Acks;
 fn set(story: &mut Story, setting: &str, value: &str) {
     let node = story.node("broker-3");
     let (setting, value) = (setting.to_owned(), value.to_owned());
-    story.cluster.administer(node, AdminOrder::SetTopicConfig { topic: "orders".into(), setting, value }).unwrap();
+    story.cluster.administer(node, AdminOrder::SetConfig { topic: Some("orders".into()), setting, value }).unwrap();
     story.run_for(500);
 }
 
@@ -72,7 +72,7 @@ fn k_t6_an_unclean_election_is_allowed_while_nobody_leads() {
     assert_eq!(story.leader(), None, "{}", story.tell());
     let (topic, setting) = ("orders".to_owned(), "unclean.leader.election.enable".to_owned());
     let node = story.node(others[0]);
-    let order = AdminOrder::SetTopicConfig { topic, setting, value: "true".into() };
+    let order = AdminOrder::SetConfig { topic: Some(topic), setting, value: "true".into() };
     story.cluster.administer(node, order).unwrap();
     story.run_for(5_000);
     assert!(story.leader().is_some_and(|elected| elected != leader), "{}", story.tell());
@@ -83,8 +83,60 @@ fn k_t6_an_unclean_election_is_allowed_while_nobody_leads() {
 fn k_t6_what_is_no_live_setting_or_no_value_is_refused() {
     let mut story = Story::new(&cluster(), &workload(10, 1, 1));
     story.run_to(5_000);
-    set(&mut story, "segment.ms", "5000");
+    set(&mut story, "remote.storage.enable", "true");
     set(&mut story, "min.insync.replicas", "none");
     let refused = story.marks.iter().filter(|mark| mark.values.contains(&"INVALID_CONFIG".to_owned())).count();
     assert_eq!((refused, story.marked("topic-config")), (2, 0));
+}
+
+fn set_broker(story: &mut Story, setting: &str, value: &str) {
+    let node = story.node("broker-3");
+    let (setting, value) = (setting.to_owned(), value.to_owned());
+    story.cluster.administer(node, AdminOrder::SetConfig { topic: None, setting, value }).unwrap();
+    story.run_for(500);
+}
+
+#[test]
+fn k_t7_the_brokers_settings_hold_for_topics_without_their_own_until_they_are_deleted() {
+    let mut config = cluster();
+    config.topics[0].config.min_insync_replicas = None;
+    config.broker.min_insync_replicas = 2;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(8_000);
+    let minimum = |story: &Story| story.view().topics[0].min_isr;
+    assert_eq!(minimum(&story), 2);
+    set_broker(&mut story, "min.insync.replicas", "3");
+    assert_eq!((story.marked("broker-config"), minimum(&story)), (1, 3));
+    set(&mut story, "min.insync.replicas", "1");
+    assert_eq!(minimum(&story), 1);
+    set(&mut story, "min.insync.replicas", "");
+    assert_eq!(minimum(&story), 3);
+    set_broker(&mut story, "min.insync.replicas", "");
+    assert_eq!(minimum(&story), 2);
+}
+
+#[test]
+fn k_t7_retention_and_segments_of_all_topics_and_compaction_of_one_change_while_it_runs() {
+    let mut config = cluster();
+    config.broker.log_retention_check_interval_ms = 1_000;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(10_000);
+    set_broker(&mut story, "log.roll.ms", "1000");
+    set_broker(&mut story, "log.retention.ms", "2000");
+    story.run_for(10_000);
+    assert!(story.marked("retention") > 0, "{}", story.tell());
+    set_broker(&mut story, "log.cleaner.backoff.ms", "1000");
+    set(&mut story, "cleanup.policy", "compact");
+    story.run_for(20_000);
+    assert!(story.marked("compacted") > 0, "{}", story.tell());
+}
+
+#[test]
+fn k_t7_what_holds_from_the_start_on_is_refused() {
+    let mut story = Story::new(&cluster(), &workload(10, 1, 1));
+    story.run_to(5_000);
+    set_broker(&mut story, "broker.session.timeout.ms", "18000");
+    set_broker(&mut story, "log.retention.ms", "-5");
+    let refused = story.marks.iter().filter(|mark| mark.values.contains(&"INVALID_CONFIG".to_owned())).count();
+    assert_eq!((refused, story.marked("broker-config")), (2, 0));
 }

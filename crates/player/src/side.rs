@@ -423,6 +423,8 @@ impl<C: Cluster> Side<C> {
                     ServerOrder::SetMemoryWatermark { percent } => ("watermark-set", percent.to_string()),
                     ServerOrder::AddMember { queue } => ("member-added", queue.clone()),
                     ServerOrder::DeleteMember { queue } => ("member-deleted", queue.clone()),
+                    ServerOrder::SetPolicy(policy) => ("policy-set", policy.name.clone()),
+                    ServerOrder::ClearPolicy(name) => ("policy-cleared", name.clone()),
                 };
                 (code, Some(node), vec![node.clone(), value])
             }
@@ -438,7 +440,8 @@ impl<C: Cluster> Side<C> {
                     AdminOrder::CreatePartitions { topic, count } => {
                         ("partitions-added", format!("{topic} {count} partitions"))
                     }
-                    AdminOrder::SetTopicConfig { topic, setting, value } => {
+                    AdminOrder::SetConfig { topic, setting, value } => {
+                        let topic = topic.as_deref().unwrap_or("all brokers");
                         ("topic-config-set", format!("{topic} {setting}={value}"))
                     }
                     AdminOrder::ElectLeaders { topic, kind } => {

@@ -32,6 +32,8 @@ const ORDERS: &[(&str, &str)] = &[
     ("reassignment-cancelled", "{0} is asked to give up the move of {1}"),
     ("partitions-added", "{0} is asked to give {1}"),
     ("topic-config-set", "{0} is asked to give {1}"),
+    ("policy-set", "{0} is asked to set the policy {1}"),
+    ("policy-cleared", "{0} is asked to clear the policy {1}"),
     ("elect-preferred", "{0} is asked for the preferred leaders of {1}"),
     ("elect-unclean", "{0} is asked for any leaders of {1}"),
     ("member-added", "{0} is to get a member of {1}"),

@@ -3,6 +3,7 @@
 use crate::Fx;
 use crate::config::Rules;
 use crate::frame::{Frame, ServerOrder, Wake};
+use crate::metadata::Change;
 use crate::server::Server;
 use sim::NodeId;
 use sim::story::{FlightKind, Look, MarkKind, Rule};
@@ -152,6 +153,8 @@ impl Server {
             ServerOrder::SetMemoryWatermark { percent } => self.alarms.watermark = Some(u64::from(*percent)),
             ServerOrder::AddMember { queue } => return self.ask_members(queue, true, fx),
             ServerOrder::DeleteMember { queue } => return self.ask_members(queue, false, fx),
+            ServerOrder::SetPolicy(policy) => return self.set_policy(Change::SetPolicy(policy.clone()), fx),
+            ServerOrder::ClearPolicy(name) => return self.set_policy(Change::ClearPolicy(name.as_str().into()), fx),
         }
         self.check_alarms(fx);
     }

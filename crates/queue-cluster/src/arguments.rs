@@ -63,6 +63,9 @@ pub const KNOWN: &[&str] = &[
     "x-stream-max-segment-size-bytes",
 ];
 
+/// Why an argument of another kind of queue is refused.
+pub const NOT_OF_THIS_KIND: &str = "this kind of queue does not have it";
+
 /// The longest time to live that is accepted, in milliseconds.
 const LONGEST: u64 = 315_360_000_000;
 
@@ -100,7 +103,7 @@ impl QueueArguments {
         };
         let unknown = unknown_to(kind, rules);
         if let Some(name) = unknown.iter().find(|name| table.contains_key(**name)) {
-            return Err(((*name).into(), "this kind of queue does not have it".into()));
+            return Err(((*name).into(), NOT_OF_THIS_KIND.into()));
         }
         // 10 years in milliseconds: longer times are refused (recorded).
         let time = |name: &str| -> Result<Option<u64>, (String, String)> {

@@ -1,8 +1,7 @@
 //! What is refused in a config, with the broker's reasons.
 
 use crate::arguments::QueueArguments;
-use crate::config::{Config, QueueSpec, Rules};
-use crate::policy::Policy;
+use crate::config::{Config, QueueSpec};
 use crate::topology;
 use crate::view::QueueKind;
 use sim::workload::Problem;
@@ -91,19 +90,8 @@ impl Config {
 
     fn check_policies(&self, refuse: &mut impl FnMut(String, String)) {
         for (place, policy) in self.policies.iter().enumerate() {
-            let path = format!("policies[{place}].definition");
-            for name in policy.definition.keys() {
-                let known = Policy::names().any(|known| known == name);
-                if !known {
-                    let nearest = Policy::names().min_by_key(|known| distance(known, name)).unwrap_or("");
-                    refuse(format!("{path}.{name}"), format!("not recognised; did you mean {nearest}?"));
-                } else if Policy::is_about_mirrors(name) && self.rules >= Rules::V4_2 {
-                    // R-M8.
-                    refuse(format!("{path}.{name}"), "not recognised: mirrored queues were removed in 4.0".into());
-                }
-            }
-            if let Err((name, message)) = policy.mirroring() {
-                refuse(format!("{path}.{name}"), message);
+            if let Err((name, message)) = policy.check(self.rules) {
+                refuse(format!("policies[{place}].definition.{name}"), message);
             }
         }
     }

@@ -28,7 +28,7 @@ pub struct Stored {
 /// A classic queue.
 #[derive(Clone, Debug)]
 pub struct Classic {
-    arguments: Rc<QueueArguments>,
+    pub(crate) arguments: Rc<QueueArguments>,
     durable: bool,
     /// A line for each priority (R-M1); one if the queue has no priorities.
     pub(crate) lines: Vec<Fifo<Stored>>,
@@ -161,6 +161,12 @@ impl Classic {
                 for channel in gone.collect::<Vec<_>>() {
                     self.channel_down(channel, desk);
                 }
+            }
+            Ask::Configure(arguments) => {
+                // R-M9: its time to live begins anew; messages keep the ones that they came with.
+                self.arguments = arguments;
+                self.drop_over_limit(desk);
+                self.begin(desk);
             }
             Ask::NodeUp { .. } | Ask::Change(_) | Ask::Carried { .. } => {}
         }

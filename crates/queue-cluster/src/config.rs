@@ -453,8 +453,7 @@ impl Config {
     /// The mirroring that a policy gives a classic queue of this name, before 4.0 (R-M8).
     #[must_use]
     pub fn mirroring_of(&self, name: &str, table: &Table) -> Option<Mirroring> {
-        let policy = Policy::of(&self.policies, name, table).filter(|_| self.rules < Rules::V4_2)?;
-        policy.mirroring().ok().flatten()
+        Policy::mirroring_of(&self.policies, name, table, self.rules)
     }
 
     /// Three nodes of a version, without queues.

@@ -6,6 +6,7 @@ use crate::config::{ExchangeKind, Rules};
 use crate::desk::{Ask, ChannelId, ConsumerId, QueueId};
 use crate::frame::{Method, WantedExchange};
 use crate::metadata::{Change, NewQueue};
+use crate::policy::Policy;
 use crate::replica::Machine;
 use crate::server::Server;
 use crate::topology::{self, Destination, Exchange, QueueRecord};
@@ -122,7 +123,7 @@ impl Server {
         if wanted.name.starts_with("amq.") {
             return self.close_channel(id, 403, "ACCESS_REFUSED - queue name contains reserved prefix 'amq.*'", fx);
         }
-        let all = self.config.arguments_of(&wanted.name, &wanted.arguments);
+        let all = Policy::with(&self.topology.policies, &wanted.name, &wanted.arguments, self.config.rules);
         let arguments = match QueueArguments::read(&all, self.config.rules, &self.config.server) {
             Ok(arguments) => arguments,
             Err((name, reason)) => {

@@ -1,5 +1,6 @@
 //! What channels ask of queues, what queues answer, and what else a queue wants done by its node.
 
+use crate::arguments::QueueArguments;
 use crate::config::Rules;
 use crate::message::{Body, Reason};
 use crate::metadata::Change;
@@ -125,6 +126,8 @@ pub enum Ask {
     },
     /// A change of the metadata (R-N3).
     Change(Rc<Change>),
+    /// The queue's arguments, with what its policy gives it now (R-M9).
+    Configure(Rc<QueueArguments>),
     /// Dead letters that their targets have taken, by their numbers (R-U8).
     Carried {
         letters: Vec<u64>,

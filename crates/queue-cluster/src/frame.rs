@@ -4,6 +4,7 @@ use crate::desk::{Answer, Ask, ChannelId, ConsumeRequest, QueueId};
 use crate::message::Body;
 use crate::mirror::Turn;
 use crate::partition::Report;
+use crate::policy::Policy;
 use crate::replica::{Command, State};
 use crate::script::Operation;
 use crate::topology::Topology;
@@ -236,6 +237,10 @@ pub enum ServerOrder {
         /// The queue's name.
         queue: String,
     },
+    /// `rabbitmqctl set_policy` (R-M9).
+    SetPolicy(Box<Policy>),
+    /// `rabbitmqctl clear_policy`, by its name.
+    ClearPolicy(String),
 }
 
 impl ServerOrder {
@@ -246,6 +251,12 @@ impl ServerOrder {
             ServerOrder::SetMemoryWatermark { percent } => 2 ^ u64::from(*percent) << 3,
             ServerOrder::AddMember { queue } => 3 ^ of(queue) << 3,
             ServerOrder::DeleteMember { queue } => 4 ^ of(queue) << 3,
+            ServerOrder::SetPolicy(policy) => {
+                let given =
+                    policy.definition.keys().fold(policy.priority as u64, |sum, name| sum ^ of(name).rotate_left(9));
+                5 ^ (of(&policy.name) ^ of(policy.pattern.text()).rotate_left(7) ^ given) << 3
+            }
+            ServerOrder::ClearPolicy(name) => 6 ^ of(name) << 3,
         }
     }
 }

@@ -6,11 +6,13 @@ use crate::arguments::QueueArguments;
 use crate::config::{Config, MetadataStore};
 use crate::desk::{Answer, Ask, ChannelId, QueueId};
 use crate::frame::{Frame, Wake};
+use crate::policy::Policy;
 use crate::replica::Replica;
 use crate::server::Server;
 use crate::topology::{Destination, Exchange, Topology};
 use crate::value::Table;
 use sim::NodeId;
+use sim::story::{MarkKind, Rule};
 use std::rc::Rc;
 
 /// The Raft group of the metadata, among the groups of the queues.
@@ -54,6 +56,9 @@ pub enum Change {
         key: Rc<str>,
         arguments: Table,
     },
+    /// A policy comes, in the place of one of the same name (R-M9).
+    SetPolicy(Box<Policy>),
+    ClearPolicy(Rc<str>),
     /// The members of a queue from now on: its home and its mirrors (R-M8), or a Raft group's (R-U1).
     Members {
         queue: QueueId,
@@ -85,6 +90,17 @@ impl Topology {
                 self.bind(source, destination.clone(), key, arguments.clone());
             }
             Change::Unbind { source, destination, key, arguments } => self.unbind(source, destination, key, arguments),
+            Change::SetPolicy(policy) => {
+                match self.policies.iter_mut().find(|known| known.name == policy.name) {
+                    Some(known) => known.clone_from(policy),
+                    None => self.policies.push(Policy::clone(policy)),
+                }
+                self.govern(config);
+            }
+            Change::ClearPolicy(name) => {
+                self.policies.retain(|known| known.name != **name);
+                self.govern(config);
+            }
             Change::Members { queue, members, synced } => {
                 if let Some(record) = self.queues.get_mut(queue) {
                     record.members.clone_from(members);
@@ -196,10 +212,39 @@ impl Server {
                 self.host(*queue, true, fx);
             }
         }
+        for queue in topology.queues.keys() {
+            self.govern(*queue, fx);
+        }
         self.lines.retain(|queue, _| *queue == METADATA || topology.queues.contains_key(queue));
         self.release_deleted(fx);
         self.homes_changed(fx);
         self.leaders_checked(fx);
+    }
+
+    /// `rabbitmqctl set_policy` and `clear_policy`.
+    pub fn set_policy(&mut self, change: Change, fx: &mut Fx<'_>) {
+        self.change(change, None, fx);
+        self.fill_mirrors(fx);
+    }
+
+    /// R-M9: a queue that lives here, or is led from here, hears of what its policy gives it now.
+    pub fn govern(&mut self, queue: QueueId, fx: &mut Fx<'_>) {
+        let Some(record) = self.topology.queues.get(&queue) else { return };
+        let (name, arguments) = (record.name.to_string(), record.arguments.clone());
+        if let Some(mirror) = self.mirrors.get_mut(&queue) {
+            mirror.copy.arguments = arguments;
+            return;
+        }
+        let classic = self.classics.get(&queue).map(|classic| &classic.arguments);
+        let replica = self.replicas.get(&queue).filter(|replica| replica.serving && replica.is_leader());
+        let Some(known) = classic.or_else(|| replica?.state.arguments()) else { return };
+        if *known == arguments {
+            return;
+        }
+        let replicated = classic.is_none();
+        fx.mark(MarkKind::Change, "policy-applied", vec![name], Rule("R-M9"));
+        let ask = Ask::Configure(arguments);
+        if replicated { self.propose_own(queue, ask, fx) } else { self.ask_later(queue, ask, fx) }
     }
 
     fn forget_types(&mut self) {
@@ -244,7 +289,11 @@ impl Server {
             _ if topology.version <= self.topology.version => return,
             _ => {}
         }
+        let governed = self.topology.policies != topology.policies;
         self.topology = topology.clone();
         self.metadata_changed(fx);
+        if governed {
+            self.fill_mirrors(fx);
+        }
     }
 }

@@ -270,7 +270,7 @@ impl Server {
     }
 
     /// R-M8: queues that live here and have fewer mirrors than their policy says get some on the nodes that are there.
-    fn fill_mirrors(&mut self, fx: &mut Fx<'_>) {
+    pub fn fill_mirrors(&mut self, fx: &mut Fx<'_>) {
         let peers: Vec<NodeId> =
             self.peers.iter().filter(|(_, known)| known.connected).map(|(peer, _)| *peer).collect();
         for peer in peers {

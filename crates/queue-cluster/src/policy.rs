@@ -1,7 +1,8 @@
 //! Policies: what a queue is given by its name, beside the arguments that it was declared with.
 
-use crate::arguments::unknown_to;
-use crate::config::{HaMode, Mirroring, Promote, Rules};
+use crate::arguments::{NOT_OF_THIS_KIND, QueueArguments, unknown_to};
+use crate::check::distance;
+use crate::config::{HaMode, Mirroring, Promote, Rules, ServerSettings};
 use crate::value::{Table, Value};
 use crate::view::QueueKind;
 
@@ -93,6 +94,45 @@ impl Policy {
         }))
     }
 
+    /// The mirroring that a policy gives a classic queue of this name, before 4.0 (R-M8).
+    #[must_use]
+    pub fn mirroring_of(policies: &[Policy], name: &str, table: &Table, rules: Rules) -> Option<Mirroring> {
+        let policy = Policy::of(policies, name, table).filter(|_| rules < Rules::V4_2)?;
+        policy.mirroring().ok().flatten()
+    }
+
+    /// What RabbitMQ refuses of it: the name in the definition, and why.
+    ///
+    /// # Errors
+    /// The first such name.
+    pub fn check(&self, rules: Rules) -> Result<(), (String, String)> {
+        let server = ServerSettings::of(rules);
+        for (name, value) in &self.definition {
+            if !Policy::names().any(|known| known == name) {
+                let nearest = Policy::names().min_by_key(|known| distance(known, name)).unwrap_or("");
+                return Err((name.clone(), format!("not recognised; did you mean {nearest}?")));
+            }
+            if Policy::is_about_mirrors(name) && rules >= Rules::V4_2 {
+                // R-M8.
+                return Err((name.clone(), "not recognised: mirrored queues were removed in 4.0".into()));
+            }
+            let Some((_, argument)) = GIVES.iter().find(|(known, _)| known == name) else { continue };
+            // It is right if any kind of queue can have it.
+            let read = |kind: &str| {
+                let table = [("x-queue-type", kind.into()), (*argument, value.clone())];
+                QueueArguments::read(&table.map(|(name, value)| (name.to_string(), value)).into(), rules, &server)
+            };
+            let mut refusals =
+                ["classic", "quorum", "stream"].into_iter().map(|kind| read(kind).err()).collect::<Vec<_>>();
+            if refusals.iter().all(Option::is_some) {
+                refusals.retain(|why| why.as_ref().is_some_and(|(_, why)| why != NOT_OF_THIS_KIND));
+                let why = refusals.into_iter().flatten().next().map_or_else(String::new, |(_, why)| why);
+                return Err((name.clone(), why));
+            }
+        }
+        self.mirroring().map(drop)
+    }
+
     fn applies(&self, name: &str, kind: Option<&str>) -> bool {
         let kind = kind.unwrap_or("classic");
         let meant = match self.apply_to {
@@ -112,13 +152,15 @@ impl Policy {
         policies.iter().rev().filter(|policy| policy.applies(name, kind)).max_by_key(|policy| policy.priority)
     }
 
-    /// A queue's arguments with what its policy adds: of two numbers the smaller counts, else the queue's own. What
-    /// the queue's kind does not have is left out.
+    /// A queue's arguments with what its policy adds: of two numbers the smaller counts (of delivery limits a negative
+    /// one stands for none), else the queue's own; but what a quorum queue does when it is full the policy says. What
+    /// the queue's kind does not have is left out (R-M9).
     #[must_use]
     pub fn with(policies: &[Policy], name: &str, table: &Table, rules: Rules) -> Table {
         let mut all = table.clone();
         let Some(policy) = Policy::of(policies, name, table) else { return all };
-        let strange = match table.get("x-queue-type").and_then(Value::as_text) {
+        let kind = table.get("x-queue-type").and_then(Value::as_text);
+        let strange = match kind {
             Some("quorum") => unknown_to(QueueKind::Quorum, rules),
             Some("stream") => unknown_to(QueueKind::Stream, rules),
             _ => &["x-delivery-limit", "x-dead-letter-strategy", "x-max-age", "x-stream-max-segment-size-bytes"],
@@ -126,8 +168,8 @@ impl Policy {
         for (given, argument) in GIVES.iter().filter(|(_, argument)| !strange.contains(argument)) {
             let Some(value) = policy.definition.get(*given) else { continue };
             let smaller = match (all.get(*argument), value) {
-                (Some(Value::Int(own)), Value::Int(theirs)) => theirs < own,
-                (Some(_), _) => false,
+                (Some(Value::Int(own)), Value::Int(theirs)) => (theirs < own) ^ (*own.min(theirs) < 0),
+                (Some(_), _) => *argument == "x-overflow" && kind == Some("quorum"),
                 (None, _) => true,
             };
             if smaller {

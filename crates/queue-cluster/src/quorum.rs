@@ -154,6 +154,7 @@ impl Quorum {
             Ask::NodeDown { node } => self.node_down(*node, desk),
             Ask::NodeUp { node, boot } => self.node_up(*node, *boot, desk),
             Ask::Carried { letters } => self.carried(letters, desk),
+            Ask::Configure(arguments) => self.configure(arguments, desk),
             Ask::Resume { .. } | Ask::Granted { .. } | Ask::Limit { .. } | Ask::Change(_) => {}
         }
     }
@@ -162,6 +163,15 @@ impl Quorum {
     pub fn size(&self) -> (u64, u64) {
         let count = self.ready() + self.checked_out.len() as u64 + self.dead.len() as u64;
         (count, self.ready_bytes + self.out_bytes)
+    }
+
+    /// R-M9: limits hold at once; messages keep the times to live that they came with.
+    fn configure(&mut self, arguments: &Rc<QueueArguments>, desk: &mut Desk<'_>) {
+        self.arguments = arguments.clone();
+        self.blocked &= arguments.overflow != Overflow::DropHead;
+        self.limit(desk);
+        self.checkout(desk);
+        self.watch_time(desk);
     }
 
     /// R-U8: the targets of these dead letters have them.

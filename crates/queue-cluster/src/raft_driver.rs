@@ -231,6 +231,7 @@ impl Server {
         }
         let own = Ask::NodeUp { node: self.me, boot: self.boot };
         self.propose_own(queue, own, fx);
+        self.govern(queue, fx);
         self.leads(queue, self.me, fx);
     }
 

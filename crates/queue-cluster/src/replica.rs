@@ -89,6 +89,15 @@ impl State {
         }
     }
 
+    /// The queue's arguments as it knows them.
+    pub fn arguments(&self) -> Option<&Rc<QueueArguments>> {
+        match &self.machine {
+            Machine::Quorum(quorum) => Some(&quorum.arguments),
+            Machine::Stream(stream) => Some(&stream.arguments),
+            Machine::Metadata(..) => None,
+        }
+    }
+
     pub fn blocked(&self) -> bool {
         matches!(&self.machine, Machine::Quorum(quorum) if quorum.blocked)
     }

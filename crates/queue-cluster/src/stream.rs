@@ -43,7 +43,7 @@ pub struct Reader {
 /// A stream.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    arguments: Rc<QueueArguments>,
+    pub arguments: Rc<QueueArguments>,
     first: u64,
     /// Where the newest chunk begins, and since when it is gathered.
     chunk: u64,
@@ -144,6 +144,10 @@ impl Stream {
                 desk.answer(*channel, Answer::Stat { passive: *passive, messages, consumers: 0 });
             }
             Ask::NodeDown { node } => self.readers.retain(|(channel, _), _| channel.node != *node),
+            Ask::Configure(arguments) => {
+                self.arguments = arguments.clone();
+                self.retain(desk.now);
+            }
             Ask::NodeUp { .. }
             | Ask::Tick
             | Ask::Resume { .. }

@@ -4,6 +4,7 @@ use crate::arguments::QueueArguments;
 use crate::config::{Config, ExchangeKind, Mirroring};
 use crate::desk::{ChannelId, QueueId};
 use crate::metadata::NewQueue;
+use crate::policy::Policy;
 use crate::value::Table;
 use crate::view::QueueKind;
 use sim::NodeId;
@@ -103,12 +104,14 @@ pub struct Topology {
     pub queues: BTreeMap<QueueId, QueueRecord>,
     pub names: BTreeMap<Rc<str>, QueueId>,
     pub next_queue: u32,
+    /// In the order in which they were first set.
+    pub policies: Vec<Policy>,
 }
 
 impl Topology {
     /// What a config declares. Names that it leaves unresolved are skipped: [`Config::check`] refuses them.
     pub fn of(config: &Config) -> Topology {
-        let mut topology = Topology::default();
+        let mut topology = Topology { policies: config.policies.clone(), ..Topology::default() };
         for (name, kind) in PREDECLARED {
             topology.declare_exchange(name, *kind, true, false, Table::new());
         }
@@ -186,13 +189,35 @@ impl Topology {
             mirroring: None,
         };
         // R-Q4: an exclusive queue has no mirrors.
-        let mirroring = config.mirroring_of(&new.name, &new.table).filter(|_| new.owner.is_none());
+        let mirroring =
+            Policy::mirroring_of(&self.policies, &new.name, &new.table, config.rules).filter(|_| new.owner.is_none());
         if let Some(mirroring) = mirroring.filter(|_| record.is_classic()) {
             record.mirror(mirroring, config.nodes);
         }
         self.queues.insert(id, record);
         self.names.insert(new.name.clone(), id);
         id
+    }
+
+    /// R-M9: every queue has what its policy, if any, gives it now.
+    pub fn govern(&mut self, config: &Config) {
+        for record in self.queues.values_mut() {
+            let all = Policy::with(&self.policies, &record.name, &record.table, config.rules);
+            // What RabbitMQ would not take leaves the queue as it is.
+            if let Ok(arguments) = QueueArguments::read(&all, config.rules, &config.server)
+                && arguments != *record.arguments
+            {
+                record.arguments = Rc::new(arguments);
+            }
+            let mirroring = Policy::mirroring_of(&self.policies, &record.name, &record.table, config.rules);
+            let mirroring = mirroring.filter(|_| record.owner.is_none() && record.is_classic());
+            if mirroring.as_ref() != record.mirroring.as_deref() {
+                let copies = mirroring.as_ref().map_or(1, |mirroring| mirroring.copies(config.nodes));
+                record.members.truncate(if record.is_classic() { copies.into() } else { usize::MAX });
+                record.synced.retain(|node| record.members.contains(node));
+                record.mirroring = mirroring.map(Rc::new);
+            }
+        }
     }
 
     pub fn bind(&mut self, source: &str, destination: Destination, key: &str, arguments: Table) -> bool {

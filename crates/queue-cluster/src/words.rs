@@ -12,6 +12,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("channel-closed", "channel closed: {0} {1}"),
     ("connection-closed", "connection closed: {0} {1}"),
     ("publish-refused", "{0} refused a message"),
+    ("policy-applied", "{0} goes by another policy now"),
     ("consumer-cancelled", "{0} was cancelled by the broker"),
     ("active-consumer", "{0}: {1} is the active consumer"),
     ("consumers-returned", "{0}: messages of {1} return to the queue"),

@@ -440,7 +440,7 @@ pub struct QueueDeclaration {
 }
 
 /// A policy, as in exported definitions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyPart {
     /// Its name.

@@ -3,11 +3,13 @@
 use crate::compile::{Checker, bounds};
 use crate::document::Document;
 use crate::joins;
+use crate::queue_part;
 use crate::read::{Refusal, suggest};
 use crate::tape::{TapeOrder, Verb, Which};
 use log_cluster::AdminOrder;
+use log_cluster::config::{BrokerConfig, TopicConfig};
 use log_cluster::election::Election;
-use queue_cluster::ServerOrder;
+use queue_cluster::{Rules, ServerOrder};
 use sim::hand::{Hand, Outcome};
 use sim::workload::{ClientOrder, Workload};
 use sim::{Nanos, Time};
@@ -105,6 +107,8 @@ struct Names<'a> {
     queue: Vec<String>,
     /// The queues that the document declares.
     queues: Vec<String>,
+    /// Whose rules the queues go by.
+    rules: Rules,
     /// The topics that the document declares, and how many partitions each may come to have.
     topics: Vec<(String, u32)>,
     /// The producers that have a `transactional.id`.
@@ -140,6 +144,7 @@ impl<'a> Names<'a> {
             log: log.collect(),
             queue: queue.collect(),
             queues: queues.collect(),
+            rules: document.queue.as_ref().and_then(|queue| queue_part::rules(&queue.rules)).unwrap_or(Rules::V4_2),
             topics,
             transactional: transactional.collect(),
             workload,
@@ -283,7 +288,12 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             }
             Deed::Client(ClientOrder::EndTransaction { producer, commit })
         }
-        Verb::Reassign | Verb::AddPartitions | Verb::SetTopicConfig | Verb::ElectPreferred | Verb::ElectUnclean => {
+        Verb::Reassign
+        | Verb::AddPartitions
+        | Verb::SetTopicConfig
+        | Verb::SetBrokerConfig
+        | Verb::ElectPreferred
+        | Verb::ElectUnclean => {
             return log_server(path, order, names, check);
         }
         verb => match hand(order, names) {
@@ -371,24 +381,41 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
             }
             AdminOrder::CreatePartitions { topic, count: count.into() }
         }
-        Verb::SetTopicConfig => {
-            let (topic, setting, value) = (topic?, order.setting.clone()?, order.value.clone()?);
-            if !log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.as_str()) {
-                let known = log_cluster::LIVE_TOPIC_SETTINGS;
-                let message = format!("`{setting}` cannot be changed while it runs: set it from the start");
-                check.refuse(format!("{path}.setting"), suggest(message, &setting, known.iter().copied()));
-                return None;
-            }
-            if let Err(message) = log_cluster::config::TopicConfig::default().set(&setting, &value) {
-                check.refuse(format!("{path}.value"), message);
-                return None;
-            }
-            AdminOrder::SetTopicConfig { topic, setting, value }
-        }
+        Verb::SetTopicConfig => set_config(path, order, Some(topic?), check)?,
+        Verb::SetBrokerConfig => set_config(path, order, None, check)?,
         Verb::ElectUnclean => AdminOrder::ElectLeaders { topic, kind: Election::Unclean },
         _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },
     };
     Some(Deed::LogServer(node, admin))
+}
+
+/// Another setting of a topic, or of the brokers.
+fn set_config(path: &str, order: &TapeOrder, topic: Option<String>, check: &mut Checker) -> Option<AdminOrder> {
+    let (setting, value) = (order.setting.clone()?, order.value.clone()?);
+    let (live, all) = match topic {
+        Some(_) => (log_cluster::LIVE_TOPIC_SETTINGS, TopicConfig::NAMES),
+        None => (log_cluster::LIVE_BROKER_SETTINGS, BrokerConfig::NAMES),
+    };
+    if !live.contains(&setting.as_str()) {
+        // Kafka: "Cannot update these configs dynamically".
+        let message = if all.contains(&setting.as_str()) {
+            format!("`{setting}` cannot be changed while it runs: set it from the start")
+        } else {
+            suggest(format!("there is no setting `{setting}`"), &setting, live.iter().copied())
+        };
+        check.refuse(format!("{path}.setting"), message);
+        return None;
+    }
+    let taken = match topic {
+        Some(_) => TopicConfig::default().set(&setting, &value),
+        None if value.is_empty() => Ok(()),
+        None => BrokerConfig::default().set(&setting, &value),
+    };
+    if let Err(message) = taken {
+        check.refuse(format!("{path}.value"), message);
+        return None;
+    }
+    Some(AdminOrder::SetConfig { topic, setting, value })
 }
 
 /// An order for a server of the queue cluster.
@@ -408,6 +435,14 @@ fn queue_server(path: &str, verb: Verb, order: &TapeOrder, names: &Names<'_>, ch
             check.within(&format!("{path}.percent"), "percent of the memory", percent.into(), 1, 100);
             ServerOrder::SetMemoryWatermark { percent }
         }
+        Verb::SetPolicy => {
+            let policy = queue_part::policy(&format!("{path}.policy"), order.policy.as_deref()?, check)?;
+            if let Err((name, message)) = policy.check(names.rules) {
+                check.refuse(format!("{path}.policy.definition.{name}"), message);
+            }
+            ServerOrder::SetPolicy(Box::new(policy))
+        }
+        Verb::ClearPolicy => ServerOrder::ClearPolicy(order.value.clone()?),
         _ => {
             let queue = order.queue.clone()?;
             if !names.queues.contains(&queue) {

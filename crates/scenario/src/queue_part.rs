@@ -72,8 +72,7 @@ fn binding(index: usize, part: &BindingPart, check: &mut Checker) -> BindingSpec
     }
 }
 
-fn policy(index: usize, part: &PolicyPart, check: &mut Checker) -> Option<Policy> {
-    let path = format!("queue.policies[{index}]");
+pub(crate) fn policy(path: &str, part: &PolicyPart, check: &mut Checker) -> Option<Policy> {
     let kinds = ["all", "queues", "classic_queues", "quorum_queues", "streams"];
     let apply_to = match part.apply_to.as_str() {
         "all" | "queues" => ApplyTo::Queues,
@@ -139,16 +138,21 @@ fn consumer(path: &str, part: &QueueConsumerPart, first: &str, nodes: u16, check
     }
 }
 
+/// The version whose rules hold.
+pub(crate) fn rules(text: &str) -> Option<Rules> {
+    match text {
+        "4.2" => Some(Rules::V4_2),
+        "3.10" => Some(Rules::V3_10),
+        _ => None,
+    }
+}
+
 /// Makes the engine's settings of the part.
 pub(crate) fn config(part: &QueuePart, producers: &[&str], consumers: &[&str], check: &mut Checker) -> Config {
-    let rules = match part.rules.as_str() {
-        "4.2" => Rules::V4_2,
-        "3.10" => Rules::V3_10,
-        other => {
-            check.refuse("queue.rules", format!("expected `4.2` or `3.10`, found `{other}`"));
-            Rules::V4_2
-        }
-    };
+    let rules = rules(&part.rules).unwrap_or_else(|| {
+        check.refuse("queue.rules", format!("expected `4.2` or `3.10`, found `{}`", part.rules));
+        Rules::V4_2
+    });
     let mut config = Config::of(rules);
     check.within("queue.nodes", "nodes", part.nodes.into(), 1, bounds::NODES.into());
     check.within("queue.queues", "queues", part.queues.len() as u64, 0, bounds::QUEUES as u64);
@@ -160,7 +164,9 @@ pub(crate) fn config(part: &QueuePart, producers: &[&str], consumers: &[&str], c
     config.queues = part.queues.iter().enumerate().map(|(i, q)| declaration(i, q, part.nodes, check)).collect();
     config.bindings = part.bindings.iter().enumerate().map(|(i, b)| binding(i, b, check)).collect();
     check.within("queue.policies", "policies", part.policies.len() as u64, 0, bounds::BINDINGS as u64);
-    config.policies = part.policies.iter().enumerate().filter_map(|(i, p)| policy(i, p, check)).collect();
+    let policies = part.policies.iter().enumerate();
+    let read = |(i, part)| policy(&format!("queue.policies[{i}]"), part, check);
+    config.policies = policies.filter_map(read).collect();
     for name in
         part.clients.keys().filter(|name| !producers.contains(&name.as_str()) && !consumers.contains(&name.as_str()))
     {

@@ -1,5 +1,6 @@
 //! The tape: orders and their times.
 
+use crate::document::PolicyPart;
 use crate::units::{Rate, Size, Span, Spread};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,10 @@ pub enum Verb {
     AddMember,
     /// `rabbitmq-queues delete_member`: the node's member of the replicated queue `queue` goes.
     DeleteMember,
+    /// `rabbitmqctl set_policy`, by way of the server `node`: `policy` comes, in the place of one of the same name.
+    SetPolicy,
+    /// `rabbitmqctl clear_policy`, by way of the server `node`: the policy named `value` goes.
+    ClearPolicy,
     /// `kafka-reassign-partitions`, by way of the broker `node`: `partition` of `topic` moves to the brokers `replicas`;
     /// without `replicas` the move under way is given up.
     Reassign,
@@ -102,6 +107,9 @@ pub enum Verb {
     /// `kafka-configs --alter --entity-type topics`, by way of the broker `node`: the `setting` of `topic` is `value` from
     /// now on.
     SetTopicConfig,
+    /// `kafka-configs --alter --entity-type brokers --entity-default`, by way of the broker `node`: the `setting` of all
+    /// brokers is `value` from now on.
+    SetBrokerConfig,
     /// `kafka-leader-election`, by way of the broker `node`: the preferred replicas lead `topic`, or all topics.
     ElectPreferred,
     /// `kafka-leader-election`: partitions of `topic`, or of all topics, without a leader get any that is at work.
@@ -167,9 +175,12 @@ pub struct TapeOrder {
     /// The setting to be changed, by the broker's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
-    /// Its new value, as one writes it in a properties file.
+    /// Its new value, as one writes it in a properties file; empty: it is taken away (`--delete-config`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// The policy to be set (queues).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<PolicyPart>>,
     /// Whose settings a client that joins has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
@@ -224,6 +235,7 @@ impl TapeOrder {
             tombstone: false,
             setting: None,
             value: None,
+            policy: None,
             like: None,
             group: None,
             tag: None,
@@ -262,8 +274,11 @@ impl TapeOrder {
             Verb::PublishOne | Verb::FillDisk | Verb::FreeDisk => &["node"],
             Verb::SetMemoryWatermark => &["node", "percent"],
             Verb::AddMember | Verb::DeleteMember => &["node", "queue"],
+            Verb::SetPolicy => &["node", "policy"],
+            Verb::ClearPolicy => &["node", "value"],
             Verb::AddPartitions => &["node", "topic", "count"],
             Verb::SetTopicConfig => &["node", "topic", "setting", "value"],
+            Verb::SetBrokerConfig => &["node", "setting", "value"],
             Verb::Reassign => &["node", "topic", "partition"],
             Verb::ElectPreferred | Verb::ElectUnclean => &["node"],
         }
@@ -286,6 +301,7 @@ impl TapeOrder {
             "node" => self.node.is_some(),
             "setting" => self.setting.is_some(),
             "value" => self.value.is_some(),
+            "policy" => self.policy.is_some(),
             "like" => self.like.is_some(),
             "from" => !self.from.is_empty(),
             "to" => !self.to.is_empty(),

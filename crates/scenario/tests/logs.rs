@@ -126,3 +126,26 @@ fn share_groups_take_their_own_settings_and_no_others() {
     let why = refused(|log| log["consumer"]["share.acquire.mode"] = json!("record_limit"));
     assert!(why.contains("for share consumers only"), "{why}");
 }
+
+#[test]
+fn settings_that_change_while_it_runs_are_checked_before_it_does() {
+    let order = |verb: &str, setting: &str, value: &str| {
+        let mut whole = document(|_| {});
+        whole["tape"] = json!([
+            { "at": "1s", "order": verb, "node": "broker-1", "topic": "orders", "setting": setting, "value": value }
+        ]);
+        compile(&read(&whole.to_string()).unwrap()).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(order("set-broker-config", "log.retention.ms", "60000"), Ok(()));
+    assert_eq!(order("set-broker-config", "min.insync.replicas", ""), Ok(()));
+    assert_eq!(order("set-topic-config", "cleanup.policy", "compact"), Ok(()));
+    let refusal = |setting: &str, value: &str| order("set-broker-config", setting, value).unwrap_err();
+    let fixed = refusal("broker.session.timeout.ms", "18000");
+    assert!(fixed.contains("cannot be changed while it runs: set it from the start"), "{fixed}");
+    let misspelt = refusal("log.retenton.ms", "60000");
+    assert!(misspelt.contains("there is no setting `log.retenton.ms`; did you mean `log.retention.ms`?"), "{misspelt}");
+    let value = refusal("log.retention.ms", "-2");
+    assert!(value.contains("tape[0].value: log.retention.ms: value must be at least -1"), "{value}");
+    let topics = order("set-topic-config", "log.retention.ms", "1").unwrap_err();
+    assert!(topics.contains("there is no setting `log.retention.ms`; did you mean"), "{topics}");
+}

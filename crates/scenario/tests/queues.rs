@@ -162,3 +162,29 @@ fn orders_for_servers_are_for_servers_and_for_queues_that_there_are() {
     let value = document(|document| document["tape"] = tape);
     assert!(compile(&read(&value.to_string()).unwrap()).is_ok());
 }
+
+#[test]
+fn a_policy_that_is_set_while_it_runs_is_checked_as_those_of_the_start() {
+    let order = |policy: Value| {
+        let mut whole = document(|_| {});
+        whole["tape"] = json!([{ "at": "1s", "order": "set-policy", "node": "rabbit-2", "policy": policy }]);
+        let read = read(&whole.to_string()).map_err(|refusal| refusal.to_string())?;
+        compile(&read).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    let given = |definition: Value| order(json!({ "name": "p", "pattern": "^w", "definition": definition }));
+    assert_eq!(given(json!({ "max-length": 10, "delivery-limit": 3, "max-age": "1h" })), Ok(()));
+    let misspelt = given(json!({ "max-lenght": 10 })).unwrap_err();
+    assert!(misspelt.contains("tape[0].policy.definition.max-lenght: not recognised; did you mean max-length?"));
+    let value = given(json!({ "overflow": "drop-tail" })).unwrap_err();
+    assert!(value.contains("tape[0].policy.definition.overflow: "), "{value}");
+    let mirrors = given(json!({ "ha-mode": "all" })).unwrap_err();
+    assert!(mirrors.contains("removed in 4.0"), "{mirrors}");
+    let pattern = order(json!({ "name": "p", "pattern": "(" })).unwrap_err();
+    assert!(pattern.contains("tape[0].policy.pattern"), "{pattern}");
+    let missing = order(json!({ "name": "p" })).unwrap_err();
+    assert!(missing.contains("pattern"), "{missing}");
+    let mut cleared = document(|_| {});
+    cleared["tape"] = json!([{ "at": "1s", "order": "clear-policy", "node": "rabbit-1" }]);
+    let nameless = compile(&read(&cleared.to_string()).unwrap()).unwrap_err().to_string();
+    assert!(nameless.contains("tape[0].value: is missing"), "{nameless}");
+}
