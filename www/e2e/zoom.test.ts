@@ -147,6 +147,33 @@ describe('a part of a face', () => {
   });
 });
 
+describe('settings while it runs', () => {
+  it('are given to brokers and queues as the brokers’ own tools take them', async () => {
+    const { page, context, wrong } = await house.paused(4);
+    const give = async (node: string, name: string, value: string) => {
+      await page.click(`[data-node="${node}"]`);
+      const field = page.locator('.menu').getByRole('textbox', { name });
+      await field.fill(value);
+      await field.press('Enter');
+    };
+    await give('rabbit-1', 'set_policy', 'short ^orders$ {"max-lenght":5}');
+    await page.waitForSelector('.menu [role=alert]:has-text("max-length")');
+    await give('rabbit-1', 'set_policy', '--priority 3 short ^orders$ {"message-ttl":5000}');
+    await page.waitForFunction(() => document.querySelector('.menu') === null);
+    await give('broker-1', 'kafka-configs', 'log.retention.hours=1');
+    await page.waitForSelector('.menu [role=alert]:has-text("log.retention")');
+    await give('broker-1', 'kafka-configs', 'log.retention.ms=60000');
+    await page.waitForFunction(() => document.querySelector('.menu') === null);
+    await page.keyboard.press('6');
+    await page.waitForSelector('bl-tape li:has-text("set-policy"):has-text("message-ttl")');
+    await page.waitForSelector('bl-tape li:has-text("set-broker-config"):has-text("log.retention.ms")');
+    await page.keyboard.press('5');
+    await page.waitForSelector('.events .what:has-text("short")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('focus', () => {
   it('is chosen in the head of a stage or by name, and the rest fades', async () => {
     const { page, context, wrong } = await house.paused(1);

@@ -42,7 +42,11 @@ pub fn form_settings() -> Vec<FormSetting> {
             about: setting.about,
             least: setting.range.map(|(least, _)| least),
             most: setting.range.map(|(_, most)| most).filter(|most| *most != i64::MAX),
-            live: part == "log.topics[].config" && log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.name),
+            live: match part {
+                "log.topics[].config" => log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.name),
+                "log.broker" => log_cluster::LIVE_BROKER_SETTINGS.contains(&setting.name),
+                _ => false,
+            },
         })
     });
     let queue = queue_settings::defaults().into_iter().map(|(name, default)| FormSetting {

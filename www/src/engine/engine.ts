@@ -45,6 +45,14 @@ export interface Order {
   offset?: number;
   setting?: string;
   value?: string;
+  /** A policy of RabbitMQ, as its definitions have it. */
+  policy?: {
+    name: string;
+    pattern: string;
+    definition: Record<string, unknown>;
+    priority?: number;
+    'apply-to'?: string;
+  };
   like?: string;
   group?: string;
   key?: number;

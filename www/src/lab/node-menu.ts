@@ -10,6 +10,27 @@ import './by-hand';
 import { another } from './joins';
 import './node-menu.css';
 
+/**
+ * A policy as `rabbitmqctl set_policy` takes it: `ttl ^orders$ {"message-ttl":5000}`, and before that `--priority 5` and
+ * `--apply-to quorum_queues`. What is missing or no JSON is left for the engine to refuse in its words.
+ */
+function policyOf(text: string): NonNullable<Order['policy']> {
+  const options: Record<string, string> = {};
+  const rest = text.replace(/--(priority|apply-to)[ =](\S+)/g, (_all, name: string, value: string) => {
+    options[name] = value;
+    return '';
+  });
+  const [, name = '', pattern = '', written = ''] = /^\s*(\S+)\s+(\S+)\s*(.*)$/s.exec(rest) ?? [];
+  const definition = JSON.parse(written.trim().replace(/^'(.*)'$/s, '$1') || '{}') as Record<string, unknown>;
+  return {
+    name,
+    pattern,
+    definition,
+    ...(options.priority === undefined ? {} : { priority: Number(options.priority) }),
+    ...(options['apply-to'] === undefined ? {} : { 'apply-to': options['apply-to'] }),
+  };
+}
+
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
   return [
@@ -35,6 +56,14 @@ function brokerForm(node: string): [string, string, (value: string) => Order][] 
       (value) => {
         const [topic = '', count = ''] = value.trim().split(/\s+/, 2);
         return { order: 'add-partitions', node, topic, count: Number(count) };
+      },
+    ],
+    [
+      'kafka-configs --entity-default --alter',
+      'log.retention.ms=60000',
+      (value) => {
+        const [setting = '', ...rest] = value.split('=');
+        return { order: 'set-broker-config', node, setting: setting.trim(), value: rest.join('=').trim() };
       },
     ],
     [words.forms.preferred, 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
@@ -124,6 +153,12 @@ export class BlNodeMenu extends LitElement {
     if (this.side === 0 && card.name.startsWith('broker-')) return brokerForm(card.name);
     if (this.side !== 1 || card.role !== 'server') return [];
     return [
+      [
+        'set_policy',
+        'ttl ^orders$ {"message-ttl":5000}',
+        (value) => ({ order: 'set-policy', node: card.name, policy: policyOf(value) }),
+      ],
+      ['clear_policy', 'ttl', (value) => ({ order: 'clear-policy', node: card.name, value })],
       ['add_member', 'queue', (queue) => ({ order: 'add-member', node: card.name, queue })],
       ['delete_member', 'queue', (queue) => ({ order: 'delete-member', node: card.name, queue })],
       [
@@ -182,8 +217,13 @@ export class BlNodeMenu extends LitElement {
         html`<form class="form" @submit=${(event: SubmitEvent) => {
           event.preventDefault();
           const input = event.target instanceof HTMLFormElement ? event.target.elements.namedItem('value') : null;
-          if (input instanceof HTMLInputElement) this.order(make(input.value.trim()));
-        }}><label>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>${words.forms.set}</button></form>`,
+          if (!(input instanceof HTMLInputElement)) return;
+          try {
+            this.order(make(input.value.trim()));
+          } catch (error) {
+            this.refused = error instanceof Error ? error.message : String(error);
+          }
+        }}><label class=${example.length > 16 ? 'long' : ''}>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>${words.forms.set}</button></form>`,
     );
   }
 

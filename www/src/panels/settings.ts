@@ -144,14 +144,15 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
-  /** Changes a topic's setting from the playhead on: by way of any broker at work. */
-  private order(setting: Setting, value: string, topic: string) {
+  /** Changes a topic's setting, or that of all brokers, from the playhead on: by way of any broker at work. */
+  private order(setting: Setting, value: string, topic: string | undefined) {
     const session = this.session;
     const broker = session?.run
       .picture(0)
       ?.cards.find(({ name, health }) => name.startsWith('broker-') && health === 'running')?.name;
+    const whose = topic === undefined ? { order: 'set-broker-config' } : { order: 'set-topic-config', topic };
     this.refused = broker
-      ? (session?.order({ order: 'set-topic-config', node: broker, topic, setting: setting.name, value }) ?? '')
+      ? (session?.order({ ...whose, node: broker, setting: setting.name, value }) ?? '')
       : words.settings.nobody;
     if (!this.refused) this.drafts.delete(this.key(setting));
     this.requestUpdate();
@@ -159,7 +160,8 @@ export class BlSettings extends Panel {
 
   private now(setting: Setting, value: string, document: Tree) {
     const topic = namesOf(document, setting.part)[this.topic];
-    if (!setting.live || topic === undefined) return '';
+    const brokers = setting.part === 'log.broker';
+    if (!setting.live || (topic === undefined && !brokers)) return '';
     return html`<button title=${words.settings.nowWhy} aria-label=${`${words.settings.now}: ${setting.name}`} ?disabled=${value === ''} @click=${() => this.order(setting, value, topic)}>${words.settings.now}</button>`;
   }
 
