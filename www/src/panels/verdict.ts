@@ -1,6 +1,6 @@
 // The verdict: for each cluster a sentence, its figures, and the time to process over the run.
 import { html, LitElement, svg } from 'lit';
-import type { Report, Side } from '../engine/engine';
+import { isWhole, type Report, type Side } from '../engine/engine';
 import { count, millis } from '../format';
 import type { Session } from '../session';
 import { words } from '../words';
@@ -49,7 +49,8 @@ export class BlVerdict extends LitElement {
     const now = performance.now();
     if (now < this.due && this.session?.transport.playing) return;
     this.due = now + CALM;
-    this.report = this.session?.report();
+    // The first second of a first visit can do without: what judges comes with the rest of the engines.
+    this.report = isWhole() ? this.session?.report() : undefined;
     this.requestUpdate();
   }
 
@@ -87,7 +88,7 @@ export class BlVerdict extends LitElement {
 
   override render() {
     const { report } = this;
-    if (!report) return html``;
+    if (!report) return this.minimal ? html`` : html`<p class="quiet">${words.loading}</p>`;
     return SIDES.map(({ side, key, promise }) => {
       const cluster = report.clusters[key];
       if (!cluster) return html``;
