@@ -56,9 +56,13 @@ if (shell && waits()) {
     if (started) return;
     started = true;
     shell.setAttribute('aria-busy', 'true');
-    void start();
+    // Without the network the picture stays, and another touch tries again.
+    start().catch(() => {
+      started = false;
+      shell.removeAttribute('aria-busy');
+    });
   };
   shell.addEventListener('click', begin);
-  addEventListener('keydown', begin, { once: true });
-  addEventListener('hashchange', begin, { once: true });
+  addEventListener('keydown', begin);
+  addEventListener('hashchange', begin);
 } else void start();
