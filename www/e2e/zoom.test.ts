@@ -174,6 +174,20 @@ describe('settings while it runs', () => {
   });
 });
 
+describe('a poison message', () => {
+  it('is a preset: everyone fails on it', async () => {
+    const { page, context, wrong } = await house.paused(8);
+    await page.keyboard.press('/');
+    await page.keyboard.type('poison message: every');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('5');
+    await page.waitForSelector('.events .what:has-text("fulfil-1: its application fails on messages of key")');
+    await page.waitForSelector('.events .what:has-text("fails and ends: its application threw an exception")');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('focus', () => {
   it('is chosen in the head of a stage or by name, and the rest fades', async () => {
     const { page, context, wrong } = await house.paused(1);

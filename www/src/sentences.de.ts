@@ -20,6 +20,8 @@ export const orders: Record<string, string> = {
   'rate-set': '{0} erzeugt jetzt {1}',
   'processing-set': '{0} arbeitet jetzt {1} an einer Nachricht',
   'prefetch-set': '{0}: Prefetch {1}',
+  'fails-on': '{0}: Die Anwendung scheitert von nun an an Nachrichten mit Schlüssel {1}',
+  'fails-on-none': '{0}: Die Anwendung scheitert an keiner Nachricht mehr',
   'published-one': '{0} sendet eine mehr',
   'hand-refused': '{0}',
   'commit-ordered': '{0} soll committen',

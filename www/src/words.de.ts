@@ -262,6 +262,7 @@ export const catalogue: Catalogue = {
       flapping: 'Eine Leitung flattert',
       slow: 'Ein langsamer Consumer',
       lossy: 'Ein langsames, verlustreiches Netz um den Leader',
+      poison: 'Eine vergiftete Nachricht: Jeder Consumer scheitert an ihr',
       title: 'Zerstören nach Rezept',
       open: 'Beispiel öffnen',
     },
@@ -341,6 +342,7 @@ export const catalogue: Catalogue = {
       watermark: 'Speichergrenze, %',
       rate: 'Rate',
       processing: 'Verarbeitung',
+      failsOn: 'scheitert an Schlüssel',
       set: 'Setzen',
     },
     joins: {

@@ -235,6 +235,7 @@ export const words = {
     flapping: 'A flapping link',
     slow: 'A slow consumer',
     lossy: 'A slow, lossy network around the leader',
+    poison: 'A poison message: every consumer fails on it',
     title: 'Break it by a preset',
     open: 'Open',
   },
@@ -309,6 +310,7 @@ export const words = {
     watermark: 'memory watermark, %',
     rate: 'rate',
     processing: 'processing',
+    failsOn: 'fails on key',
     set: 'Set',
   },
   joins: {

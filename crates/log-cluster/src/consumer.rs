@@ -105,6 +105,8 @@ pub struct Consumer {
     pub(crate) failed: Option<&'static str>,
     /// Whether, and how, it is led by hand.
     pub(crate) hand: Led,
+    /// The key of the records that its application fails on.
+    pub(crate) fails_on: Option<u32>,
 }
 
 impl Consumer {
@@ -136,6 +138,7 @@ impl Consumer {
             processing: spec.processing,
             start: spec.start,
             hand: Led::new(spec.by_hand),
+            fails_on: None,
             poll_records: u32::try_from(config.max_poll_records).unwrap_or(500),
             config,
             membership: Membership::default(),
@@ -200,6 +203,7 @@ impl Consumer {
             Event::Ordered(Order::Client(ClientOrder::SetPrefetch { count, .. })) => {
                 self.poll_records = if count == 0 { 500 } else { u32::from(count) };
             }
+            Event::Ordered(Order::Client(ClientOrder::FailOn { key, .. })) => self.fails_on = key,
             Event::Ordered(Order::Client(ClientOrder::Hand { hand, .. })) => self.on_hand(hand, fx),
             Event::Ordered(Order::Share(order)) => self.on_share_order(order, fx),
             Event::Ordered(_) | Event::Received(..) | Event::Woke(_) => {}
@@ -346,12 +350,21 @@ impl Consumer {
         if self.share.is_some() {
             return self.share_worked(record, fx);
         }
+        if self.fails_on == Some(record.key) {
+            return self.throw(fx);
+        }
         let life = Life::Processed { reader: self.reader, consumer: self.index };
         fx.note(Note::Life(record.id, life, Rule("K-O2")));
         self.forward.iter_mut().for_each(|own| own.take(record));
         if let Some(assigned) = self.assigned.get_mut(&record.slot) {
             assigned.unsettled.push_back((record.offset, record.id));
         }
+    }
+
+    /// Nobody catches what the application throws: its loop ends, and closes the consumer on its way out.
+    pub(crate) fn throw(&mut self, fx: &mut Fx<'_>) {
+        self.in_hand.clear();
+        self.fail("its application threw an exception", fx);
     }
 
     fn on_answer(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {

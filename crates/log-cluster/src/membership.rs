@@ -452,7 +452,10 @@ impl Consumer {
         }
         if !self.membership.prepared {
             self.membership.prepared = true;
-            if self.commit(true, fx) {
+            // K-O2: close() commits what the polls returned, worked on or not, unless the application does so itself; that
+            // one never came to it if it failed.
+            let commits = self.config.enable_auto_commit || self.failed.is_none();
+            if commits && self.commit(true, fx) {
                 self.waits_for_commit = true;
                 return;
             }

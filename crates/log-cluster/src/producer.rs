@@ -171,7 +171,10 @@ impl Producer {
                 self.end_transaction(*commit, fx);
                 self.pump(fx);
             }
-            ClientOrder::SetProcessing { .. } | ClientOrder::SetPrefetch { .. } | ClientOrder::Hand { .. } => {}
+            ClientOrder::SetProcessing { .. }
+            | ClientOrder::SetPrefetch { .. }
+            | ClientOrder::FailOn { .. }
+            | ClientOrder::Hand { .. } => {}
         }
     }
 

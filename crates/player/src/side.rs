@@ -472,6 +472,10 @@ impl<C: Cluster> Side<C> {
             ClientOrder::SetPrefetch { consumer, count } => {
                 ("prefetch-set", Role::Consumer(*consumer), count.to_string())
             }
+            ClientOrder::FailOn { consumer, key: Some(key) } => {
+                ("fails-on", Role::Consumer(*consumer), key.to_string())
+            }
+            ClientOrder::FailOn { consumer, key: None } => ("fails-on-none", Role::Consumer(*consumer), String::new()),
             ClientOrder::PublishOne { producer, .. } => ("published-one", Role::Producer(*producer), String::new()),
             ClientOrder::EndTransaction { producer, commit } => {
                 let code = if *commit { "commit-ordered" } else { "abort-ordered" };

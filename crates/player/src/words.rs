@@ -21,6 +21,8 @@ const ORDERS: &[(&str, &str)] = &[
     ("rate-set", "{0} now produces {1}"),
     ("processing-set", "{0} now works {1} on a message"),
     ("prefetch-set", "{0}: prefetch {1}"),
+    ("fails-on", "{0}: its application fails on messages of key {1} from now on"),
+    ("fails-on-none", "{0}: its application fails on no message any more"),
     ("published-one", "{0} publishes one more"),
     ("hand-refused", "{0}"),
     ("commit-ordered", "{0} is told to commit"),

@@ -35,6 +35,8 @@ pub struct Consumer {
     pub working: Option<(Time, Time)>,
     orphan: Option<Body>,
     pub processed: u64,
+    /// The key of the messages that its application fails on.
+    fails_on: Option<u32>,
 }
 
 impl Consumer {
@@ -61,6 +63,7 @@ impl Consumer {
             working: None,
             orphan: None,
             processed: 0,
+            fails_on: None,
             settings,
         }
     }
@@ -126,6 +129,7 @@ impl Consumer {
                     self.consume(fx);
                 }
             }
+            Order::Client(ClientOrder::FailOn { key, .. }) => self.fails_on = *key,
             Order::Client(ClientOrder::Hand { hand, .. }) => self.on_hand(*hand, fx),
             Order::Client(_) | Order::Operate(_) | Order::Server(_) => {}
         }
@@ -212,10 +216,19 @@ impl Consumer {
         self.working = None;
         if let Some(orphan) = self.orphan.take() {
             // Its connection is gone: the work is done, and cannot be acknowledged.
-            self.note_processed(&orphan, fx);
+            if !self.fails(&orphan) {
+                self.note_processed(&orphan, fx);
+            }
             return self.work(fx);
         }
         let Some((tag, body)) = self.held.pop_front() else { return };
+        if self.fails(&body) {
+            // Nobody has processed it: it goes back, to this consumer or to another one (R-U5).
+            if !self.settings.no_ack {
+                self.uplink.send(1, Method::Nack { tag, multiple: false, requeue: true }, fx);
+            }
+            return self.work(fx);
+        }
         self.note_processed(&body, fx);
         let every = if self.spec.by_hand { 0 } else { self.settings.reject_every };
         if !self.settings.no_ack {
@@ -227,6 +240,11 @@ impl Consumer {
             }
         }
         self.work(fx);
+    }
+
+    /// Whether its application fails on a message.
+    fn fails(&self, body: &Body) -> bool {
+        self.fails_on.is_some() && self.fails_on == body.key
     }
 
     fn note_processed(&mut self, body: &Body, fx: &mut Fx<'_>) {

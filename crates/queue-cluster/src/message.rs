@@ -13,6 +13,8 @@ pub type Body = Rc<Message>;
 pub struct Message {
     /// Its identity in the workload; a scripted message has none.
     pub id: Option<MessageId>,
+    /// Its key's index in the workload, if it has one.
+    pub key: Option<u32>,
     /// A scripted message's body.
     pub text: Rc<str>,
     /// Bytes of the body.

@@ -133,6 +133,7 @@ impl Publisher {
         let hue = fresh.key.map_or(255, |key| (key % 8) as u8);
         let body = Message {
             id: Some(fresh.id),
+            key: fresh.key,
             text: self.no_text.clone(),
             bytes: fresh.bytes,
             hue,

@@ -451,6 +451,7 @@ fn message_of(exchange: &str, routing_key: &str, text: Rc<str>, properties: &Pro
     };
     Message {
         id: None,
+        key: None,
         bytes: text.len() as u32,
         hue: 255,
         exchange: exchange.into(),

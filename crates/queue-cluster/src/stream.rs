@@ -304,6 +304,7 @@ mod tests {
     fn blank() -> Message {
         Message {
             id: None,
+            key: None,
             text: "".into(),
             bytes: 1,
             hue: 255,

@@ -273,11 +273,14 @@ fn deed(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Checker) -
             let consumer = client(names.consumer(&node), "consumer")?;
             Deed::Client(ClientOrder::SetPrefetch { consumer, count: order.count? })
         }
+        Verb::FailOn => {
+            let consumer = client(names.consumer(&node), "consumer")?;
+            check_key(path, order.key, check);
+            Deed::Client(ClientOrder::FailOn { consumer, key: order.key })
+        }
         Verb::PublishOne => {
             let producer = client(names.producer(&node), "producer")?;
-            if let Some(key) = order.key {
-                check.within(&format!("{path}.key"), "as a key's number", key.into(), 0, u64::from(u16::MAX));
-            }
+            check_key(path, order.key, check);
             Deed::Client(ClientOrder::PublishOne { producer, key: order.key, null: order.tombstone })
         }
         Verb::CommitTransaction | Verb::AbortTransaction => {
@@ -387,6 +390,12 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
         _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },
     };
     Some(Deed::LogServer(node, admin))
+}
+
+fn check_key(path: &str, key: Option<u32>, check: &mut Checker) {
+    if let Some(key) = key {
+        check.within(&format!("{path}.key"), "as a key's number", key.into(), 0, u64::from(u16::MAX));
+    }
 }
 
 /// Another setting of a topic, or of the brokers.

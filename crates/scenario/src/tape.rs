@@ -52,6 +52,9 @@ pub enum Verb {
     SetProcessing,
     /// A consumer's prefetch (queues) or max.poll.records (logs) changes.
     SetPrefetch,
+    /// The application of the consumer `node` fails on messages of `key` from now on, whoever published them; without
+    /// `key` on none any more.
+    FailOn,
     /// A producer publishes one message more.
     PublishOne,
     /// A client more joins, named `node`: with the settings of the client that it is `like`, and of its own `rate`,
@@ -259,6 +262,7 @@ impl TapeOrder {
             Verb::SetRate => &["node", "rate"],
             Verb::SetProcessing => &["node", "processing"],
             Verb::SetPrefetch => &["node", "count"],
+            Verb::FailOn => &["node"],
             Verb::CommitTransaction | Verb::AbortTransaction => &["node"],
             Verb::AddClient => &["node", "like"],
             Verb::TakeInHand

@@ -217,6 +217,13 @@ pub enum ClientOrder {
         /// The new window; 0 is unlimited where the broker has it so.
         count: u16,
     },
+    /// Has a consumer's application fail on messages of a key, or on none any more.
+    FailOn {
+        /// The consumer's place in the workload.
+        consumer: u16,
+        /// The key's index.
+        key: Option<u32>,
+    },
     /// Publishes one message by hand.
     PublishOne {
         /// The producer's place in the workload.
@@ -252,6 +259,7 @@ impl ClientOrder {
             | ClientOrder::EndTransaction { producer, .. } => Role::Producer(*producer),
             ClientOrder::SetProcessing { consumer, .. }
             | ClientOrder::SetPrefetch { consumer, .. }
+            | ClientOrder::FailOn { consumer, .. }
             | ClientOrder::Hand { consumer, .. } => Role::Consumer(*consumer),
         }
     }
@@ -271,6 +279,9 @@ impl Fingerprint for ClientOrder {
             }
             ClientOrder::EndTransaction { producer, commit } => {
                 5 | u64::from(*producer) << 8 | u64::from(*commit) << 24
+            }
+            ClientOrder::FailOn { consumer, key } => {
+                7 | u64::from(*consumer) << 8 | key.map_or(0, |key| u64::from(key) + 1) << 24
             }
             ClientOrder::Hand { consumer, hand } => 6 | u64::from(*consumer) << 8 | hand.fingerprint() << 24,
         }

@@ -210,6 +210,11 @@ export class BlNodeMenu extends LitElement {
               '10',
               (count) => ({ order: 'set-prefetch', node: card.name, count: Number(count) }),
             ],
+            [
+              words.forms.failsOn,
+              '7',
+              (key) => ({ order: 'fail-on', node: card.name, key: Number(key), cluster: undefined }),
+            ],
             this.side === 0 ? more(words.joins.inGroup, 'group') : more(words.joins.onQueue, 'queue'),
           ];
     return fields.map(

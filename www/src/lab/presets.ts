@@ -97,4 +97,21 @@ const lossy: Preset = {
     }),
 };
 
-export const presets: readonly Preset[] = [leader, rack, rolling, flapping, lossy, slow];
+/** A key that no stream of the workload comes to by itself, unless it has that many. */
+const POISON = 65_535;
+
+/** One message that no application can process: queues get it back again and again, a plain group loses its members. */
+const poison: Preset = {
+  name: () => words.presets.poison,
+  orders: (session) => {
+    const { producers = [], consumers = [] } = session.parsed().workload ?? {};
+    const [producer] = producers;
+    if (!producer) return [];
+    return [
+      ...consumers.map(({ name }) => ({ at: at(session, 0.1), order: 'fail-on', node: name, key: POISON })),
+      { at: at(session, 0.2), order: 'publish-one', node: producer.name, key: POISON },
+    ];
+  },
+};
+
+export const presets: readonly Preset[] = [leader, rack, rolling, flapping, lossy, slow, poison];

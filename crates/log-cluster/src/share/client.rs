@@ -189,7 +189,12 @@ impl Consumer {
         let (reader, consumer) = (self.reader, self.index);
         let Some(share) = self.share.as_mut() else { return };
         let Some(got) = share.hand.pop_front() else { return };
-        let (ack, processed) = share.verdict(record.id);
+        let fails = self.fails_on == Some(record.key);
+        if fails && !share.explicit {
+            return self.throw(fx);
+        }
+        // K-H5: who acknowledges one by one releases what it cannot process.
+        let (ack, processed) = if fails { (Some(Ack::Release), false) } else { share.verdict(record.id) };
         share.worked.extend(ack.map(|ack| (got, ack)));
         if processed {
             fx.note(Note::Life(record.id, Life::Processed { reader, consumer }, Rule("K-H5")));
