@@ -99,6 +99,7 @@ export const log: Record<string, string> = {
   'transaction-committed': '{0}: die Transaktion ist committet, Epoche {1}',
   'transaction-aborted': '{0}: die Transaktion ist abgebrochen, Epoche {1}',
   'transaction-timed-out': '{0}: die Transaktion war länger offen als {1}',
+  'transactional-id-expired': '{0} ist abgelaufen: {1} vergisst sie',
   'transaction-taken-over': '{0}: {1} übernimmt, die offene Transaktion wird abgebrochen',
   'producer-fenced': '{0} ist gefenced ({1}) und endet',
   'forwarding-aborted': '{0} bricht ab und beginnt wieder bei den committeten Offsets',

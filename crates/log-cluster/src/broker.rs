@@ -105,6 +105,7 @@ impl Broker {
         self.control.previous = clean;
         self.start_disk_timers(fx);
         self.arm_scan(fx);
+        self.arm_expiry(fx);
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
         fx.wake_in(Nanos(lag.0 / 2), Wake::Broker(BrokerWake::IsrCheck));
         self.seek_controller(fx);

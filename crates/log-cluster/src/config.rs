@@ -101,6 +101,10 @@ settings! {
         transaction_max_timeout_ms: i64 = 900_000, "transaction.max.timeout.ms", 1..INT_MAX;
         /// How often coordinators look for transactions that took too long (K-X6).
         transaction_abort_timed_out_transaction_cleanup_interval_ms: i64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", 1..INT_MAX;
+        /// How long an id without a transaction is kept (K-X2).
+        transactional_id_expiration_ms: i64 = 604_800_000, "transactional.id.expiration.ms", 1..INT_MAX;
+        /// How often coordinators look for such ids.
+        transaction_remove_expired_transaction_cleanup_interval_ms: i64 = 3_600_000, "transaction.remove.expired.transaction.cleanup.interval.ms", 1..INT_MAX;
         /// How soon a leader asks the coordinator again while an earlier transaction is being completed (K-X4).
         add_partitions_to_txn_retry_backoff_ms: i64 = 20, "add.partitions.to.txn.retry.backoff.ms", 0..INT_MAX;
         /// How long it goes on asking before it tells the producer.
@@ -109,6 +113,8 @@ settings! {
         log_segment_bytes: i64 = 1_073_741_824, "log.segment.bytes", 1_048_576..INT_MAX;
         /// The age at which a segment is closed (K-D1).
         log_roll_ms: i64 = 604_800_000, "log.roll.ms", 1..MAX;
+        /// By how much earlier a segment may be closed, by lot, so that not all are at once (K-D1).
+        log_roll_jitter_ms: i64 = 0, "log.roll.jitter.ms", 0..MAX;
         /// How long messages are kept; -1 for ever (K-D2).
         log_retention_ms: i64 = 604_800_000, "log.retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
@@ -163,6 +169,8 @@ settings! {
         segment_bytes: Option<i64> = None, "segment.bytes", 1_048_576..INT_MAX;
         /// The age at which a segment is closed (K-D1).
         segment_ms: Option<i64> = None, "segment.ms", 1..MAX;
+        /// By how much earlier a segment may be closed, by lot (K-D1).
+        segment_jitter_ms: Option<i64> = None, "segment.jitter.ms", 0..MAX;
         /// How long messages are kept; -1 for ever (K-D2).
         retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).

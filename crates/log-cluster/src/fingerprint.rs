@@ -216,6 +216,7 @@ impl Fingerprint for BrokerWake {
             BrokerWake::CallExpires(n) => mix(&[20, u64::from(n)]),
             BrokerWake::Transaction(wake) => match wake {
                 TransactionWake::Scan => 21,
+                TransactionWake::Expire => 24,
                 TransactionWake::Complete(place) => mix(&[22, u64::from(place)]),
                 TransactionWake::Verify(from) => mix(&[23, u64::from(from)]),
             },

@@ -76,6 +76,8 @@ pub(crate) struct Topic {
     pub stamps: Stamps,
     pub segment_bytes: u64,
     pub segment_age: Nanos,
+    /// By how much less at the most, by lot.
+    pub segment_jitter: Nanos,
     /// Whether it deletes what is old at all (`cleanup.policy`).
     pub deletes: bool,
     pub retention: Option<Nanos>,
@@ -102,6 +104,7 @@ impl Topic {
             segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
             // K-D5: segments are closed in time for max.compaction.lag.ms.
             segment_age: if compaction.enabled { age.min(compaction.max_lag) } else { age },
+            segment_jitter: millis(own.segment_jitter_ms.unwrap_or(b.log_roll_jitter_ms)),
             deletes: policy.deletes(),
             retention: positive(own.retention_ms.unwrap_or(b.log_retention_ms)).filter(deletes).map(Nanos::millis),
             retention_bytes: positive(own.retention_bytes.unwrap_or(b.log_retention_bytes)).filter(deletes),
@@ -111,6 +114,17 @@ impl Topic {
             flush_after: own.flush_ms.or(b.log_flush_interval_ms).map(millis),
             ..self.clone()
         }
+    }
+
+    /// K-D1: at which age the segment that begins at `base` on the broker `me` is closed.
+    pub fn closes_after(&self, slot: Slot, me: u16, base: u64) -> Nanos {
+        let most = self.segment_jitter.min(self.segment_age).0;
+        if most == 0 {
+            return self.segment_age;
+        }
+        let seed = base ^ u64::from(slot) << 40 ^ u64::from(me) << 24;
+        let mix = |lot: u64| (lot ^ lot >> 31).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Nanos(self.segment_age.0 - (mix(mix(seed)) >> 8) % most)
     }
 
     /// Whether it is told to keep more on the brokers' own disks than at all, which Kafka refuses.
@@ -367,4 +381,22 @@ fn transactions_topic(config: &Config) -> (Topic, TopicConfig) {
 /// Java's `String.hashCode`, which Kafka uses to place groups (K-G1).
 pub(crate) fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_d1_jitter_closes_segments_earlier_by_lot_and_not_all_at_once() {
+        let (segment_age, segment_jitter) = (Nanos::secs(10), Nanos::secs(4));
+        let topic = Topic { segment_age, segment_jitter, ..Topic::default() };
+        let ages: Vec<Nanos> = (0..100).map(|slot| topic.closes_after(slot, 1, 7_000)).collect();
+        assert!(ages.iter().all(|age| (Nanos::secs(6)..=segment_age).contains(age)), "{ages:?}");
+        let half = ages.iter().filter(|age| **age < Nanos::secs(8)).count();
+        assert!((30..70).contains(&half), "{half}");
+        assert_ne!(topic.closes_after(1, 1, 7_000), topic.closes_after(1, 2, 7_000));
+        let strict = Topic { segment_jitter: Nanos::ZERO, ..topic };
+        assert_eq!(strict.closes_after(1, 1, 7_000), segment_age);
+    }
 }

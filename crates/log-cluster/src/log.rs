@@ -292,6 +292,12 @@ impl Log {
         self.append(entry.epoch, &entry.batch, now, segment_bytes, age)
     }
 
+    /// Where the active segment begins.
+    pub fn segment_base(&self) -> u64 {
+        let first = self.segments.back().and_then(|segment| segment.entries.iter().next());
+        first.map_or(self.end, |entry| entry.base)
+    }
+
     /// Appends a batch at the end. Answers its first offset, and whether a new segment was begun.
     pub fn append(&mut self, epoch: i32, batch: &Rc<Batch>, now: Time, segment_bytes: u64, age: Nanos) -> (u64, bool) {
         let entry = Entry { base: self.end, epoch, batch: batch.clone() };

@@ -58,6 +58,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("transaction-committed", "{0}: the transaction is committed, epoch {1}"),
     ("transaction-aborted", "{0}: the transaction is aborted, epoch {1}"),
     ("transaction-timed-out", "{0}: the transaction was open for longer than {1}"),
+    ("transactional-id-expired", "{0} has expired: {1} forgets it"),
     ("transaction-taken-over", "{0}: {1} takes over, the open transaction is aborted"),
     ("producer-fenced", "{0} is fenced ({1}) and ends"),
     ("forwarding-aborted", "{0} aborts, and begins again at the committed offsets"),

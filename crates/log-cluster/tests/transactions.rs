@@ -285,3 +285,20 @@ fn k_x3_a_transactional_producer_needs_idempotence() {
         assert!(problems.iter().any(|problem| problem.message.contains(text)), "{problems:?}");
     }
 }
+
+#[test]
+fn k_x2_an_id_without_a_transaction_expires_and_its_producer_is_not_known_any_more() {
+    let (mut config, mut workload) = of(vec![transactional("a")]);
+    config.broker.transactional_id_expiration_ms = 5_000;
+    config.broker.transaction_remove_expired_transaction_cleanup_interval_ms = 1_000;
+    workload.producers[0].limit = Some(20);
+    let mut story = Story::new(&config, &workload);
+    story.run_to(8_000);
+    assert_eq!((story.acknowledged(), story.marked("transactional-id-expired")), (20, 0), "{}", story.tell());
+    story.run_to(14_000);
+    assert_eq!(story.marked("transactional-id-expired"), 1, "{}", story.tell());
+    story.cluster.order(&ClientOrder::PublishOne { producer: 0, key: None, null: false }).unwrap();
+    story.run_to(20_000);
+    let told = story.marks.iter().any(|mark| mark.values.contains(&"INVALID_PRODUCER_ID_MAPPING".to_owned()));
+    assert!(told && story.acknowledged() == 20, "{}", story.tell());
+}

@@ -157,6 +157,7 @@ impl Broker {
     pub(crate) fn on_transaction_wake(&mut self, wake: TransactionWake, fx: &mut Fx<'_>) {
         match wake {
             TransactionWake::Scan => self.scan_transactions(fx),
+            TransactionWake::Expire => self.expire_transactions(fx),
             TransactionWake::Complete(place) => {
                 if let Some(id) = self.layout.transactional_ids.get(place as usize).cloned() {
                     self.go_on_completing(&id, fx);

@@ -170,7 +170,7 @@ impl Broker {
 
     /// K-X2: writes the next state down, with acks=all.
     pub(crate) fn change_transaction(&mut self, id: &Rc<str>, next: TransactionRecord, reply: Reply, fx: &mut Fx<'_>) {
-        let next = Rc::new(next);
+        let next = Rc::new(TransactionRecord { updated: fx.now(), ..next });
         let payload = Payload::Transaction(id.clone(), next.clone());
         let bytes = 120 + 20 * next.partitions.len() as u32;
         let batch = Rc::new(Batch { payload, bytes, stamp: None, created: fx.now() });
@@ -228,6 +228,11 @@ impl Broker {
             }
             TransactionState::CompleteCommit => ("transaction-committed", vec![id.to_string(), epoch], "K-X5"),
             TransactionState::CompleteAbort => ("transaction-aborted", vec![id.to_string(), epoch], "K-X5"),
+            TransactionState::Dead => {
+                fx.mark(MarkKind::Change, "transactional-id-expired", vec![id.to_string(), name], Rule("K-X2"));
+                self.transactions.known.remove(id);
+                return;
+            }
             TransactionState::Empty | TransactionState::Ongoing => return,
         };
         // Of a run of transactions that commit only the first one is told; one that aborts always is.
@@ -264,6 +269,25 @@ impl Broker {
         }
     }
 
+    /// K-X2: ids without a transaction expire, every `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub(crate) fn expire_transactions(&mut self, fx: &mut Fx<'_>) {
+        self.arm_expiry(fx);
+        let (now, after) = (fx.now(), millis(self.layout.broker.transactional_id_expiration_ms));
+        let all = self.transactions.known.iter().filter(|(_, known)| known.has_expired(now, after));
+        let dead = |record: &TransactionRecord| TransactionRecord { state: TransactionState::Dead, ..record.clone() };
+        let expired: Vec<_> = all.map(|(id, known)| (id.clone(), dead(&known.record))).collect();
+        for (id, dead) in expired {
+            self.change_transaction(&id, dead, Reply::Nobody, fx);
+        }
+    }
+
+    pub(crate) fn arm_expiry(&mut self, fx: &mut Fx<'_>) {
+        if !self.layout.transactional_ids.is_empty() {
+            let wait = self.layout.broker.transaction_remove_expired_transaction_cleanup_interval_ms;
+            fx.wake_in(millis(wait), Wake::Broker(BrokerWake::Transaction(TransactionWake::Expire)));
+        }
+    }
+
     pub(crate) fn arm_scan(&mut self, fx: &mut Fx<'_>) {
         if !self.layout.transactional_ids.is_empty() {
             let wait = self.layout.broker.transaction_abort_timed_out_transaction_cleanup_interval_ms;
@@ -280,7 +304,7 @@ impl Broker {
                 loaded.insert(id.clone(), record.clone());
             }
         }
-        for (id, record) in loaded {
+        for (id, record) in loaded.into_iter().filter(|(_, record)| record.state != TransactionState::Dead) {
             let values = vec![id.to_string(), self.layout.name(self.me)];
             fx.mark(MarkKind::Change, "transactions-loaded", values, Rule("K-X1"));
             let state = record.state;

@@ -22,6 +22,8 @@ pub enum TransactionState {
     CompleteCommit,
     /// It was aborted, and all partitions know.
     CompleteAbort,
+    /// The id has expired: a tombstone.
+    Dead,
 }
 
 impl TransactionState {
@@ -35,6 +37,7 @@ impl TransactionState {
             TransactionState::PrepareAbort => "PrepareAbort",
             TransactionState::CompleteCommit => "CompleteCommit",
             TransactionState::CompleteAbort => "CompleteAbort",
+            TransactionState::Dead => "Dead",
         }
     }
 
@@ -62,6 +65,8 @@ pub struct TransactionRecord {
     pub partitions: BTreeSet<Slot>,
     /// When it was begun.
     pub started: Time,
+    /// When it last changed.
+    pub updated: Time,
 }
 
 /// Epochs go up to here; then the producer gets another id.
@@ -84,6 +89,7 @@ impl TransactionRecord {
             timeout,
             partitions: BTreeSet::new(),
             started: Time::ZERO,
+            updated: Time::ZERO,
         }
     }
 
@@ -156,6 +162,12 @@ impl Transaction {
         self.pending.is_some() || self.record.state.is_prepared()
     }
 
+    /// K-X2: whether nothing has become of it for so long that it is given up.
+    pub fn has_expired(&self, now: Time, after: Nanos) -> bool {
+        let idle = !self.is_busy() && self.record.state != TransactionState::Ongoing;
+        idle && now.since(self.record.updated) >= after
+    }
+
     /// K-X4: whether partitions may be added.
     pub fn may_add(&self, producer: u64, epoch: u16) -> Result<(), Code> {
         let record = &self.record;
@@ -183,6 +195,7 @@ impl Transaction {
             TransactionState::Empty | TransactionState::Ongoing => epoch == record.epoch,
             TransactionState::PrepareCommit | TransactionState::PrepareAbort => again,
             TransactionState::CompleteCommit | TransactionState::CompleteAbort => again || epoch == record.epoch,
+            TransactionState::Dead => false,
         };
         if !valid {
             return Ending::Refuse(Code::ProducerFenced);

@@ -44,6 +44,8 @@ pub enum TransactionResponse {
 pub enum TransactionWake {
     /// Look for transactions that took too long.
     Scan,
+    /// Look for ids that have expired.
+    Expire,
     /// Go on with the end of a transaction, by the place of its id.
     Complete(u32),
     /// Ask the coordinator again for this connection's batches.
