@@ -97,6 +97,10 @@ impl Controller {
     pub fn start(&mut self, fx: &mut Fx<'_>) {
         self.started += 1;
         self.planned = self.committed.clone();
+        if std::mem::take(&mut self.gathering) {
+            // It stopped in good order before that came to the disk.
+            self.write_down(fx);
+        }
         for peer in self.peers() {
             self.dialer.want(peer, fx);
         }
@@ -208,7 +212,8 @@ impl Controller {
         let mut out = Output::default();
         // K-Q1: only a leader's proposals are gathered. A run begins with a cluster that stands, without a wait.
         let linger = millis(self.layout.broker.controller_quorum_append_linger_ms);
-        let gathers = matches!(input, Input::Propose(_)) && linger > Nanos::ZERO && !self.committed.partitions.is_empty();
+        let gathers =
+            matches!(input, Input::Propose(_)) && linger > Nanos::ZERO && !self.committed.partitions.is_empty();
         self.raft.handle(input, &mut out);
         for (peer, message) in out.send {
             let kind = match message {
