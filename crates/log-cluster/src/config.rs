@@ -47,7 +47,9 @@ settings! {
         controller_quorum_election_timeout_ms: i64 = 1_000, "controller.quorum.election.timeout.ms", 1..INT_MAX;
         /// How long a controller may go without hearing the active one (K-Q2).
         controller_quorum_fetch_timeout_ms: i64 = 2_000, "controller.quorum.fetch.timeout.ms", 1..INT_MAX;
-        /// How often the active controller writes a record that says nothing.
+        /// How long the active controller gathers what it has to write down (K-Q1).
+        controller_quorum_append_linger_ms: i64 = 25, "controller.quorum.append.linger.ms", 0..INT_MAX;
+        /// How often the active controller writes a record that says nothing; 0 for never (K-Q1).
         metadata_max_idle_interval_ms: i64 = 500, "metadata.max.idle.interval.ms", 0..INT_MAX;
         /// Whether leadership is given back to the preferred replicas from time to time (K-E7).
         auto_leader_rebalance_enable: bool = true, "auto.leader.rebalance.enable";

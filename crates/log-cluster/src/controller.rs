@@ -55,6 +55,8 @@ pub(crate) struct Controller {
     pub may_stop_at: BTreeMap<u16, u64>,
     dialer: Dialer,
     started: u32,
+    /// What was proposed waits for more before it is written down (K-Q1).
+    gathering: bool,
 }
 
 impl Controller {
@@ -79,6 +81,7 @@ impl Controller {
             may_stop_at: BTreeMap::new(),
             dialer: Dialer::new(Nanos::millis(50), Nanos::secs(1), wake),
             started: 0,
+            gathering: false,
         }
     }
 
@@ -94,6 +97,10 @@ impl Controller {
     pub fn start(&mut self, fx: &mut Fx<'_>) {
         self.started += 1;
         self.planned = self.committed.clone();
+        if std::mem::take(&mut self.gathering) {
+            // It stopped in good order before that came to the disk.
+            self.write_down(fx);
+        }
         for peer in self.peers() {
             self.dialer.want(peer, fx);
         }
@@ -170,6 +177,14 @@ impl Controller {
             }
             ControllerWake::FetchExpires(peer, ticket) => self.drive(Input::FetchExpired(peer, ticket), fx),
             ControllerWake::Flushed(written) => self.drive(Input::Flushed(written), fx),
+            ControllerWake::Drain => {
+                self.gathering = false;
+                self.write_down(fx);
+            }
+            ControllerWake::Idle(reign) if reigning(reign) => {
+                fx.wake_in(millis(broker.metadata_max_idle_interval_ms), Wake::Controller(wake));
+                self.propose(Vec::new(), fx);
+            }
             ControllerWake::FenceScan(reign) if reigning(reign) => self.scan_for_silence(reign, fx),
             ControllerWake::Preferred(reign) if reigning(reign) => self.elect_preferred(reign, fx),
             ControllerWake::Unclean(reign) if reigning(reign) => self.elect_unclean(reign, fx),
@@ -183,6 +198,7 @@ impl Controller {
             }
             ControllerWake::Connect(peer) => self.dialer.woke(peer, fx),
             ControllerWake::Beat(_)
+            | ControllerWake::Idle(_)
             | ControllerWake::CheckQuorum(_)
             | ControllerWake::FenceScan(_)
             | ControllerWake::Preferred(_)
@@ -194,6 +210,10 @@ impl Controller {
     /// Gives Raft an input, and does what it wants done.
     fn drive(&mut self, input: Input<Rc<[Record]>, Rc<Image>>, fx: &mut Fx<'_>) {
         let mut out = Output::default();
+        // K-Q1: only a leader's proposals are gathered. A run begins with a cluster that stands, without a wait.
+        let linger = millis(self.layout.broker.controller_quorum_append_linger_ms);
+        let gathers =
+            matches!(input, Input::Propose(_)) && linger > Nanos::ZERO && !self.committed.partitions.is_empty();
         self.raft.handle(input, &mut out);
         for (peer, message) in out.send {
             let kind = match message {
@@ -206,9 +226,11 @@ impl Controller {
         for (peer, ticket) in out.park {
             fx.wake_in(METADATA_WAIT, Wake::Controller(ControllerWake::FetchExpires(peer, ticket)));
         }
-        if out.flush {
-            fx.write(RECORD_BYTES);
-            fx.flush(RECORD_BYTES, Wake::Controller(ControllerWake::Flushed(self.raft.written())));
+        if out.flush && !gathers {
+            self.write_down(fx);
+        } else if out.flush && !self.gathering {
+            self.gathering = true;
+            fx.wake_in(linger, Wake::Controller(ControllerWake::Drain));
         }
         if let Some(image) = out.restored {
             self.committed = image;
@@ -220,6 +242,11 @@ impl Controller {
             self.arm_election(fx);
         }
         self.apply(fx);
+    }
+
+    fn write_down(&self, fx: &mut Fx<'_>) {
+        fx.write(RECORD_BYTES);
+        fx.flush(RECORD_BYTES, Wake::Controller(ControllerWake::Flushed(self.raft.written())));
     }
 
     fn on_role(&mut self, fx: &mut Fx<'_>) {
@@ -300,6 +327,10 @@ impl Controller {
         let wait = millis(broker.unclean_leader_election_interval_ms);
         fx.wake_in(wait, Wake::Controller(ControllerWake::Unclean(reign)));
         fx.wake_in(Nanos::millis(1), Wake::Controller(ControllerWake::Create(reign)));
+        if broker.metadata_max_idle_interval_ms > 0 {
+            let wait = millis(broker.metadata_max_idle_interval_ms);
+            fx.wake_in(wait, Wake::Controller(ControllerWake::Idle(reign)));
+        }
     }
 
     /// Proposes records; they hold from now on for what the active controller plans.

@@ -248,6 +248,8 @@ impl Fingerprint for ControllerWake {
             ControllerWake::Create(n) => mix(&[9, u64::from(n)]),
             ControllerWake::Connect(n) => mix(&[10, u64::from(n)]),
             ControllerWake::FetchExpires(from, n) => mix(&[11, u64::from(from), n]),
+            ControllerWake::Drain => 12,
+            ControllerWake::Idle(n) => mix(&[13, u64::from(n)]),
         }
     }
 }

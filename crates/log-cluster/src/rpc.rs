@@ -369,6 +369,10 @@ pub enum ControllerWake {
     CheckQuorum(u32),
     /// The log is on the disk up to this change.
     Flushed(u64),
+    /// What was gathered is written down.
+    Drain,
+    /// Write a record that says nothing.
+    Idle(u32),
     /// Look for silent brokers.
     FenceScan(u32),
     /// A broker's question for metadata has waited long enough.

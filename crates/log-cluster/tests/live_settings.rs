@@ -140,3 +140,35 @@ fn k_t7_what_holds_from_the_start_on_is_refused() {
     let refused = story.marks.iter().filter(|mark| mark.values.contains(&"INVALID_CONFIG".to_owned())).count();
     assert_eq!((refused, story.marked("broker-config")), (2, 0));
 }
+
+#[test]
+fn k_q1_what_is_proposed_waits_for_more_before_it_is_written_down() {
+    let takes = |linger: i64| {
+        let mut config = cluster();
+        config.broker.controller_quorum_append_linger_ms = linger;
+        config.broker.metadata_max_idle_interval_ms = 0;
+        let mut story = Story::new(&config, &workload(10, 1, 1));
+        story.run_to(5_000);
+        let (topic, setting) = (Some("orders".to_owned()), "min.insync.replicas".to_owned());
+        let order = AdminOrder::SetConfig { topic, setting, value: "3".into() };
+        story.cluster.administer(story.node("broker-3"), order).unwrap();
+        story.run_until(1_000, "the new minimum", |view| view.topics[0].min_isr == 3)
+    };
+    let (none, usual, long) = (takes(0), takes(25), takes(200));
+    assert!(none < 25 && (25..60).contains(&usual) && (200..240).contains(&long), "{none} {usual} {long}");
+}
+
+#[test]
+fn k_q1_the_active_controller_writes_a_record_that_says_nothing_from_time_to_time() {
+    let grows = |interval: i64| {
+        let mut config = cluster();
+        config.broker.metadata_max_idle_interval_ms = interval;
+        let mut story = Story::new(&config, &workload(10, 1, 1));
+        story.run_to(5_000);
+        let offset = |story: &Story| story.view().servers[0].broker.as_ref().unwrap().metadata_offset;
+        let before = offset(&story);
+        story.run_for(10_000);
+        offset(&story) - before
+    };
+    assert_eq!((grows(500), grows(1_000), grows(0)), (20, 10, 0));
+}
