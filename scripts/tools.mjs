@@ -241,7 +241,14 @@ export async function buildWasm() {
 
 /** Builds the page into dist/ if anything changed. */
 export function buildPage() {
-  const print = fingerprint([...ENGINE, 'www', 'vite.config.ts', 'package-lock.json', 'transcripts/gallery.json']);
+  const print = fingerprint([
+    ...ENGINE,
+    'www',
+    'scripts/poster.mjs',
+    'vite.config.ts',
+    'package-lock.json',
+    'transcripts/gallery.json',
+  ]);
   if (done('page', print) && existsSync(join(root, 'dist', 'index.html'))) return;
   say('building the page');
   must(run('vite', ['build', '--logLevel', 'warn']), 'The page could not be built: see above.');

@@ -101,6 +101,8 @@ describe.each(browsers)('$name', ({ name, launch }) => {
     await until(tab, isThere, NODE);
     const before = await tab.run(clock);
     await until(tab, (then) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') > then, before);
+    // The verdict comes with the rest of the engines.
+    await until(tab, () => document.querySelector('.verdict.log-side dl') !== null);
     expect(await tab.run(() => document.querySelector('.verdict.log-side h2')?.textContent)).toMatch(
       /acknowledged|produced/,
     );
