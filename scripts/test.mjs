@@ -1,6 +1,8 @@
 // npm test: the same set-up as npm start, then every check. `npm test -- page tidy` runs the named ones only.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { ensureBrowsers, mayBeMissing, runOnScreen, sayMissing } from './browsers.mjs';
-import { buildPage, buildWasm, ensureChromium, ensureTools, env, fingerprint, run } from './tools.mjs';
+import { buildPage, buildWasm, ensureChromium, ensureTools, env, fingerprint, root, run } from './tools.mjs';
 
 ensureTools();
 const steps = {
@@ -42,6 +44,8 @@ const steps = {
     return run('node', ['scripts/size.mjs']);
   },
 };
+env.TOLD = join(root, 'target/told.txt');
+rmSync(env.TOLD, { force: true });
 const wanted = process.argv.slice(2);
 const results = [];
 for (const [name, step] of Object.entries(steps)) {
@@ -51,6 +55,8 @@ for (const [name, step] of Object.entries(steps)) {
   results.push({ name, passed: await step(), seconds: Math.round((Date.now() - from) / 1000) });
 }
 console.log('');
+// What failed in a browser once more, as the log of many minutes is mostly read from its end.
+if (existsSync(env.TOLD)) console.log(readFileSync(env.TOLD, 'utf8'));
 for (const { name, passed, seconds } of results) console.log(`${passed ? 'passed' : 'FAILED'}  ${name} (${seconds} s)`);
 const failed = results.filter((result) => !result.passed).length;
 console.log(`${results.length - failed} passed, ${failed} failed`);

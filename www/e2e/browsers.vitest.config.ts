@@ -1,8 +1,16 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { Told } from './report.ts';
 
 // The built page in the browsers that are not Chromium.
 export default defineConfig({
   root: resolve(import.meta.dirname, '../..'),
-  test: { include: ['www/e2e/*.browsers.ts'], testTimeout: 120_000, hookTimeout: 90_000 },
+  // A browser on a busy machine may come late once: the second attempt is told, so that it is looked into.
+  test: {
+    retry: 1,
+    reporters: ['default', new Told()],
+    include: ['www/e2e/*.browsers.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 90_000,
+  },
 });

@@ -18,7 +18,7 @@ describe('the first load', () => {
     { name: 'wide', options: {} },
     { name: 'on a phone', options: { viewport: { width: 390, height: 844 }, hasTouch: true } },
   ])('plays and paints without the rest of the engines, $name', async ({ options }) => {
-    const { page, context, wrong } = await house.visit('example.html', options);
+    const { page, context, wrong } = await house.blank(options);
     const asked: string[] = [];
     let go: () => void = () => undefined;
     const held = new Promise<void>((done) => {
@@ -29,7 +29,7 @@ describe('the first load', () => {
       await held;
       await route.continue();
     });
-    await page.goto(page.url().replace('example.html', ''));
+    await page.goto(house.address);
     await house.start(page);
     await page.waitForFunction(
       (wanted) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '0') > wanted,
@@ -50,10 +50,10 @@ describe('the first load', () => {
     { colorScheme: 'dark' as const, locale: 'en-GB', play: 'Play' },
     { colorScheme: 'light' as const, locale: 'de-DE', play: 'Abspielen' },
   ])('shows a phone a picture, and starts with the first touch, $colorScheme', async ({ play, ...options }) => {
-    const { page, context, wrong } = await house.visit('example.html', { ...PHONE, ...options, bypassCSP: true });
+    const { page, context, wrong } = await house.blank({ ...PHONE, ...options, bypassCSP: true });
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url().replace(/.*\//, '')));
-    await page.goto(page.url().replace('example.html', ''), { waitUntil: 'networkidle' });
+    await page.goto(house.address, { waitUntil: 'networkidle' });
     const start = page.locator('.shell .start');
     expect(await start.innerText()).toContain(play);
     const pictured = () => document.querySelector<HTMLImageElement>('.shell img')?.naturalWidth ?? 0;
@@ -87,14 +87,14 @@ describe('the first load', () => {
   });
 
   it('breaks a node before the rest has come', async () => {
-    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    const { page, context, wrong } = await house.blank({ reducedMotion: 'reduce' });
     const kinds: string[] = [];
     await context.route(REST, async (route) => {
       kinds.push(route.request().resourceType());
       if (route.request().resourceType() === 'fetch') await new Promise((done) => setTimeout(done, 2_000));
       await route.continue();
     });
-    await page.goto(page.url().replace('example.html', ''));
+    await page.goto(house.address);
     await page.waitForSelector('[data-node="broker-1"]');
     await page.keyboard.press('b');
     await page.waitForFunction(() =>

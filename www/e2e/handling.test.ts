@@ -12,7 +12,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch:
 
 describe('while the engines load', () => {
   it('the page stands, is used, and does what was asked once they are there', async () => {
-    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    const { page, context, wrong } = await house.blank({ reducedMotion: 'reduce' });
     let go: () => void = () => undefined;
     const held = new Promise<void>((done) => {
       go = done;
@@ -21,7 +21,7 @@ describe('while the engines load', () => {
       await held;
       await route.continue();
     });
-    await page.goto(page.url().replace('example.html', ''));
+    await page.goto(house.address);
     await page.waitForSelector('.round');
     expect(await page.locator('.side h2').allTextContents()).toEqual(['Log', 'Queues']);
     expect(await page.locator('[data-node]').count()).toBe(0);
@@ -45,12 +45,12 @@ describe('while the engines load', () => {
   });
 
   it('another scenario of the gallery may be chosen', async () => {
-    const { page, context, wrong } = await house.visit('example.html', { reducedMotion: 'reduce' });
+    const { page, context, wrong } = await house.blank({ reducedMotion: 'reduce' });
     await context.route('**/first-*.wasm', async (route) => {
       await new Promise((done) => setTimeout(done, 700));
       await route.continue();
     });
-    await page.goto(page.url().replace('example.html', ''));
+    await page.goto(house.address);
     await page.selectOption('.top select', 'by-hand');
     await page.waitForFunction(() => /By hand/.test(document.title));
     expect(wrong).toEqual([]);

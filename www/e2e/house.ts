@@ -37,6 +37,14 @@ export class House {
   ) {}
 
   async visit(path: string, options: Options = {}): Promise<Visit> {
+    const visit = await this.blank(options);
+    await visit.page.goto(this.address + path);
+    await this.start(visit.page);
+    return visit;
+  }
+
+  /** A page that has been nowhere yet, for what has to listen from the first request on. */
+  async blank(options: Options = {}): Promise<Visit> {
     const context = await this.browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
     const page = await context.newPage();
     const wrong: string[] = [];
@@ -46,8 +54,6 @@ export class House {
       'request',
       (request) => !/^(http:\/\/localhost|data:|blob:)/.test(request.url()) && wrong.push(request.url()),
     );
-    await page.goto(this.address + path);
-    await this.start(page);
     return { page, context, wrong };
   }
 
