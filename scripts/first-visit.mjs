@@ -62,6 +62,8 @@ export async function firstVisit(folder, bytes) {
   const exports = engines.initSync({ module: bytes });
   engines.onMissing(() => {});
   engines.fetchRest();
+  // In another language, too: places in order and by their numbers, one of two forms, and its own decimal mark.
+  engines.speak('1,000.5\n1.000,5\nleads {}\nführt {0}\n{} in flight\n{} unterwegs|{} unterwegs');
   const lab = new engines.Lab(readFileSync(`${root}/scenarios/one-node-lost.json`, 'utf8'));
   const look = () => {
     for (const side of SIDES) {

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { words } from '../src/words';
 import { catalogue } from '../src/words.de';
+import { english as englishIn } from '../test/english';
 import { type House, open } from './house';
 
 let house: House;
@@ -30,7 +31,7 @@ const ENGLISH = english({ ...words, language: {} }, catalogue.words);
 /** All that the page says in its own language: texts and the labels of what has one. */
 const told = (page: Page) =>
   page.evaluate(() => {
-    const own = (element: Element | null) => !element?.closest('[lang="en"], bl-stage');
+    const own = (element: Element | null) => !element?.closest('[lang="en"]');
     const said: string[] = [];
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let node = walk.nextNode(); node; node = walk.nextNode()) {
@@ -50,6 +51,31 @@ async function left(page: Page): Promise<string[]> {
   return ENGLISH.filter((text) =>
     said.some((one) => one === text || (text.length > 11 && text.includes(' ') && one.includes(text))),
   );
+}
+
+/** What the stages and a part of the page say, with their labels, and the tips of the faces. */
+const partly = (page: Page, part: string) =>
+  page.evaluate((wanted) => {
+    const said: string[] = [];
+    for (const root of document.querySelectorAll(`bl-stage, ${wanted}`)) {
+      const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+      for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+        if (!node.parentElement?.closest('[lang="en"], code')) said.push(node.textContent ?? '');
+      }
+      for (const element of root.querySelectorAll('[aria-label], [title]')) {
+        for (const name of ['aria-label', 'title']) said.push(element.getAttribute(name) ?? '');
+      }
+      const { picture } = root as unknown as { picture?: { cards: { tips: { text: string }[] }[] } };
+      said.push(...(picture?.cards.flatMap(({ tips }) => tips.map(({ text }) => text)) ?? []));
+    }
+    return said.map((text) => text.trim()).filter((text) => text !== '');
+  }, part);
+
+/** English in what the engines say there, of which there have to be so many texts. */
+async function engines(page: Page, part: string, least: number): Promise<string[]> {
+  const said = await partly(page, part);
+  expect([part, said.length >= least]).toEqual([part, true]);
+  return englishIn(said);
 }
 
 const wide = (page: Page) => page.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth));
@@ -77,7 +103,7 @@ describe('in German', () => {
     expect(await page.textContent('.clock')).toBe('3,000 s');
     expect(await left(page)).toEqual([]);
     await page.keyboard.press('b');
-    await house.until(page, 'broker-1', 'power off|powered off');
+    await house.until(page, 'broker-1', 'Strom weg');
     await page.keyboard.press(' ');
     expect(await page.textContent('.verdict.log-side h2')).toMatch(/bestätigte/);
     for (let tab = 0; tab < 7; tab += 1) {
@@ -95,6 +121,43 @@ describe('in German', () => {
     expect(await left(page)).toEqual([]);
     await page.keyboard.press('Escape');
     expect(await clipped(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it('has no English on faces, in their tips, in facts, the topology, waits and lives', async () => {
+    const { page, context, wrong } = await house.paused(3, GERMAN);
+    expect(await engines(page, '.side header', 60)).toEqual([]);
+    expect(await house.says(page, 'broker-1')).toMatch(/führt .*Log-Ende \d/);
+    await page.keyboard.press('b');
+    await house.until(page, 'broker-1', 'Strom weg');
+    await page.keyboard.press(' ');
+    await page.waitForTimeout(600);
+    await page.keyboard.press(' ');
+    expect(await engines(page, '.side header', 60)).toEqual([]);
+    const tab = (name: string) => page.getByRole('tab', { name, exact: true }).click();
+    const { panels } = catalogue.words;
+    await tab(panels.topology);
+    await page.click('[data-element="queue:orders"]');
+    await page.waitForSelector('bl-inspector .facts');
+    expect(await page.textContent('bl-inspector .facts')).toMatch(/verfügbar.*unacked/s);
+    expect(await engines(page, 'bl-topology', 100)).toEqual([]);
+    await page.click('[data-element="partition:orders-0"]');
+    expect(await engines(page, 'bl-inspector .facts', 80)).toEqual([]);
+    await tab(panels.spaceTime);
+    await page.waitForSelector('bl-space-time .spot');
+    expect(await engines(page, 'bl-space-time', 100)).toEqual([]);
+    await tab(panels.message);
+    await page.click('bl-message .listed button');
+    await page.waitForSelector('bl-message .steps .step');
+    expect(await engines(page, 'bl-message', 60)).toEqual([]);
+    await page.click('[data-node="rabbit-3"]');
+    expect(await engines(page, 'bl-node-menu h3, bl-node-menu > p', 60)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('w');
+    await page.waitForSelector('dialog.waits[open] li');
+    expect(await engines(page, 'bl-waits', 60)).toEqual([]);
+    expect(await page.textContent('dialog.waits')).toMatch(/wartet/);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -1,19 +1,13 @@
 // Which language the page speaks: English, or a catalogue that is loaded in its place before anything is shown.
-import type { MarkOut } from './gen/MarkOut';
-import type { Report } from './gen/Report';
 import { keep, wanted } from './tongue';
 import { type DeedName, deeds, type Words, words } from './words';
 
-type Outcome = Report['clusters'][string];
-
-/** All that another language has to give; what the engines say comes as codes and numbers. */
+/** All that another language has to give. */
 export interface Catalogue {
   words: Words;
   deeds: Record<DeedName, [label: string, hint: string]>;
-  /** A mark's sentence. */
-  mark(mark: MarkOut): string;
-  /** The verdict's sentence, and what is to be added. */
-  verdict(side: string, outcome: Outcome): { verdict: string; notes: string[] };
+  /** What the engines say, by their templates in English. */
+  engines: Record<string, string>;
 }
 
 const PLAYHEAD = 'at';
@@ -60,12 +54,5 @@ export function playhead(): number | undefined {
   }
 }
 
-export function told(marks: MarkOut[]): MarkOut[] {
-  const { mark: say } = other ?? {};
-  return say ? marks.map((mark) => ({ ...mark, what: say(mark) })) : marks;
-}
-
-export function judged(report: Report): Report {
-  for (const [side, outcome] of Object.entries(report.clusters)) Object.assign(outcome, other?.verdict(side, outcome));
-  return report;
-}
+/** What the engines are to say in other words than their own; undefined in English. */
+export const inEngines = (): Record<string, string> | undefined => other?.engines;

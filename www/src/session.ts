@@ -10,7 +10,6 @@ import {
   type Run,
   type Side,
 } from './engine/engine';
-import { judged, told } from './language';
 import { type Action, reduce, start, type Transport } from './transport/transport';
 import { words } from './words';
 
@@ -334,7 +333,7 @@ export class Session {
     const run = openDocument(text);
     try {
       while (!run.advance(run.end, ASIDE_EVENTS).arrived) await new Promise((go) => setTimeout(go));
-      return judged(run.report());
+      return run.report();
     } finally {
       run.free();
     }
@@ -365,7 +364,7 @@ export class Session {
   }
 
   report(): Report {
-    return judged(this.run.report());
+    return this.run.report();
   }
 
   /** The fragment of a link to this run; the whole run is played for its digest. */
@@ -385,8 +384,7 @@ export class Session {
     this.arrive();
     const picture = this.run.picture(side);
     const servers = picture?.cards.filter((card) => card.role === 'server' && card.health === 'running') ?? [];
-    const leads = servers.find((card) => /\bleads\b|leader|home/.test(card.says));
-    return (leads ?? servers[0])?.name;
+    return (servers.find((card) => card.does === 'leads') ?? servers[0])?.name;
   }
 
   close(): void {
@@ -424,7 +422,7 @@ export class Session {
     while (!this.known && performance.now() - begun < SPARE);
     if (this.known || (this.run.known !== before && begun >= this.due)) {
       this.due = begun + TOLD;
-      this.marks = told(this.run.marks());
+      this.marks = this.run.marks();
       this.times = this.marks
         .filter((mark) => mark.kind === 'fault' || mark.kind === 'election')
         .map((mark) => mark.at);

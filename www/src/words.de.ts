@@ -1,11 +1,10 @@
 // The German catalogue, loaded when it is wanted. What the field says in English stays so: leader, offset, ack, commit.
+import engines from './engine-words.de.json';
 import type { Catalogue } from './language';
-import { mark, verdict } from './sentences.de';
 import shell from './shell.json';
 
 export const catalogue: Catalogue = {
-  mark,
-  verdict,
+  engines,
   deeds: {
     kill: ['Abschießen', 'kill -9: Verbindungen brechen sofort ab, der Page Cache überlebt'],
     'power-off': ['Strom weg', 'Stille, und was nicht geflusht war, ist fort'],

@@ -1,22 +1,41 @@
-// Every language has every word, and a sentence for every code of the engines, with the same places.
-import { readFileSync } from 'node:fs';
+// Every language has every word, and a translation of every template of the engines, with the same places.
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { MarkOut } from '../src/gen/MarkOut';
-import type { Report } from '../src/gen/Report';
-import { log, mark, orders, queue, verdict } from '../src/sentences.de';
 import { words } from '../src/words';
 import { catalogue } from '../src/words.de';
 
 const crates = resolve(import.meta.dirname, '../../crates');
 
-/** The tables of an engine's file: code and template. */
-function tableOf(crate: string): Record<string, string> {
-  const text = readFileSync(`${crates}/${crate}/src/words.rs`, 'utf8').split('#[cfg(test)]')[0] ?? '';
-  return Object.fromEntries([...text.matchAll(/\("([a-z-]+)", "([^"]*)"\)/g)].map(([, code, text]) => [code, text]));
+/** The engines' sources, without their tests and comments. */
+function sources(): { file: string; text: string }[] {
+  return readdirSync(crates).flatMap((crate) =>
+    readdirSync(`${crates}/${crate}/src`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.rs'))
+      .map((file) => {
+        const [text = ''] = readFileSync(`${crates}/${crate}/src/${file}`, 'utf8').split('#[cfg(test)]\nmod tests');
+        return { file: `${crate}/${file}`, text: text.replace(/^\s*\/\/.*$|\\\n\s*/gm, '') };
+      }),
+  );
 }
 
-const places = (template = '') => [...template.matchAll(/\{\d\}/g)].map(([place]) => place).sort();
+/** Templates of `say!` and `objection!`, of the tables of marks' sentences, and values of those that are words. */
+function templates(): Set<string> {
+  const found = sources().flatMap(({ file, text }) => {
+    const said = [...text.matchAll(/\b(?:say|objection)!\(\s*"([^"]*)"/g)].map(([, template]) => template);
+    // Every use of the macro was understood.
+    expect([file, said.length]).toEqual([file, text.match(/\b(?:say|objection)!\(/g)?.length ?? 0]);
+    if (!file.endsWith('/words.rs')) return said;
+    const rows = [...text.matchAll(/\(\s*"[a-z-]+",\s*"([^"]*)",?\s*\)/g)].map(([, template]) => template);
+    const values = /const VALUES[^=]*= &\[([^\]]*)\]/.exec(text)?.[1]?.match(/[^",]+(?=")/g) ?? [];
+    return [...said, ...rows, ...values.filter((value) => value.trim() !== '')];
+  });
+  return new Set(found.filter((template) => template !== undefined));
+}
+
+/** Which values are put where: by their numbers, in order where there are none. */
+const places = (template: string) =>
+  [...template.matchAll(/\{(\d?)\}/g)].map(([, number], place) => Number(number || place)).sort();
 
 /** Each text with its path. */
 function leaves(tree: object, path = ''): [string, string][] {
@@ -31,47 +50,18 @@ describe('the German catalogue', () => {
     expect(leaves(catalogue.words).filter(([, text]) => text.trim() === '')).toEqual([]);
   });
 
-  it.each([
-    ['player', orders],
-    ['log-cluster', log],
-    ['queue-cluster', queue],
-  ])('has a sentence for every code of %s, with the same places', (crate, german) => {
-    const english = tableOf(crate);
-    expect(Object.keys(english).length).toBeGreaterThan(20);
-    expect(Object.keys(german).sort()).toEqual(Object.keys(english).sort());
-    for (const [code, template] of Object.entries(english))
-      expect([code, places(german[code])]).toEqual([code, places(template)]);
-  });
-
-  it('says a mark in the words of its cluster', () => {
-    const told = (rule: string, code: string, values: string[]): string =>
-      mark({ at: 0, cluster: '', kind: 'election', what: '?', node: '', rule, code, values } as MarkOut);
-    expect(told('R-U1', 'leader-elected', ['orders', 'rabbit-2', '3'])).toBe('orders: rabbit-2 führt, Term 3');
-    expect(told('K-E2', 'leader-elected', ['orders-0', 'broker-2', '3'])).toBe('orders-0: broker-2 führt, Epoche 3');
-    expect(told('X-1', 'cut', ['broker-1', 'all others'])).toBe('broker-1 wird abgetrennt von: allen anderen');
-    expect(told('X-1', 'no-such-code', [])).toBe('?');
-  });
-
-  it('gives the verdict from its numbers', () => {
-    const none = { produced: 9, acknowledged: 9, lost: 0, gone: 0, dropped: 0, duplicated: 0, reordered: 0 };
-    const rest = { outstanding: 0, refused: 0, dead_lettered: 0, aborted: 0, latency_ms: { p50: 1, p99: null } };
-    const said = (numbers: object) => {
-      const { verdict: sentence, notes } = verdict('log', {
-        ...none,
-        ...rest,
-        ...numbers,
-      } as Report['clusters'][string]);
-      return [sentence, ...notes];
-    };
-    expect(said({})).toEqual(['Alle 9 bestätigten Nachrichten sind sicher.']);
-    expect(said({ lost: 2, dropped: 1 })).toEqual([
-      '2 von 9 Nachrichten sind trotz Bestätigung verloren.',
-      '1 Nachricht hat eine Regel verworfen',
-    ]);
-    expect(said({ dropped: 3 })).toEqual([
-      'Keine bestätigte Nachricht ist verloren; 3 Nachrichten hat eine Regel verworfen.',
-    ]);
-    expect(said({ acknowledged: 0, gone: 1 })).toEqual(['Nichts wurde bestätigt, und 1 Nachricht ist fort.']);
-    expect(said({ produced: 0, acknowledged: 0 })).toEqual(['Noch wurde nichts erzeugt.']);
+  it('has every template of the engines and no other, and each puts the same values in its places', () => {
+    const wanted = templates();
+    expect(wanted.size).toBeGreaterThan(400);
+    expect(Object.keys(catalogue.engines).sort()).toEqual([...wanted].sort());
+    for (const [template, translation] of Object.entries(catalogue.engines)) {
+      expect(translation).not.toMatch(/^\s*$|\n/);
+      const all = places(template.split('|').at(-1) ?? '');
+      const [one = '', ...many] = translation.split('|');
+      expect([template, many.map(places)]).toEqual([template, many.map(() => all)]);
+      // Of one thing its number may be left out, as it is the first value.
+      const left = many.length > 0 && places(one).length < all.length ? all.filter((place) => place > 0) : all;
+      expect([template, places(one)]).toEqual([template, left]);
+    }
   });
 });

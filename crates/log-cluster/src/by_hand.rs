@@ -10,7 +10,8 @@ use crate::rpc::{ClientWake, Wake};
 use crate::share::{Ack, ShareOrder};
 use crate::view::MemberState;
 use sim::hand::{Hand, Outcome};
-use sim::story::{MarkKind, MessageId, Rule};
+use sim::objection;
+use sim::story::{MarkKind, MessageId, Objection, Rule};
 use sim::workload::{ClientOrder, Role};
 use sim::{Nanos, NodeId, Time};
 
@@ -167,47 +168,49 @@ impl Consumer {
     }
 
     /// Why a step makes no sense now.
-    fn refuses(&self, name: &str, hand: Hand) -> Option<String> {
+    fn refuses(&self, name: &str, hand: Hand) -> Option<Objection> {
         match hand {
             Hand::Get | Hand::Ack { .. } | Hand::Nack { .. } => {
-                let message = "a log is not acked message by message: poll, and commit a position";
-                return Some(message.to_owned());
+                return Some(objection!("a log is not acked message by message: poll, and commit a position"));
             }
             Hand::Take if self.forward.is_some() => {
-                return Some(format!("{name} commits with its transactions: it cannot be led by hand"));
+                return Some(objection!("{} commits with its transactions: it cannot be led by hand", name));
             }
-            Hand::Take if self.hand.on => return Some(format!("{name} is in your hand already")),
+            Hand::Take if self.hand.on => return Some(objection!("{} is in your hand already", name)),
             Hand::Take => return None,
             _ if !self.hand.on => {
-                return Some(format!(
-                    "{name} polls and commits by itself: take it in hand first, or set `by_hand` for it"
+                return Some(objection!(
+                    "{} polls and commits by itself: take it in hand first, or set `by_hand` for it",
+                    name
                 ));
             }
             Hand::LetGo => return None,
             Hand::Poll { .. } | Hand::Commit | Hand::Say { .. } => {}
         }
         if self.failed.is_some() || !self.begun {
-            return Some(format!("{name} has not begun, or has failed: start it first"));
+            return Some(objection!("{} has not begun, or has failed: start it first", name));
         }
         if self.working {
-            return Some(format!("{name} still works on {} records: wait until it is done", self.in_hand.len()));
+            return Some(objection!("{} still works on {} records: wait until it is done", name, self.in_hand.len()));
         }
         if self.hand.polls.is_some() {
-            return Some(format!("{name} waits in poll(): wait until it returns"));
+            return Some(objection!("{} waits in poll(): wait until it returns", name));
         }
         match hand {
-            Hand::Commit if self.share.is_some() => {
-                Some(format!("{name} is in a share group, where no position is committed: accept, release or reject"))
-            }
+            Hand::Commit if self.share.is_some() => Some(objection!(
+                "{} is in a share group, where no position is committed: accept, release or reject",
+                name
+            )),
             Hand::Commit => self.refuses_commit(name),
             Hand::Say { .. } if self.share.is_none() => {
-                Some(format!("{name} is in no share group: a log's consumer commits a position instead"))
+                Some(objection!("{} is in no share group: a log's consumer commits a position instead", name))
             }
             Hand::Say { record, .. } => self.refuses_saying(name, record),
             _ => match &self.share {
-                Some(share) if share.is_explicit() && !self.in_hand.is_empty() => Some(format!(
-                    "{name} holds {} records, and poll() fails (IllegalStateException) until each is accepted, released \
+                Some(share) if share.is_explicit() && !self.in_hand.is_empty() => Some(objection!(
+                    "{} holds {} records, and poll() fails (IllegalStateException) until each is accepted, released \
                      or rejected",
+                    name,
                     self.in_hand.len()
                 )),
                 _ => None,
@@ -215,32 +218,39 @@ impl Consumer {
         }
     }
 
-    fn refuses_commit(&self, name: &str) -> Option<String> {
+    fn refuses_commit(&self, name: &str) -> Option<Objection> {
         if self.waits_for_commit {
-            return Some(format!("{name} waits for its last commit: wait until it is answered"));
+            return Some(objection!("{} waits for its last commit: wait until it is answered", name));
         }
         if self.membership.state == MemberState::Unjoined || self.membership.generation < 0 {
-            return Some(format!("{name} is no member of its group, so a commit fails: poll first, so that it joins"));
+            return Some(objection!(
+                "{} is no member of its group, so a commit fails: poll first, so that it joins",
+                name
+            ));
         }
         if self.membership.coordinator.is_none() {
-            return Some(format!("{name} has no coordinator now: wait until it has found one"));
+            return Some(objection!("{} has no coordinator now: wait until it has found one", name));
         }
         let new = self.assigned.values().any(|own| own.position.is_some() && own.position != own.committed);
-        (!new).then(|| format!("{name} has nothing new to commit: poll first"))
+        (!new).then(|| objection!("{} has nothing new to commit: poll first", name))
     }
 
-    fn refuses_saying(&self, name: &str, record: Option<(u32, u64)>) -> Option<String> {
+    fn refuses_saying(&self, name: &str, record: Option<(u32, u64)>) -> Option<Objection> {
         if !self.share.as_ref().is_some_and(|share| share.is_explicit()) {
             let mode = "share.acknowledgement.mode=implicit";
-            return Some(format!("{name} accepts all by its next poll ({mode}): set it to explicit to say so of each"));
+            return Some(objection!(
+                "{} accepts all by its next poll ({}): set it to explicit to say so of each",
+                name,
+                mode
+            ));
         }
         if self.in_hand.is_empty() {
-            return Some(format!("{name} holds no record: poll first"));
+            return Some(objection!("{} holds no record: poll first", name));
         }
         let (partition, offset) = record?;
         let held = |(_, at, number, _): &(u32, u32, u64, MessageId)| (*at, *number) == (partition, offset);
         (!self.held_by_hand().iter().any(held))
-            .then(|| format!("{name} holds no record at offset {offset} of partition {partition}"))
+            .then(|| objection!("{} holds no record at offset {} of partition {}", name, offset, partition))
     }
 }
 
@@ -267,7 +277,7 @@ impl LogCluster {
 
     /// Why an order to a client makes no sense now, in a sentence that says what to do.
     #[must_use]
-    pub fn objection(&self, order: &ClientOrder) -> Option<String> {
+    pub fn objection(&self, order: &ClientOrder) -> Option<Objection> {
         let info = self.nodes().iter().find(|info| info.role == order.role())?;
         self.world().health(info.id).objection(&info.name).or_else(|| {
             let ClientOrder::Hand { consumer, hand } = order else { return None };

@@ -6,6 +6,7 @@
 mod gauge;
 pub mod life;
 mod report;
+pub mod say;
 mod side;
 mod state;
 mod trace;
@@ -262,7 +263,8 @@ impl Player {
             return self.set_tape(tape);
         }
         let step = scenario::resolve(&self.document, &self.compiled.workload, &order)?;
-        if let Some(message) = self.state.objection(&step) {
+        if let Some(objection) = self.state.objection(&step) {
+            let message = words::objection(&objection);
             return Err(Refusal(vec![Problem { path: "order".to_owned(), message }]));
         }
         self.history.push(self.document.tape.clone());

@@ -1,7 +1,7 @@
 //! The report of a run, in the form that `brokerlab run --json` prints.
 
 use crate::side::{Cluster, Side};
-use crate::{Player, words};
+use crate::{Player, say, words};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -103,13 +103,13 @@ pub fn kind(kind: sim::story::MarkKind) -> &'static str {
 }
 
 /// What the cluster's acknowledgement is called.
-pub(crate) fn promise(name: &str) -> &'static str {
-    if name == "log" { "acknowledged" } else { "confirmed" }
+pub(crate) fn promise(log: bool) -> String {
+    if log { say!("acknowledged") } else { say!("confirmed") }
 }
 
 fn cluster<C: Cluster>(name: &'static str, side: &mut Side<C>) -> ClusterReport {
     let verdict = side.verdict();
-    let (headline, notes) = words::verdict(&verdict, promise(name));
+    let (headline, notes) = words::verdict(&verdict, name == "log");
     let nodes = side.cluster.nodes();
     let mark = |mark: &sim::story::Mark| MarkReport {
         at_ms: millis(mark.at.0),

@@ -8,7 +8,7 @@ use log_cluster::election::Election;
 use queue_cluster::{QueueCluster, ServerOrder};
 use referee::{Ledger, Verdict};
 use scenario::{Deed, Part};
-use sim::story::{Life, Mark, MarkKind, MessageId, Note, Rule};
+use sim::story::{Life, Mark, MarkKind, MessageId, Note, Objection, Rule};
 use sim::workload::Role;
 use sim::workload::{ClientOrder, NodeInfo};
 use sim::{Crash, Flight, Nanos, NodeId, Pages, Slowness, Time, Wreck};
@@ -44,7 +44,7 @@ pub trait Cluster: Clone {
     /// Does what is ordered.
     fn act(&mut self, deed: &Deed);
     /// Why an order makes no sense at this moment, in a sentence that says what to do.
-    fn objection(&self, deed: &Deed) -> Option<String>;
+    fn objection(&self, deed: &Deed) -> Option<Objection>;
 }
 
 macro_rules! cluster {
@@ -115,7 +115,7 @@ macro_rules! cluster {
                 self.world().events()
             }
 
-            fn objection(&self, deed: &Deed) -> Option<String> {
+            fn objection(&self, deed: &Deed) -> Option<Objection> {
                 match deed {
                     Deed::Client(order) => <$name>::objection(self, order),
                     _ => None,
@@ -380,7 +380,8 @@ impl<C: Cluster> Side<C> {
         {
             let node = self.cluster.nodes().iter().find(|node| node.role == order.role());
             let node = node.map_or(NodeId::default(), |node| node.id);
-            let (code, values) = ("hand-refused", vec![why]);
+            let (code, mut values) = ("hand-refused", vec![why.says.to_owned()]);
+            values.extend(why.values);
             return self.marks.push(Mark { at, kind: MarkKind::Refusal, node, code, values, rule: Rule("X-3") });
         }
         self.mark_fault(at, deed);

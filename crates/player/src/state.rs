@@ -4,6 +4,7 @@ use crate::side::{Cluster, Side};
 use log_cluster::LogCluster;
 use queue_cluster::QueueCluster;
 use scenario::{Compiled, Step};
+use sim::story::Objection;
 use sim::workload::Role;
 use sim::{Digest, Nanos, NodeId, Time};
 
@@ -117,11 +118,11 @@ impl State {
     }
 
     /// Why an order makes no sense at the playhead: an objection of every cluster that it is for.
-    pub(crate) fn objection(&self, step: &Step) -> Option<String> {
+    pub(crate) fn objection(&self, step: &Step) -> Option<Objection> {
         let log = self.log.as_ref().filter(|_| step.log).map(|side| Cluster::objection(&side.cluster, &step.deed));
         let queue =
             self.queue.as_ref().filter(|_| step.queue).map(|side| Cluster::objection(&side.cluster, &step.deed));
-        let all: Option<Vec<String>> = log.into_iter().chain(queue).collect();
+        let all: Option<Vec<Objection>> = log.into_iter().chain(queue).collect();
         all.and_then(|all| all.into_iter().next())
     }
 

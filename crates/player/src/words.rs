@@ -1,8 +1,11 @@
-//! The sentences: marks and verdicts in English, in one place.
+//! The sentences of marks and verdicts, in one place.
 
+use crate::say::{fill, number};
+use crate::{report::promise, say};
 use referee::Verdict;
 use sim::Nanos;
-use sim::story::Mark;
+use sim::story::{Mark, Objection};
+use std::fmt::Display;
 
 /// The sentences of orders; those of the clusters are in their own tables.
 const ORDERS: &[(&str, &str)] = &[
@@ -24,7 +27,6 @@ const ORDERS: &[(&str, &str)] = &[
     ("fails-on", "{0}: its application fails on messages of key {1} from now on"),
     ("fails-on-none", "{0}: its application fails on no message any more"),
     ("published-one", "{0} publishes one more"),
-    ("hand-refused", "{0}"),
     ("commit-ordered", "{0} is told to commit"),
     ("abort-ordered", "{0} is told to abort"),
     ("disk-filled", "{0}: something else fills the disk, {1} are free"),
@@ -42,18 +44,45 @@ const ORDERS: &[(&str, &str)] = &[
     ("member-deleted", "{0} is to lose its member of {1}"),
 ];
 
+/// Values that are words.
+const VALUES: &[&str] = &["all others", "all topics", "all brokers", "disk", "network", "processor", "memory"];
+
 /// The sentence of a mark.
 #[must_use]
 pub fn sentence(mark: &Mark) -> String {
     // Both clusters have codes of the same name: the rule tells whose words are meant.
     let own = if mark.rule.0.starts_with('R') { queue_cluster::WORDS } else { log_cluster::WORDS };
+    if mark.code == "hand-refused" {
+        let says = mark.values.first().map_or("", String::as_str);
+        return filled(says, &mark.values[1..]);
+    }
     let tables = [own, ORDERS, log_cluster::WORDS, queue_cluster::WORDS];
     let found = tables.iter().flat_map(|table| table.iter()).find(|(code, _)| *code == mark.code);
     let Some((_, template)) = found else { return mark.code.to_owned() };
-    mark.values
-        .iter()
-        .enumerate()
-        .fold((*template).to_owned(), |text, (n, value)| text.replace(&format!("{{{n}}}"), value))
+    filled(template, &mark.values)
+}
+
+/// Why an order makes no sense, in a sentence.
+#[must_use]
+pub fn objection(objection: &Objection) -> String {
+    filled(objection.says, &objection.values)
+}
+
+fn filled(template: &str, values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
+    let values: Vec<&dyn Display> = values.iter().map(|value| value as &dyn Display).collect();
+    fill(template, &values)
+}
+
+/// A mark's value as it is shown: what is a word or a time, not a name, is said in the reader's language.
+fn shown(value: &str) -> String {
+    match value.split_once(' ') {
+        Some((digits, "ns" | "µs" | "ms" | "s")) if digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+            number(value)
+        }
+        _ if VALUES.contains(&value) => fill(value, &[]),
+        _ => value.to_owned(),
+    }
 }
 
 /// A whole number with its thousands grouped.
@@ -67,66 +96,68 @@ pub fn grouped(number: u64) -> String {
         }
         text.push(digit);
     }
-    text
+    number(text)
 }
 
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{} messages", grouped(count)) }
-}
-
-fn are(count: u64) -> &'static str {
-    if count == 1 { "is" } else { "are" }
-}
-
-/// The verdict in words: a sentence to read first, and what is to be added.
+/// The verdict in words: a sentence to read first, and what is to be added. `log`: whether it is the log cluster's.
 #[must_use]
-pub fn verdict(verdict: &Verdict, promise: &str) -> (String, Vec<String>) {
+pub fn verdict(verdict: &Verdict, log: bool) -> (String, Vec<String>) {
     let counts = &verdict.counts;
-    let headline = match (counts.acknowledged, verdict.lost) {
-        _ if counts.produced == 0 => "Nothing was produced yet.".to_owned(),
-        (0, _) if verdict.gone > 0 => {
-            format!("Nothing was {promise}, and {} {} gone.", messages(verdict.gone), are(verdict.gone))
-        }
-        (0, _) => format!("Nothing was {promise} yet."),
-        // What a rule took was not lost, and yet nobody will process it: not safe either.
-        (_, 0) if counts.dropped > 0 => {
-            let were = if counts.dropped == 1 { "was" } else { "were" };
-            format!("No message {promise} is lost; {} {were} dropped by a rule.", messages(counts.dropped))
-        }
-        (all, 0) => format!("All {} {promise} {} safe.", messages(all), are(all)),
-        (all, lost) => format!("{} of {} {promise} {} lost.", grouped(lost), messages(all), are(lost)),
-    };
     let mut more = Vec::new();
-    let mut add = |count: u64, text: &str| {
+    let mut add = |count: u64, say: fn(String) -> String| {
         if count > 0 {
-            more.push(format!("{} {text}", messages(count)));
+            more.push(say(grouped(count)));
         }
     };
-    add(
-        counts.duplicated,
-        if counts.duplicated == 1 { "was processed more than once" } else { "were processed more than once" },
-    );
-    add(counts.reordered, "came after a later one of the same key");
-    add(verdict.outstanding, if verdict.outstanding == 1 { "is on its way" } else { "are on their way" });
-    add(counts.refused, if counts.refused == 1 { "was refused" } else { "were refused" });
-    add(counts.dead_lettered, if counts.dead_lettered == 1 { "was dead-lettered" } else { "were dead-lettered" });
+    add(counts.duplicated, |n| {
+        say!("{} message was processed more than once|{} messages were processed more than once", n)
+    });
+    add(counts.reordered, |n| {
+        say!("{} message came after a later one of the same key|{} messages came after a later one of the same key", n)
+    });
+    add(verdict.outstanding, |n| say!("{} message is on its way|{} messages are on their way", n));
+    add(counts.refused, |n| say!("{} message was refused|{} messages were refused", n));
+    add(counts.dead_lettered, |n| say!("{} message was dead-lettered|{} messages were dead-lettered", n));
     if verdict.lost > 0 || counts.acknowledged == 0 {
-        add(counts.dropped, if counts.dropped == 1 { "was dropped by a rule" } else { "were dropped by a rule" });
+        add(counts.dropped, |n| say!("{} message was dropped by a rule|{} messages were dropped by a rule", n));
     }
-    add(
-        counts.aborted,
-        if counts.aborted == 1 { "was aborted by its producer" } else { "were aborted by their producers" },
-    );
+    add(counts.aborted, |n| {
+        say!("{} message was aborted by its producer|{} messages were aborted by their producers", n)
+    });
     if counts.acknowledged > 0 {
-        add(
-            verdict.gone,
-            if verdict.gone == 1 { "is gone that was never promised" } else { "are gone that were never promised" },
-        );
+        add(verdict.gone, |n| {
+            say!("{} message is gone that was never promised|{} messages are gone that were never promised", n)
+        });
     }
     if let Some(p99) = verdict.p99 {
-        more.push(format!("99 % were processed within {}", Nanos(p99)));
+        more.push(say!("99 % were processed within {}", number(Nanos(p99))));
     }
-    (headline, more)
+    (headline(verdict, &promise(log)), more)
+}
+
+fn headline(verdict: &Verdict, promised: &str) -> String {
+    let counts = &verdict.counts;
+    let [gone, dropped, all, lost] = [verdict.gone, counts.dropped, counts.acknowledged, verdict.lost].map(grouped);
+    if counts.produced == 0 {
+        say!("Nothing was produced yet.")
+    } else if counts.acknowledged == 0 && verdict.gone > 0 {
+        say!("Nothing was {1}, and 1 message is gone.|Nothing was {1}, and {0} messages are gone.", gone, promised)
+    } else if counts.acknowledged == 0 {
+        say!("Nothing was {} yet.", promised)
+    } else if verdict.lost > 0 {
+        let all = say!("{} message {}|{} messages {}", all, promised);
+        say!("{} of {} is lost.|{} of {} are lost.", lost, all)
+    } else if counts.dropped > 0 {
+        // What a rule took was not lost, and yet nobody will process it: not safe either.
+        say!(
+            "No message {1} is lost; 1 message was dropped by a rule.|\
+             No message {1} is lost; {0} messages were dropped by a rule.",
+            dropped,
+            promised
+        )
+    } else {
+        say!("All {} message {} is safe.|All {} messages {} are safe.", all, promised)
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +185,7 @@ mod tests {
                 p99: None,
                 p999: None,
             };
-            let (headline, more) = super::verdict(&verdict, "acknowledged");
+            let (headline, more) = super::verdict(&verdict, true);
             format!("{headline} {}", more.join(". "))
         };
         assert_eq!(told(9, 0, 0), "All 9 messages acknowledged are safe. ");

@@ -4,7 +4,8 @@ use crate::consumer::Consumer;
 use crate::frame::Method;
 use crate::{Fx, Kind, QueueCluster};
 use sim::hand::Hand;
-use sim::story::{MarkKind, MessageId, Rule};
+use sim::objection;
+use sim::story::{MarkKind, MessageId, Objection, Rule};
 use sim::workload::{ClientOrder, Role};
 
 /// What a consumer holds and has not settled, for who leads its hand.
@@ -93,42 +94,46 @@ impl Consumer {
     }
 
     /// Why a step makes no sense now.
-    fn refuses(&self, hand: Hand) -> Option<String> {
+    fn refuses(&self, hand: Hand) -> Option<Objection> {
         let name = &self.spec.name;
         match hand {
-            Hand::Take if self.spec.by_hand => return Some(format!("{name} is in your hand already")),
+            Hand::Take if self.spec.by_hand => return Some(objection!("{} is in your hand already", name)),
             Hand::Take => return None,
             _ if !self.spec.by_hand => {
-                return Some(format!("{name} settles by itself: take it in hand first, or set `by_hand` for it"));
+                return Some(objection!("{} settles by itself: take it in hand first, or set `by_hand` for it", name));
             }
             Hand::LetGo => return None,
             Hand::Poll { .. } | Hand::Commit | Hand::Say { .. } => {
-                let message = "nobody polls or commits here: the queue pushes, and each delivery is acked or nacked";
-                return Some(message.to_owned());
+                return Some(objection!(
+                    "nobody polls or commits here: the queue pushes, and each delivery is acked or nacked"
+                ));
             }
             Hand::Get | Hand::Ack { .. } | Hand::Nack { .. } => {}
         }
         if self.uplink.at().is_none() {
-            return Some(format!("{name} has no connection: wait until it is connected again"));
+            return Some(objection!("{} has no connection: wait until it is connected again", name));
         }
         let (Hand::Ack { tag, .. } | Hand::Nack { tag, .. }) = hand else { return None };
         if self.settings.no_ack {
-            return Some(format!("{name} consumes with no_ack: what it gets counts as acknowledged once it is sent"));
+            return Some(objection!(
+                "{} consumes with no_ack: what it gets counts as acknowledged once it is sent",
+                name
+            ));
         }
         let tags: Vec<String> = self.finished.iter().map(|(tag, _)| tag.to_string()).collect();
         match tag {
             Some(tag) if self.held.iter().any(|(known, _)| *known == tag) => {
-                Some(format!("{name} still works on delivery {tag}: wait until it is done"))
+                Some(objection!("{} still works on delivery {}: wait until it is done", name, tag))
             }
             None if self.finished.is_empty() && !self.held.is_empty() => {
-                Some(format!("{name} still works on what it holds: wait until it is done"))
+                Some(objection!("{} still works on what it holds: wait until it is done", name))
             }
             _ if self.finished.is_empty() => {
-                Some(format!("{name} holds nothing: publish one, and wait until it is delivered"))
+                Some(objection!("{} holds nothing: publish one, and wait until it is delivered", name))
             }
             Some(tag) if !tags.contains(&tag.to_string()) => {
                 let held = tags.join(", ");
-                Some(format!("{name} holds no delivery {tag} (R-K1 would close its channel): it holds {held}"))
+                Some(objection!("{} holds no delivery {} (R-K1 would close its channel): it holds {}", name, tag, held))
             }
             _ => None,
         }
@@ -153,7 +158,7 @@ impl QueueCluster {
 
     /// Why an order to a client makes no sense now, in a sentence that says what to do.
     #[must_use]
-    pub fn objection(&self, order: &ClientOrder) -> Option<String> {
+    pub fn objection(&self, order: &ClientOrder) -> Option<Objection> {
         let info = self.nodes().iter().find(|info| info.role == order.role())?;
         self.world().health(info.id).objection(&info.name).or_else(|| {
             let ClientOrder::Hand { consumer, hand } = order else { return None };

@@ -1,6 +1,7 @@
 //! What all faces have in common: the card, its head, its health; and what gives way where a card is small.
 
 use crate::picture::{Card, Pen, Rect, Tip, fitted, width_of};
+use player::say;
 use sim::workload::{NodeInfo, Role};
 use sim::{Health, Nanos, Time};
 
@@ -18,13 +19,15 @@ pub(crate) struct Face<'a> {
     health: Health,
     says: Vec<String>,
     tips: Vec<Tip>,
+    /// See [`Card::does`].
+    pub does: &'static str,
     /// How much of the head is taken on its left and on its right.
     head: (f32, f32),
     /// Whether the line under the name is taken.
     under: bool,
 }
 
-/// How a health is called.
+/// A health's code.
 pub(crate) fn health_name(health: Health) -> &'static str {
     match health {
         Health::Running => "running",
@@ -36,14 +39,15 @@ pub(crate) fn health_name(health: Health) -> &'static str {
     }
 }
 
-fn health_words(health: Health) -> &'static str {
+/// How a health is called.
+pub(crate) fn health_words(health: Health) -> String {
     match health {
-        Health::Running => "running",
-        Health::Stopping => "stopping",
-        Health::Stopped => "stopped",
-        Health::Paused => "paused",
-        Health::Killed => "killed",
-        Health::PoweredOff => "power off",
+        Health::Running => say!("running"),
+        Health::Stopping => say!("stopping"),
+        Health::Stopped => say!("stopped"),
+        Health::Paused => say!("paused"),
+        Health::Killed => say!("killed"),
+        Health::PoweredOff => say!("power off"),
     }
 }
 
@@ -62,7 +66,7 @@ impl<'a> Face<'a> {
         let says = vec![node.name.clone()];
         let head = (0.0, 0.0);
         let pen = Pen::default();
-        let mut face = Face { pen, place, node, health, says, tips: Vec::new(), head, under: false };
+        let mut face = Face { pen, place, node, health, says, tips: Vec::new(), does: "", head, under: false };
         let class = match health {
             Health::Running => "card",
             Health::Stopping => "card stopping",
@@ -75,12 +79,12 @@ impl<'a> Face<'a> {
         if health != Health::Running {
             let down = since.map(|since| now.since(since)).filter(|down| *down > Nanos::ZERO);
             let words = health_words(health);
-            let long = down.map_or(words.to_owned(), |down| format!("{words} · {down}"));
+            let long = down.map_or(words.clone(), |down| format!("{words} · {}", say::number(down)));
             if health == Health::Paused {
                 face.paused_mark();
             }
-            let glyphs = if health == Health::Paused { "" } else { words };
-            face.put_badge(&[&long, words, glyphs], "danger");
+            let glyphs = if health == Health::Paused { "" } else { &words };
+            face.put_badge(&[&long, &words, glyphs], "danger");
         }
         face
     }
@@ -108,8 +112,9 @@ impl<'a> Face<'a> {
     /// A link in two halves after the name: it is cut off from all the others.
     pub fn cut_off(&mut self) {
         let (x, y) = (self.place.x + self.head.0 + 7.0, self.head_middle());
-        self.says.push("cut off from all other servers".to_owned());
-        self.tip(Rect { x, y: y - 7.0, w: 22.0, h: 14.0 }, "cut off from all other servers".to_owned());
+        let words = say!("cut off from all other servers");
+        self.says.push(words.clone());
+        self.tip(Rect { x, y: y - 7.0, w: 22.0, h: 14.0 }, words);
         self.pen.path(
             format!("M{x:.1} {y:.1}h6M{:.1} {y:.1}h6M{:.1} {:.1}l5 8", x + 14.0, x + 7.5, y - 4.0),
             "mark danger",
@@ -128,7 +133,7 @@ impl<'a> Face<'a> {
     /// A dotted border: it wants to lead.
     pub fn candidate(&mut self) {
         self.pen.rect(self.place, 6.0, "candidate");
-        self.says.push("candidate".to_owned());
+        self.says.push(say!("candidate"));
     }
 
     fn is_low(&self) -> bool {
@@ -190,6 +195,9 @@ impl<'a> Face<'a> {
     /// A badge: the longest of the given words that fit, at the right of the head or under the name.
     pub fn badge(&mut self, words: &[&str], class: &'static str) {
         if self.health == Health::Running {
+            if class == "badge filled" {
+                self.does = "leads";
+            }
             self.put_badge(words, class);
         }
     }
@@ -279,6 +287,7 @@ impl<'a> Face<'a> {
             shapes: self.pen.shapes,
             faded: false,
             tips: self.tips,
+            does: self.does,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::faces::Face;
 use crate::picture::{Rect, width_of};
+use player::say;
 
 /// How rows are shown.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -42,10 +43,17 @@ pub(crate) fn fold(rows: usize, field: Rect) -> Fold {
 /// The counts of the parts in words: `34 lead, 66 follow`.
 pub(crate) fn counts(parts: &[Part]) -> String {
     let of = |wanted: Part| parts.iter().filter(|part| **part == wanted).count();
-    let named =
-        [(Part::Leads, "lead"), (Part::Follows, "follow"), (Part::Behind, "out of sync"), (Part::Offline, "offline")];
-    let words = named.iter().map(|(part, name)| (of(*part), name)).filter(|(count, _)| *count > 0);
-    words.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+    let named = [Part::Leads, Part::Follows, Part::Behind, Part::Offline];
+    let words = named.map(|part| match of(part) {
+        0 => String::new(),
+        count => match part {
+            Part::Leads => say!("{} lead", count),
+            Part::Follows => say!("{} follow", count),
+            Part::Behind => say!("{} out of sync", count),
+            Part::Offline => say!("{} offline", count),
+        },
+    });
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// A partition or queue as a cell.

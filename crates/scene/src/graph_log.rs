@@ -4,8 +4,8 @@ use crate::graph::{Graph, GraphNode, figure};
 use crate::nodes;
 use log_cluster::LogCluster;
 use log_cluster::config::Acks;
-use log_cluster::view::{AssignedView, ConsumerView, PartitionView, ReplicaView, TopicView, View};
-use player::{Player, Side};
+use log_cluster::view::{AssignedView, ConsumerView, MemberState, PartitionView, ReplicaView, TopicView, View};
+use player::{Player, Side, say};
 use sim::NodeId;
 use std::collections::BTreeMap;
 
@@ -53,6 +53,17 @@ fn acks(acks: Acks) -> &'static str {
     }
 }
 
+/// Where a consumer is with its group.
+pub(crate) fn member_words(state: MemberState) -> String {
+    match state {
+        MemberState::Unjoined => say!("Unjoined"),
+        MemberState::Joining => say!("Joining"),
+        MemberState::Syncing => say!("Syncing"),
+        MemberState::Reconciling => say!("Reconciling"),
+        MemberState::Stable => say!("Stable"),
+    }
+}
+
 fn partition_id(topic: &str, partition: u32) -> String {
     format!("partition:{topic}-{partition}")
 }
@@ -74,7 +85,8 @@ impl Drawing<'_> {
             let mut node = GraphNode { card: name.clone(), ..GraphNode::new("producer", &name) };
             node.up = self.is_up(producer.node);
             node.sort = acks(config.producer(index).config.acks).to_owned();
-            node.figures = vec![figure("buffered", producer.buffered), figure("in flight", producer.in_flight)];
+            node.figures =
+                vec![figure(say!("buffered"), producer.buffered), figure(say!("in flight"), producer.in_flight)];
             let topic = format!("topic:{}", config.producer(index).topic);
             self.graph.connect(&node.id, &topic, "publish", "", node.up);
             self.graph.nodes.push(node);
@@ -83,7 +95,8 @@ impl Drawing<'_> {
 
     fn topic(&mut self, place: u32, topic: &TopicView) {
         let mut node = GraphNode::new("topic", &topic.name).focused("topic");
-        node.figures = vec![figure("partitions", topic.partitions.len() as u64), figure("min ISR", topic.min_isr)];
+        node.figures =
+            vec![figure(say!("partitions"), topic.partitions.len() as u64), figure(say!("min ISR"), topic.min_isr)];
         node.up = topic.partitions.iter().any(|partition| partition.leader.is_some());
         let from = node.id.clone();
         self.graph.nodes.push(node);
@@ -98,13 +111,13 @@ impl Drawing<'_> {
         let name = format!("{}-{}", topic.name, partition.partition);
         let mut node =
             GraphNode { id: partition_id(&topic.name, partition.partition), ..GraphNode::new("partition", &name) };
-        node.sort =
-            format!("epoch {} · ISR {}/{}", partition.leader_epoch, partition.isr.len(), partition.replicas.len());
+        node.sort = say!("epoch {} · ISR {}/{}", partition.leader_epoch, partition.isr.len(), partition.replicas.len());
         node.at = partition.leader.map_or(String::new(), |leader| self.name(leader));
         node.card = node.at.clone();
         node.up = partition.leader.is_some_and(|leader| self.is_up(leader));
         if let Some(replica) = self.led.get(&(place, partition.partition)).filter(|_| node.up) {
-            node.figures = vec![figure("log end", replica.log_end), figure("high watermark", replica.high_watermark)];
+            node.figures =
+                vec![figure(say!("log end"), replica.log_end), figure(say!("high watermark"), replica.high_watermark)];
         }
         node
     }
@@ -130,7 +143,7 @@ impl Drawing<'_> {
             node.card = node.at.clone();
             node.up = group.coordinator.is_some_and(|broker| self.is_up(broker));
             let lag: u64 = members.iter().flat_map(|(_, member)| &member.assigned).map(|assigned| assigned.lag).sum();
-            node.figures = vec![figure("members", group.members.len() as u64), figure("lag", lag)];
+            node.figures = vec![figure(say!("members"), group.members.len() as u64), figure(say!("lag"), lag)];
             let to = node.id.clone();
             self.graph.nodes.push(node);
             self.reads(&group.name, &to, &members);
@@ -155,8 +168,8 @@ impl Drawing<'_> {
                     share.group == group && share.topic == place && share.partition == partition.partition
                 });
                 let label = match (assigned, window) {
-                    (_, Some(window)) => format!("{} acquired", window.acquired),
-                    (Some(assigned), None) => format!("lag {}", player::words::grouped(assigned.lag)),
+                    (_, Some(window)) => say!("{} acquired", window.acquired),
+                    (Some(assigned), None) => say!("lag {}", player::words::grouped(assigned.lag)),
                     (None, None) => String::new(),
                 };
                 let is_read = assigned.is_some() || window.is_some();
@@ -169,10 +182,10 @@ impl Drawing<'_> {
         let name = self.name(member.node);
         let mut node = GraphNode { card: name.clone(), ..GraphNode::new("consumer", &name) };
         node.up = self.is_up(member.node) && member.failed.is_none();
-        node.sort = member.failed.map_or(format!("{:?}", member.state), str::to_owned);
-        node.figures = vec![figure("buffered", member.buffered)];
+        node.sort = member.failed.map_or(member_words(member.state), str::to_owned);
+        node.figures = vec![figure(say!("buffered"), member.buffered)];
         let names: Vec<String> = member.assigned.iter().map(|assigned| format!("p{}", assigned.partition)).collect();
-        let label = if names.len() > NAMED { format!("{} partitions", names.len()) } else { names.join(" ") };
+        let label = if names.len() > NAMED { say!("{} partitions", names.len()) } else { names.join(" ") };
         self.graph.connect(group, &node.id, "deliver", label, !member.assigned.is_empty() || member.share.is_some());
         self.graph.nodes.push(node);
     }

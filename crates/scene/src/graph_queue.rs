@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, GraphNode, figure};
 use crate::nodes;
-use player::{Player, Side};
+use player::{Player, Side, say};
 use queue_cluster::{Config, QueueCluster, QueueKind, QueueView, Routes, View};
 use sim::NodeId;
 use sim::workload::Role;
@@ -66,9 +66,10 @@ impl Drawing<'_> {
             let mut node = GraphNode { card: name.clone(), ..GraphNode::new("producer", &name) };
             node.at = publisher.connected.map_or(String::new(), |server| self.name(server));
             node.up = publisher.connected.is_some() && !publisher.blocked;
-            node.figures = vec![figure("unconfirmed", publisher.unconfirmed), figure("waiting", publisher.waiting)];
+            node.figures =
+                vec![figure(say!("unconfirmed"), publisher.unconfirmed), figure(say!("waiting"), publisher.waiting)];
             if publisher.refused > 0 {
-                node.figures.push(figure("refused", publisher.refused));
+                node.figures.push(figure(say!("refused"), publisher.refused));
             }
             let (from, up) = (node.id.clone(), node.up);
             self.graph.nodes.push(node);
@@ -95,11 +96,11 @@ impl Drawing<'_> {
 
     fn exchanges(&mut self) {
         if self.graph.edges.iter().any(|edge| edge.to == DEFAULT) {
-            self.graph.nodes.push(GraphNode { sort: "default".into(), ..GraphNode::new("exchange", "") });
+            self.graph.nodes.push(GraphNode { sort: say!("default"), ..GraphNode::new("exchange", "") });
         }
         let routes = std::mem::take(&mut self.routes);
         for exchange in &routes.exchanges {
-            let sort = format!("{}{}", exchange.kind, if exchange.internal { ", internal" } else { "" });
+            let sort = if exchange.internal { say!("{}, internal", exchange.kind) } else { exchange.kind.to_string() };
             self.graph.nodes.push(GraphNode { sort, ..GraphNode::new("exchange", &exchange.name) });
             if let Some(other) = &exchange.alternate {
                 self.graph.connect(&exchange_id(&exchange.name), &exchange_id(other), "alternate", "", true);
@@ -131,9 +132,9 @@ impl Drawing<'_> {
             node.at = queue.leader.map_or(String::new(), |leader| self.name(leader));
             node.card = node.at.clone();
             node.up = queue.available;
-            node.figures = vec![figure("ready", queue.ready), figure("unacked", queue.unacked)];
+            node.figures = vec![figure(say!("ready"), queue.ready), figure(say!("unacked"), queue.unacked)];
             if queue.dead_letters > 0 {
-                node.figures.push(figure("dead letters", queue.dead_letters));
+                node.figures.push(figure(say!("dead letters"), queue.dead_letters));
             }
             self.graph.nodes.push(node);
             for window in &queue.consumers {
@@ -150,7 +151,8 @@ impl Drawing<'_> {
             let mut node = GraphNode { card: name.clone(), ..GraphNode::new("consumer", &name) };
             node.at = consumer.connected.map_or(String::new(), |server| self.name(server));
             node.up = consumer.connected.is_some();
-            node.figures = vec![figure("held", consumer.unacked_count), figure("processed", consumer.processed)];
+            node.figures =
+                vec![figure(say!("held"), consumer.unacked_count), figure(say!("processed"), consumer.processed)];
             self.attach(&consumer.queue, node);
         }
         // Connections that play a script may consume, too.

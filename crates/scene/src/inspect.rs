@@ -1,7 +1,8 @@
 //! What stands at the playhead, of one thing: a node, a queue, an exchange, a topic, a partition, a group or a link.
 
+use crate::faces::health_words;
 use crate::{Which, inspect_log, inspect_queue, nodes};
-use player::Player;
+use player::{Player, say};
 use serde::Serialize;
 use sim::story::FlightKind;
 use sim::{Health, Nanos, NodeId};
@@ -23,6 +24,7 @@ pub struct Fact {
 pub(crate) struct Facts(pub Vec<Fact>);
 
 impl Facts {
+    /// Says that something is so.
     pub fn say(&mut self, name: impl Into<String>, value: impl std::fmt::Display, rule: &'static str) {
         self.0.push(Fact { name: name.into(), value: value.to_string(), rule });
     }
@@ -56,21 +58,22 @@ pub(crate) fn name_of(player: &Player, which: Which, node: NodeId) -> String {
 /// Names, one after the other; `nobody` if there are none.
 pub(crate) fn names(player: &Player, which: Which, ids: impl IntoIterator<Item = NodeId>) -> String {
     let all: Vec<String> = ids.into_iter().map(|id| name_of(player, which, id)).collect();
-    if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
+    if all.is_empty() { say!("nobody") } else { all.join(", ") }
 }
 
 pub(crate) fn node_named(player: &Player, which: Which, name: &str) -> Option<NodeId> {
     nodes(player, which).iter().find(|info| info.name == name).map(|info| info.id)
 }
 
-fn health(health: Health) -> &'static str {
+/// `yes` or `no`.
+pub(crate) fn yes(is_so: bool) -> String {
+    if is_so { say!("yes") } else { say!("no") }
+}
+
+fn health(health: Health) -> String {
     match health {
-        Health::Running => "running",
-        Health::Stopping => "stopping",
-        Health::Stopped => "stopped",
-        Health::Paused => "paused",
-        Health::Killed => "killed",
-        Health::PoweredOff => "powered off",
+        Health::PoweredOff => say!("powered off"),
+        other => health_words(other),
     }
 }
 
@@ -82,12 +85,12 @@ fn node(player: &Player, which: Which, name: &str, facts: &mut Facts) -> Option<
         Which::Log => of_world(state.log.as_ref()?.cluster.world(), node),
         Which::Queue => of_world(state.queue.as_ref()?.cluster.world(), node),
     };
-    facts.say("state", health(how), "X-1");
-    facts.say("connected with", names(player, which, pairs), "");
+    facts.say(say!("state"), health(how), "X-1");
+    facts.say(say!("connected with"), names(player, which, pairs), "");
     if !cuts.is_empty() {
-        facts.say("links cut", names(player, which, cuts), "X-1");
+        facts.say(say!("links cut"), names(player, which, cuts), "X-1");
     }
-    facts.say("on its way to it", coming, "");
+    facts.say(say!("on its way to it"), coming, "");
     Some(())
 }
 
@@ -124,7 +127,7 @@ fn over<P: sim::Process>(
     facts: &mut Facts,
 ) {
     let open = world.connections().any(|pair| pair == (a, b) || pair == (b, a));
-    facts.say("connection", if open { "open" } else { "none" }, "X-1");
+    facts.say(say!("connection"), if open { say!("open") } else { say!("none") }, "X-1");
     for (from, to) in [(a, b), (b, a)] {
         let way = format!("{} → {}", name_of(player, which, from), name_of(player, which, to));
         let flights: Vec<_> = world.flights().filter(|flight| (flight.from, flight.to) == (from, to)).collect();
@@ -132,15 +135,17 @@ fn over<P: sim::Process>(
             matches!(flight.look.kind, FlightKind::Produce | FlightKind::Deliver | FlightKind::Replicate)
         });
         let slowest = flights.iter().map(|flight| flight.due.since(flight.sent)).max().unwrap_or(Nanos::ZERO);
-        let cut = if world.is_cut(from, to) { "cut, " } else { "" };
-        let worse = world.worse().find(|(link, _)| *link == (from, to)).map_or(String::new(), |(_, (delay, loss))| {
-            format!("{delay} slower, {} % more lost, ", f64::from(loss) / 10_000.0)
-        });
-        let with = messages.count();
-        facts.say(
-            way,
-            format!("{cut}{worse}{} on their way, {with} of them with messages, {slowest} at most", flights.len()),
-            "",
-        );
+        let mut said = Vec::new();
+        if world.is_cut(from, to) {
+            said.push(say!("cut"));
+        }
+        if let Some((_, (delay, loss))) = world.worse().find(|(link, _)| *link == (from, to)) {
+            let lost = say::number(f64::from(loss) / 10_000.0);
+            said.push(say!("{} slower, {} % more lost", say::number(delay), lost));
+        }
+        let (all, with) = (flights.len(), messages.count());
+        let slowest = say::number(slowest);
+        said.push(say!("{} on their way, {} of them with messages, {} at most", all, with, slowest));
+        facts.say(way, said.join(", "), "");
     }
 }

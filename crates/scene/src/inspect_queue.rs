@@ -1,10 +1,10 @@
 //! What stands of the queue cluster's things.
 
 use crate::Which;
-use crate::inspect::{Facts, name_of, names, node_named};
+use crate::inspect::{Facts, name_of, names, node_named, yes};
 use player::words::grouped;
-use player::{Player, Side};
-use queue_cluster::{QueueCluster, QueueKind, QueueView, View};
+use player::{Player, Side, say};
+use queue_cluster::{MemberView, NodeView, QueueCluster, QueueKind, QueueView, View};
 use sim::NodeId;
 
 /// Whether there is such a thing; what is known of it is added.
@@ -28,96 +28,99 @@ pub(crate) fn facts(player: &Player, side: &Side<QueueCluster>, kind: &str, name
 
 fn server(player: &Player, view: &View, node: NodeId, facts: &mut Facts) {
     let Some(known) = view.nodes.iter().find(|known| known.id == node) else { return };
-    facts.say("serves", if known.running { "yes" } else { "no" }, "R-N2");
-    facts.say("sees", names(player, Which::Queue, known.sees.iter().copied()), "R-N1");
-    facts.say("clients", names(player, Which::Queue, known.clients.iter().copied()), "R-M7");
-    let alarms = if known.alarms.is_empty() { "none".to_owned() } else { known.alarms.join(", ") };
-    facts.say("alarms", alarms, "R-M4");
+    facts.say(say!("serves"), yes(known.running), "R-N2");
+    facts.say(say!("sees"), names(player, Which::Queue, known.sees.iter().copied()), "R-N1");
+    facts.say(say!("clients"), names(player, Which::Queue, known.clients.iter().copied()), "R-M7");
+    facts.say(say!("alarms"), alarm_words(known), "R-M4");
     if !known.blocked.is_empty() {
-        facts.say("blocked publishers", names(player, Which::Queue, known.blocked.iter().copied()), "R-M4");
+        facts.say(say!("blocked publishers"), names(player, Which::Queue, known.blocked.iter().copied()), "R-M4");
     }
     if !known.in_flow.is_empty() {
-        facts.say("in flow", names(player, Which::Queue, known.in_flow.iter().copied()), "R-M3");
+        facts.say(say!("in flow"), names(player, Which::Queue, known.in_flow.iter().copied()), "R-M3");
     }
     if !known.apart.is_empty() {
-        facts.say("ran apart from", names(player, Which::Queue, known.apart.iter().copied()), "R-N2");
+        facts.say(say!("ran apart from"), names(player, Which::Queue, known.apart.iter().copied()), "R-N2");
     }
     for queue in &view.queues {
         if queue.leader == Some(node) {
-            let role = if queue.kind == QueueKind::Classic { "home" } else { "leader" };
-            facts.say(
-                &queue.name,
-                format!("{role}: {} ready, {} unacked", grouped(queue.ready), queue.unacked),
-                "R-U1",
-            );
+            let role = if queue.kind == QueueKind::Classic { say!("home") } else { say!("leader") };
+            let said = say!("{}: {} ready, {} unacked", role, grouped(queue.ready), queue.unacked);
+            facts.say(&queue.name, said, "R-U1");
         } else if let Some(member) = queue.members.iter().find(|member| member.node == node) {
-            let role = if member.candidate { "candidate" } else { "follower" };
-            let (term, end, commit, flushed) = (member.term, member.log_end, member.commit, member.flushed);
-            facts.say(
-                &queue.name,
-                format!("{role}, term {term}, log end {end}, commit {commit}, flushed {flushed}"),
-                "R-U1",
-            );
+            facts.say(&queue.name, member_words(member), "R-U1");
         } else if let Some((_, synced)) = queue.mirrors.iter().find(|(mirror, _)| *mirror == node) {
-            facts.say(&queue.name, if *synced { "mirror, synchronised" } else { "mirror, not synchronised" }, "R-M8");
+            facts.say(&queue.name, mirror_words(*synced), "R-M8");
         }
     }
 }
 
+/// A node's alarms, one after the other; `none` if there are none.
+pub(crate) fn alarm_words(node: &NodeView) -> String {
+    let alarm = |name: &&str| if *name == "disk" { say!("disk") } else { say!("memory") };
+    let alarms: Vec<String> = node.alarms.iter().map(alarm).collect();
+    if alarms.is_empty() { say!("none") } else { alarms.join(", ") }
+}
+
+fn mirror_words(synced: bool) -> String {
+    if synced { say!("mirror, synchronised") } else { say!("mirror, not synchronised") }
+}
+
+fn member_words(member: &MemberView) -> String {
+    let role = match (member.leads, member.candidate) {
+        (true, _) => say!("leader"),
+        (_, true) => say!("candidate"),
+        _ => say!("follower"),
+    };
+    let (term, end, commit, flushed) = (member.term, member.log_end, member.commit, member.flushed);
+    say!("{}, term {}, log end {}, commit {}, flushed {}", role, term, end, commit, flushed)
+}
+
 fn client(player: &Player, view: &View, node: NodeId, facts: &mut Facts) {
-    let at = |server: Option<NodeId>| server.map_or("nobody".to_owned(), |id| name_of(player, Which::Queue, id));
+    let at = |server: Option<NodeId>| server.map_or(say!("nobody"), |id| name_of(player, Which::Queue, id));
     if let Some(publisher) = view.publishers.iter().find(|publisher| publisher.id == node) {
-        facts.say("connected to", at(publisher.connected), "R-M7");
-        facts.say("unconfirmed", publisher.unconfirmed, "R-C1");
-        facts.say("waiting in the client", publisher.waiting, "R-C1");
-        facts.say("refused", publisher.refused, "R-C2");
-        facts.say("blocked by an alarm", if publisher.blocked { "yes" } else { "no" }, "R-M4");
+        facts.say(say!("connected to"), at(publisher.connected), "R-M7");
+        facts.say(say!("unconfirmed"), publisher.unconfirmed, "R-C1");
+        facts.say(say!("waiting in the client"), publisher.waiting, "R-C1");
+        facts.say(say!("refused"), publisher.refused, "R-C2");
+        facts.say(say!("blocked by an alarm"), yes(publisher.blocked), "R-M4");
     }
     if let Some(consumer) = view.consumers.iter().find(|consumer| consumer.id == node) {
-        facts.say("connected to", at(consumer.connected), "R-M7");
-        facts.say("queue", &consumer.queue, "R-P5");
-        let most = if consumer.prefetch == 0 { "no limit".to_owned() } else { consumer.prefetch.to_string() };
-        facts.say("prefetch", most, "R-P1");
-        facts.say("unacked", consumer.unacked_count, "R-K4");
-        facts.say("processed", grouped(consumer.processed), "");
+        facts.say(say!("connected to"), at(consumer.connected), "R-M7");
+        facts.say(say!("queue"), &consumer.queue, "R-P5");
+        let most = if consumer.prefetch == 0 { say!("no limit") } else { consumer.prefetch.to_string() };
+        facts.say(say!("prefetch"), most, "R-P1");
+        facts.say(say!("unacked"), consumer.unacked_count, "R-K4");
+        facts.say(say!("processed"), grouped(consumer.processed), "");
         if let Some((since, until)) = consumer.working {
-            facts.say("works on one", format!("from {since} to {until}"), "");
+            facts.say(say!("works on one"), say!("from {} to {}", say::number(since), say::number(until)), "");
         }
     }
 }
 
 fn queue(player: &Player, queue: &QueueView, facts: &mut Facts) {
     let (kind, role) = match queue.kind {
-        QueueKind::Classic => ("classic", "home"),
-        QueueKind::Quorum => ("quorum", "leader"),
-        QueueKind::Stream => ("stream", "leader"),
+        QueueKind::Classic => ("classic", say!("home")),
+        QueueKind::Quorum => ("quorum", say!("leader")),
+        QueueKind::Stream => ("stream", say!("leader")),
     };
-    facts.say("type", kind, if queue.kind == QueueKind::Stream { "R-S1" } else { "" });
-    facts.say(role, queue.leader.map_or("nobody".to_owned(), |node| name_of(player, Which::Queue, node)), "R-U2");
-    facts.say("available", if queue.available { "yes" } else { "no" }, if role == "home" { "R-Q3" } else { "R-U3" });
-    facts.say("ready", grouped(queue.ready), "R-P5");
-    facts.say("unacked", grouped(queue.unacked), "R-K4");
+    facts.say(say!("type"), kind, if queue.kind == QueueKind::Stream { "R-S1" } else { "" });
+    facts.say(role, queue.leader.map_or(say!("nobody"), |node| name_of(player, Which::Queue, node)), "R-U2");
+    facts.say(say!("available"), yes(queue.available), if queue.kind == QueueKind::Classic { "R-Q3" } else { "R-U3" });
+    facts.say(say!("ready"), grouped(queue.ready), "R-P5");
+    facts.say(say!("unacked"), grouped(queue.unacked), "R-K4");
     if queue.dead_letters > 0 {
-        facts.say("dead letters that wait for their target", grouped(queue.dead_letters), "R-U8");
+        facts.say(say!("dead letters that wait for their target"), grouped(queue.dead_letters), "R-U8");
     }
     for member in &queue.members {
-        let role = match (member.leads, member.candidate) {
-            (true, _) => "leader",
-            (_, true) => "candidate",
-            _ => "follower",
-        };
-        let (term, end, commit, flushed) = (member.term, member.log_end, member.commit, member.flushed);
-        let said = format!("{role}, term {term}, log end {end}, commit {commit}, flushed {flushed}");
-        facts.say(name_of(player, Which::Queue, member.node), said, "R-U1");
+        facts.say(name_of(player, Which::Queue, member.node), member_words(member), "R-U1");
     }
     for (node, synced) in &queue.mirrors {
-        let said = if *synced { "mirror, synchronised" } else { "mirror, not synchronised" };
-        facts.say(name_of(player, Which::Queue, *node), said, "R-M8");
+        facts.say(name_of(player, Which::Queue, *node), mirror_words(*synced), "R-M8");
     }
     for window in &queue.consumers {
-        let most = window.window.map_or("no limit".to_owned(), |most| most.to_string());
-        let idle = if window.active { "" } else { ", not the active one" };
-        let said = format!("consumer {}: {} held of {most}{idle}", window.tag, window.held_count);
+        let most = window.window.map_or(say!("no limit"), |most| most.to_string());
+        let words = say!("consumer {}: {} held of {}", window.tag, window.held_count, most);
+        let said = if window.active { words } else { say!("{}, not the active one", words) };
         facts.say(name_of(player, Which::Queue, window.client), said, "R-P1");
     }
 }
@@ -128,23 +131,24 @@ fn routes(side: &Side<QueueCluster>, name: &str, to_exchange: bool, facts: &mut 
     for binding in routes.bindings.iter().filter(|b| b.destination == name && b.to_exchange == to_exchange) {
         let words = [binding.routing_key.as_str(), binding.arguments.as_str()];
         let said: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        facts.say(format!("bound to {}", binding.source), said.join(" "), "R-X2");
+        facts.say(say!("bound to {}", binding.source), said.join(" "), "R-X2");
     }
     for letters in routes.dead_letters.iter().filter(|letters| !to_exchange && letters.queue == name) {
-        let exchange = if letters.exchange.is_empty() { "the default exchange" } else { &letters.exchange };
-        let key = letters.routing_key.as_ref().map_or("its own key".to_owned(), |key| format!("key {key}"));
-        let once = if letters.at_least_once { ", at least once" } else { "" };
-        facts.say(
-            "dead letters go to",
-            format!("{exchange}, {key}{once}"),
-            if letters.at_least_once { "R-U8" } else { "R-T4" },
-        );
+        let exchange = &letters.exchange;
+        let exchange = if exchange.is_empty() { say!("the default exchange") } else { exchange.to_string() };
+        let key = letters.routing_key.as_ref().map_or(say!("its own key"), |key| say!("key {}", key));
+        let (once, rule) = if letters.at_least_once {
+            (format!(", {}", say!("at least once")), "R-U8")
+        } else {
+            (String::new(), "R-T4")
+        };
+        facts.say(say!("dead letters go to"), format!("{exchange}, {key}{once}"), rule);
     }
 }
 
 fn exchange(side: &Side<QueueCluster>, name: &str, facts: &mut Facts) -> bool {
     if name.is_empty() {
-        facts.say("type", "direct: to the queue that is called as the routing key", "R-X1");
+        facts.say(say!("type"), say!("direct: to the queue that is called as the routing key"), "R-X1");
         return true;
     }
     let all = side.cluster.routes();
@@ -155,16 +159,17 @@ fn exchange(side: &Side<QueueCluster>, name: &str, facts: &mut Facts) -> bool {
         "x-consistent-hash" => "R-X5",
         _ => "R-X2",
     };
-    facts.say("type", exchange.kind, rule);
+    facts.say(say!("type"), exchange.kind, rule);
     if exchange.internal {
-        facts.say("internal", "yes", "R-X9");
+        facts.say(say!("internal"), yes(true), "R-X9");
     }
-    facts.say("alternate exchange", exchange.alternate.as_deref().unwrap_or("none"), "R-X6");
+    facts.say(say!("alternate exchange"), exchange.alternate.clone().unwrap_or_else(|| say!("none")), "R-X6");
     for binding in all.bindings.iter().filter(|binding| binding.source == name) {
         let words = [binding.routing_key.as_str(), binding.arguments.as_str()];
         let said: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        let kind = if binding.to_exchange { "exchange" } else { "queue" };
-        facts.say(format!("to {kind} {}", binding.destination), said.join(" "), rule);
+        let to = &binding.destination;
+        let way = if binding.to_exchange { say!("to exchange {}", to) } else { say!("to queue {}", to) };
+        facts.say(way, said.join(" "), rule);
     }
     routes(side, name, true, facts);
     true

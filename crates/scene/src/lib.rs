@@ -34,7 +34,7 @@ pub use space_time::{SpaceTime, Spot, Window, message_name, space_time};
 pub use svg::{STYLE, figure};
 pub use waits::{Wait, waits};
 
-use player::{Cluster, Player, Side};
+use player::{Cluster, Player, Side, say};
 use queue_cluster::{MetadataStore, PartitionHandling};
 use sim::story::MarkKind;
 use sim::workload::{NodeInfo, Role};
@@ -170,7 +170,7 @@ fn log_caption(player: &Player) -> String {
     let factor = topic.map_or(0, |topic| topic.replication_factor);
     let acks = player.document().log.as_ref().and_then(|log| log.producer.get("acks"));
     let acks = acks.map_or("all".to_owned(), |acks| acks.as_str().map_or(acks.to_string(), str::to_owned));
-    format!("Kafka 4.2 rules · replication {factor} · acks={acks} · min.insync.replicas={min_isr}")
+    say!("Kafka 4.2 rules · replication {} · acks={} · min.insync.replicas={}", factor, acks, min_isr)
 }
 
 fn queue_caption(player: &Player) -> String {
@@ -178,8 +178,8 @@ fn queue_caption(player: &Player) -> String {
     let kind = config.queues.first().and_then(|queue| queue.arguments.get("x-queue-type"));
     let kind = kind.and_then(|kind| kind.as_text()).unwrap_or("classic");
     let mirrored = config.queues.first().and_then(|queue| config.mirroring_of(&queue.name, &queue.arguments)).is_some();
-    let kind = if mirrored { format!("{kind}, mirrored") } else { kind.to_owned() };
-    let confirms = if config.publishers.iter().any(|p| p.confirms) { "confirms" } else { "no confirms" };
+    let kind = if mirrored { say!("{}, mirrored", kind) } else { kind.to_owned() };
+    let confirms = if config.publishers.iter().any(|p| p.confirms) { say!("confirms") } else { say!("no confirms") };
     let prefetch = config.consumers.first().map_or(0, |consumer| consumer.prefetch_count);
     let handling = match config.server.partition_handling {
         _ if config.server.metadata_store == MetadataStore::Khepri => "",
@@ -188,5 +188,5 @@ fn queue_caption(player: &Player) -> String {
         PartitionHandling::PauseIfAllDown { .. } => " · pause_if_all_down",
         PartitionHandling::Autoheal => " · autoheal",
     };
-    format!("RabbitMQ {} rules · {kind} · {confirms} · prefetch {prefetch}{handling}", part.rules)
+    say!("RabbitMQ {} rules · {} · {} · prefetch {}{}", part.rules, kind, confirms, prefetch, handling)
 }

@@ -9,7 +9,7 @@ use log_cluster::LogCluster;
 use log_cluster::view::{
     BrokerView, ConsumerView, MemberState, ProducerTransactionsView, Registration, ReplicaView, Stage, View,
 };
-use player::Side;
+use player::{Side, say};
 use sim::workload::{NodeInfo, Role};
 use sim::{NodeId, Time};
 
@@ -76,17 +76,19 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View, seen: &[bool]) {
         _ if !face.is_alive() => {}
         Registration::Fenced => {
             face.fenced_head();
-            face.badge(&["fenced"], "badge fenced");
+            face.badge(&[&say!("fenced")], "badge fenced");
         }
-        Registration::ControlledShutdown => face.badge(&["shutting down", "leaving"], "badge fenced"),
+        Registration::ControlledShutdown => {
+            face.badge(&[&say!("shutting down"), &say!("leaving")], "badge fenced");
+        }
         Registration::Unregistered => {
             face.fenced_head();
-            face.badge(&["not registered", "unknown"], "badge fenced");
+            face.badge(&[&say!("not registered"), &say!("unknown")], "badge fenced");
         }
-        Registration::Active if led.is_empty() => face.badge(&["follower"], "quiet"),
+        Registration::Active if led.is_empty() => face.badge(&[&say!("follower")], "quiet"),
         Registration::Active => {
-            let short = format!("leads {}", led.len());
-            let long = if led.len() > 4 { short.clone() } else { format!("leads {}", led.join(" · ")) };
+            let short = say!("leads {}", led.len());
+            let long = if led.len() > 4 { short.clone() } else { say!("leads {}", led.join(" · ")) };
             face.badge(&[&long, &short], "badge filled");
         }
     }
@@ -131,21 +133,26 @@ fn part(face: &Face<'_>, view: &View, replica: &ReplicaView) -> Cell {
 /// A replica in words, with all its marks.
 fn words_of(face: &Face<'_>, name: &str, replica: &ReplicaView) -> String {
     if !face.is_alive() {
-        return format!("{name}: {} on its disk", replica.log_end);
+        return say!("{}: {} on its disk", name, replica.log_end);
     }
-    let role = if replica.is_leader { "leads" } else { "follows" };
-    let sync = if replica.in_sync { "in sync" } else { "not in sync" };
+    let role = if replica.is_leader { say!("{} leads", name) } else { say!("{} follows", name) };
+    let sync = if replica.in_sync { say!("in sync") } else { say!("not in sync") };
     let (end, high, flushed) = (replica.log_end, replica.high_watermark, replica.flushed);
-    format!("{name} {role}, {sync}, log end {end}, high watermark {high}, flushed {flushed}")
+    format!("{role}, {sync}, {}", say!("log end {}, high watermark {}, flushed {}", end, high, flushed))
 }
 
 /// The windows of share groups that a broker keeps.
 fn say_shares(face: &mut Face<'_>, node: NodeId, view: &View) {
     for share in view.shares.iter().filter(|share| share.leader == node) {
         let place = label(view, share.topic, share.partition);
-        face.say(format!(
-            "keeps {place} for share group {}: in flight from {} to {}, {} acquired, {} released",
-            share.group, share.start, share.end, share.acquired, share.available
+        face.say(say!(
+            "keeps {} for share group {}: in flight from {} to {}, {} acquired, {} released",
+            place,
+            share.group,
+            share.start,
+            share.end,
+            share.acquired,
+            share.available
         ));
     }
 }
@@ -154,13 +161,16 @@ fn say_shares(face: &mut Face<'_>, node: NodeId, view: &View) {
 fn say_groups(face: &mut Face<'_>, node: NodeId, view: &View) {
     for group in view.groups.iter().filter(|group| group.coordinator == Some(node) && !group.members.is_empty()) {
         let settled = group.members.iter().filter(|member| member.state == "Stable").count();
-        let counted = if group.protocol == "classic" { "generation" } else { "epoch" };
-        face.say(format!(
-            "coordinates {}: {} protocol, {}, {counted} {}, {settled} of {} members stable",
+        let classic = group.protocol == "classic";
+        let counted =
+            if classic { say!("generation {}", group.generation) } else { say!("epoch {}", group.generation) };
+        face.say(say!(
+            "coordinates {}: {} protocol, {}, {}, {} of {} members stable",
             group.name,
             group.protocol,
             group.state,
-            group.generation,
+            counted,
+            settled,
             group.members.len()
         ));
     }
@@ -171,7 +181,7 @@ fn say_transactions(face: &mut Face<'_>, node: NodeId, view: &View) {
     for transaction in view.transactions.iter().filter(|one| one.coordinator == Some(node)) {
         let Some(state) = transaction.state.filter(|_| !transaction.partitions.is_empty()) else { continue };
         let names: Vec<String> = transaction.partitions.iter().map(|(topic, p)| label(view, *topic, *p)).collect();
-        face.say(format!("transaction of {}: {}, in {}", transaction.id, state.name(), names.join(", ")));
+        face.say(say!("transaction of {}: {}, in {}", transaction.id, state.name(), names.join(", ")));
     }
 }
 
@@ -187,7 +197,7 @@ fn led_by(view: &View, node: NodeId) -> Vec<String> {
 fn say_waits(face: &mut Face<'_>, broker: &BrokerView) {
     if broker.waiting_produces > 0 {
         let count = broker.waiting_produces;
-        face.note(&format!("{count} wait"), format!("{count} produce requests wait for replicas"));
+        face.note(&say!("{} wait", count), say!("{} produce requests wait for replicas", count));
     }
 }
 
@@ -237,7 +247,7 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, place: Rect, (
     let tiered = part(replica.local_start);
     if tiered > start + 1.0 {
         face.pen.rect(Rect { x: bar.x + start, w: tiered - start, ..bar }, 2.0, "log-part tiered");
-        let words = format!("up to offset {} in remote storage only", replica.local_start);
+        let words = say!("up to offset {} in remote storage only", replica.local_start);
         face.tip(Rect { x: bar.x + start, w: tiered - start, ..bar }, words);
     }
     let flushed = part(replica.flushed.min(replica.log_end));
@@ -256,25 +266,25 @@ fn strip(face: &mut Face<'_>, view: &View, replica: &ReplicaView, place: Rect, (
     face.say(words);
     if face.is_alive() && (replica.open_transactions > 0 || replica.last_stable < replica.high_watermark) {
         let (open, stable) = (replica.open_transactions, replica.last_stable);
-        face.say(format!("{open} open transactions, last stable offset {stable}"));
+        face.say(say!("{} open transactions, last stable offset {}", open, stable));
     }
 }
 
 /// The marks of a strip, each with its name while the pointer rests on it.
 fn ticks(face: &mut Face<'_>, replica: &ReplicaView, bar: Rect, part: &dyn Fn(u64) -> f32) {
     let high = replica.high_watermark.min(replica.log_end);
-    let mut tick = |offset: u64, class: &'static str, name: &str| {
+    let mut tick = |offset: u64, class: &'static str, words: String| {
         let x = bar.x + part(offset);
         face.pen.path(format!("M{x:.1} {:.1}v{:.1}", bar.y - 2.0, bar.h + 4.0), class);
-        face.tip(Rect { x: x - 4.0, y: bar.y - 3.0, w: 8.0, h: bar.h + 6.0 }, format!("{name} {offset}"));
+        face.tip(Rect { x: x - 4.0, y: bar.y - 3.0, w: 8.0, h: bar.h + 6.0 }, words);
     };
     if part(replica.log_end) > part(high) + 2.0 {
-        tick(replica.log_end, "watermark end", "log end");
+        tick(replica.log_end, "watermark end", say!("log end {}", replica.log_end));
     }
     if replica.last_stable < high {
-        tick(replica.last_stable, "watermark stable", "last stable offset");
+        tick(replica.last_stable, "watermark stable", say!("last stable offset {}", replica.last_stable));
     }
-    tick(high, "watermark", "high watermark");
+    tick(high, "watermark", say!("high watermark {}", high));
 }
 
 fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
@@ -284,9 +294,9 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
     if face.is_alive() {
         let (x, y) = (face.place.x, face.place.y);
         let (words, class) = if controller.is_active {
-            ("active".to_owned(), "leads small")
+            (say!("active"), "leads small")
         } else {
-            (format!("epoch {}", controller.epoch), "quiet small")
+            (say!("epoch {}", controller.epoch), "quiet small")
         };
         face.pen.text(x + 10.0, y + 30.0, fitted(&words, face.place.w - 14.0, 12.0), class, "start");
         if controller.is_candidate {
@@ -302,40 +312,50 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
         return;
     }
     face.foot(subtitles.rate(index));
-    let mut words: Vec<String> = Vec::new();
-    let mut add = |count: u32, what: &str| {
+    // Each line with what it comes down to where there is little room.
+    let mut lines: Vec<[String; 3]> = Vec::new();
+    if let Some(transactions) = &producer.transactions {
+        lines.push(stage(transactions));
+        if matches!(transactions.stage, Stage::Idle | Stage::Ready | Stage::Open | Stage::Hung) {
+            face.does = "transacts";
+        }
+    }
+    let mut add = |count: u32, words: String, least: Option<String>| {
         if count > 0 {
-            words.push(format!("{count} {what}"));
+            lines.push([words.clone(), words.clone(), least.unwrap_or(words)]);
         }
     };
-    add(producer.buffered, "buffered");
-    add(producer.in_flight, "in flight");
-    add(producer.blocked, "blocked");
-    if let Some(transactions) = &producer.transactions {
-        add(transactions.waiting, "in hand");
-        words.insert(0, stage(transactions));
+    add(producer.buffered, say!("{} buffered", producer.buffered), None);
+    add(producer.in_flight, say!("{} in flight", producer.in_flight), Some(producer.in_flight.to_string()));
+    add(producer.blocked, say!("{} blocked", producer.blocked), None);
+    if let Some(ProducerTransactionsView { waiting, .. }) = &producer.transactions {
+        add(*waiting, say!("{} in hand", waiting), Some(waiting.to_string()));
     }
-    let words = if words.is_empty() { vec!["idle".to_owned()] } else { words };
-    for (row, line) in words.iter().enumerate() {
-        let short = line.replace("hangs in transaction", "hangs in no.");
-        face.line(row, &[line, &short, short.split(" in ").next().unwrap_or_default()], "quiet");
+    if lines.is_empty() {
+        lines.push([(); 3].map(|()| say!("idle")));
     }
-    face.say(words.join(", "));
+    for (row, [line, short, least]) in lines.iter().enumerate() {
+        face.line(row, &[line, short, least], "quiet");
+    }
+    face.say(lines.into_iter().map(|[line, ..]| line).collect::<Vec<_>>().join(", "));
 }
 
-/// Where a producer is with its transactions.
-fn stage(transactions: &ProducerTransactionsView) -> String {
+/// Where a producer is with its transactions; in short; and in a word.
+fn stage(transactions: &ProducerTransactionsView) -> [String; 3] {
     let (number, records) = (transactions.begun, transactions.records);
-    match transactions.stage {
-        Stage::Idle => "no transactions yet".to_owned(),
+    let words = match transactions.stage {
+        Stage::Idle => say!("no transactions yet"),
         Stage::Initializing => "initTransactions".to_owned(),
-        Stage::Ready => format!("{number} transactions"),
-        Stage::Open => format!("transaction {number}: {records}"),
-        Stage::Hung => format!("hangs in transaction {number}"),
-        Stage::Ending(true) => format!("commits {records}"),
-        Stage::Ending(false) => format!("aborts {records}"),
-        Stage::Over => "fenced".to_owned(),
-    }
+        Stage::Ready => say!("{} transactions", number),
+        Stage::Open => say!("transaction {}: {}", number, records),
+        Stage::Hung => {
+            return [say!("hangs in transaction {}", number), say!("hangs in no. {}", number), say!("hangs")];
+        }
+        Stage::Ending(true) => say!("commits {}", records),
+        Stage::Ending(false) => say!("aborts {}", records),
+        Stage::Over => say!("fenced"),
+    };
+    [words.clone(), words.clone(), words]
 }
 
 fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles) {
@@ -343,18 +363,18 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     if !face.is_alive() {
         return;
     }
-    face.foot(subtitles.processing(index));
+    face.foot(&subtitles.processing(index));
     let state = match consumer.state {
-        MemberState::Unjoined => Some("not in the group"),
-        MemberState::Joining => Some("joining the group"),
-        MemberState::Syncing => Some("waits for its share"),
-        MemberState::Reconciling if consumer.assigned.is_empty() => Some("takes up its share"),
-        MemberState::Stable if consumer.assigned.is_empty() => Some("no partition"),
+        MemberState::Unjoined => Some(say!("not in the group")),
+        MemberState::Joining => Some(say!("joining the group")),
+        MemberState::Syncing => Some(say!("waits for its share")),
+        MemberState::Reconciling if consumer.assigned.is_empty() => Some(say!("takes up its share")),
+        MemberState::Stable if consumer.assigned.is_empty() => Some(say!("no partition")),
         MemberState::Stable | MemberState::Reconciling => None,
     };
     match state {
         Some(words) => {
-            face.line(0, &[words], "quiet");
+            face.line(0, &[&words], "quiet");
             face.say(words);
         }
         None => assigned(face, view, consumer),
@@ -366,19 +386,20 @@ fn assigned(face: &mut Face<'_>, view: &View, consumer: &ConsumerView) {
     if let Some(share) = &consumer.share {
         // Of a share group nobody has a place in the log.
         let again = share.records.iter().filter(|(_, _, count)| *count > 1).count();
-        face.line(0, &[&names.join(" "), &format!("{} partitions", names.len())], "label");
-        face.line(1, &[&format!("{} acquired", consumer.buffered)], "quiet");
-        return face.say(format!("shares {}, {} acquired, {again} again", names.join(", "), consumer.buffered));
+        face.line(0, &[&names.join(" "), &say!("{} partitions", names.len())], "label");
+        face.line(1, &[&say!("{} acquired", consumer.buffered)], "quiet");
+        return face.say(say!("shares {}, {} acquired, {} again", names.join(", "), consumer.buffered, again));
     }
     let lag: u64 = consumer.assigned.iter().map(|a| a.lag).sum();
     let class = if lag > 20 { "warning" } else { "quiet" };
-    let (lag_words, many) = (format!("lag {}", player::words::grouped(lag)), format!("{} partitions", names.len()));
-    let held = format!("{lag_words} · {} held", consumer.buffered);
+    let number = player::words::grouped(lag);
+    let (lag_words, many) = (say!("lag {}", number), say!("{} partitions", names.len()));
+    let held = format!("{lag_words} · {}", say!("{} held", consumer.buffered));
     if face.place.h < 50.0 {
-        face.line(0, &[&format!("{lag_words} · {}", names.join(" ")), &lag_words, &lag_words[4..]], class);
+        face.line(0, &[&format!("{lag_words} · {}", names.join(" ")), &lag_words, &number], class);
     } else {
         face.line(0, &[&names.join(" "), &many], "label");
         face.line(1, &[&held, &lag_words], class);
     }
-    face.say(format!("reads {}, lag {lag}, {} buffered", names.join(", "), consumer.buffered));
+    face.say(say!("reads {}, lag {}, {} buffered", names.join(", "), lag, consumer.buffered));
 }

@@ -102,6 +102,8 @@ pub struct Card {
     pub shapes: Vec<Shape>,
     /// Whether it has nothing to do with what is in focus.
     pub faded: bool,
+    /// `leads`, or `transacts` of a producer with a transaction to end; else empty.
+    pub does: &'static str,
     /// What parts of it say in full, the narrowest last.
     pub tips: Vec<Tip>,
 }

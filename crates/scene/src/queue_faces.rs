@@ -5,7 +5,7 @@ use crate::fold::{self, Cell, Fold, fold, grid};
 use crate::layout::Layout;
 use crate::picture::{Card, Rect, fitted};
 use crate::subtitles::Subtitles;
-use player::Side;
+use player::{Side, say};
 use queue_cluster::{ConsumerView, MemberView, NodeView, Observed, QueueCluster, QueueKind, QueueView, View};
 use sim::story::MessageId;
 use sim::workload::{NodeInfo, Role};
@@ -62,16 +62,18 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View, layout: &Layout) {
         face.badge(&[&words], "warning");
     } else if face.is_alive() {
         match parts.first() {
-            _ if leads.len() > 3 => face.badge(&[&format!("leads {}", leads.len())], "badge filled"),
+            _ if leads.len() > 3 => face.badge(&[&say!("leads {}", leads.len())], "badge filled"),
             Some(Part::Home(queue)) if queue.kind == QueueKind::Quorum => {
                 let term = queue.members.iter().find(|m| m.node == node).map_or(0, |m| m.term);
-                face.badge(&[&format!("leader · term {term}"), "leader"], "badge filled");
+                face.badge(&[&say!("leader · term {}", term), &say!("leader")], "badge filled");
             }
-            Some(Part::Home(_)) => face.badge(&["home"], "badge filled"),
-            Some(Part::Mirror(_, true)) => face.badge(&["mirror"], "quiet"),
-            Some(Part::Mirror(_, false)) => face.badge(&["mirror, not synchronised", "not synchronised"], "warning"),
-            Some(Part::Member(..)) => face.badge(&["follower"], "quiet"),
-            None => face.badge(&["no queue here"], "quiet"),
+            Some(Part::Home(_)) => face.badge(&[&say!("home")], "badge filled"),
+            Some(Part::Mirror(_, true)) => face.badge(&[&say!("mirror")], "quiet"),
+            Some(Part::Mirror(_, false)) => {
+                face.badge(&[&say!("mirror, not synchronised"), &say!("not synchronised")], "warning");
+            }
+            Some(Part::Member(..)) => face.badge(&[&say!("follower")], "quiet"),
+            None => face.badge(&[&say!("no queue here")], "quiet"),
         }
     }
     let most = view.queues.iter().map(|queue| queue.ready + queue.unacked).max().unwrap_or(0);
@@ -107,29 +109,43 @@ fn cell_of(face: &Face<'_>, part: &Part<'_>) -> Cell {
 }
 
 fn stack_words(queue: &QueueView) -> String {
-    let state = if queue.available { "" } else { ", not available" };
-    format!("{}: {} ready, {} unacked{state}", queue.name, queue.ready, queue.unacked)
+    let words = say!("{}: {} ready, {} unacked", queue.name, queue.ready, queue.unacked);
+    if queue.available { words } else { format!("{words}, {}", say!("not available")) }
 }
 
 fn member_words(queue: &QueueView, member: &MemberView) -> String {
-    let (name, term) = (&queue.name, member.term);
-    let (end, commit, flushed) = (member.log_end, member.commit, member.flushed);
-    format!("{name}: follows in term {term}, log end {end}, commit {commit}, flushed {flushed}")
+    say!(
+        "{}: follows in term {}, log end {}, commit {}, flushed {}",
+        queue.name,
+        member.term,
+        member.log_end,
+        member.commit,
+        member.flushed
+    )
 }
 
 fn mirror_words(queue: &QueueView, synced: bool) -> String {
-    format!("{}: mirror, {}", queue.name, if synced { "synchronised" } else { "not synchronised" })
+    let words = if synced { say!("mirror, synchronised") } else { say!("mirror, not synchronised") };
+    format!("{}: {words}", queue.name)
 }
 
 /// What is the matter with a node that is alive, in a few words; the worst first.
 fn trouble_of(node: &NodeView) -> Option<String> {
     if node.paused_by_strategy {
-        return Some("does not serve".to_owned());
+        return Some(say!("does not serve"));
     }
     if !node.alarms.is_empty() {
-        return Some(format!("{} alarm", node.alarms.join(" and ")));
+        return Some(alarm_words(node));
     }
-    (!node.apart.is_empty()).then(|| "ran apart".to_owned())
+    (!node.apart.is_empty()).then(|| say!("ran apart"))
+}
+
+fn alarm_words(node: &NodeView) -> String {
+    match node.alarms[..] {
+        ["memory"] => say!("memory alarm"),
+        ["disk"] => say!("disk alarm"),
+        _ => say!("memory and disk alarm"),
+    }
 }
 
 /// A mirror's line: whether it could take over.
@@ -184,11 +200,11 @@ fn stack(face: &mut Face<'_>, queue: &QueueView, most: u64, row: Rect) {
         let gap = if width > 4.0 { 2.0 } else { 0.5 };
         face.pen.rect(Rect { x: place.x + cell as f32 * width, w: width - gap, ..place }, 1.5, class);
     }
-    let scale = if each > 1 { format!("; a cell is {each} messages") } else { String::new() };
+    let scale = if each > 1 { say!("; a cell is {} messages", each) } else { String::new() };
     face.tip_of(row, format!("{}{scale}", stack_words(queue)), queue.name.clone());
     face.say(stack_words(queue));
     if queue.dead_letters > 0 {
-        face.say(format!("{} dead letters wait for their target", queue.dead_letters));
+        face.say(say!("{} dead letters wait for their target", queue.dead_letters));
     }
 }
 
@@ -220,20 +236,20 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
     face.foot(subtitles.rate(index));
     let mut lines = Vec::new();
     if publisher.connected.is_none() {
-        lines.push(("not connected".to_owned(), "warning"));
+        lines.push((say!("not connected"), "warning"));
     } else if publisher.blocked {
-        lines.push(("blocked: alarm".to_owned(), "warning"));
+        lines.push((say!("blocked: alarm"), "warning"));
     } else if view.nodes.iter().any(|node| node.in_flow.contains(&publisher.id)) {
-        lines.push(("in flow".to_owned(), "warning"));
+        lines.push((say!("in flow"), "warning"));
     }
     if publisher.unconfirmed > 0 {
-        lines.push((format!("{} unconfirmed", publisher.unconfirmed), "quiet"));
+        lines.push((say!("{} unconfirmed", publisher.unconfirmed), "quiet"));
     }
     if publisher.waiting > 0 {
-        lines.push((format!("{} waiting", publisher.waiting), "warning"));
+        lines.push((say!("{} waiting", publisher.waiting), "warning"));
     }
     if lines.is_empty() {
-        lines.push(("idle".to_owned(), "quiet"));
+        lines.push((say!("idle"), "quiet"));
     }
     for (row, (line, class)) in lines.iter().enumerate() {
         face.line(row, &[line], class);
@@ -248,7 +264,7 @@ fn scripted(face: &mut Face<'_>, node: NodeId, side: &Side<QueueCluster>) {
     let lines = ((face.place.h - 30.0) / 15.0).max(1.0) as usize;
     let last: Vec<String> = seen.iter().rev().take(lines).map(|(_, _, seen)| words_of(seen)).collect();
     if last.is_empty() {
-        face.line(0, &["scripted"], "quiet");
+        face.line(0, &[&say!("scripted")], "quiet");
     }
     for (row, words) in last.iter().enumerate() {
         face.line(row, &[words], if row == 0 { "label" } else { "quiet" });
@@ -261,16 +277,17 @@ fn words_of(seen: &Observed) -> String {
     let short = |message: &str| message.trim_end_matches('.').to_owned();
     match seen {
         Observed::Delivered { delivered, consumer, redelivered, .. } => {
-            format!("{} → {consumer}{}", short(delivered), if *redelivered { " again" } else { "" })
+            let words = format!("{} → {consumer}", short(delivered));
+            if *redelivered { say!("{} again", words) } else { words }
         }
-        Observed::Got { got: Some(message), .. } => format!("got {}", short(message)),
-        Observed::Got { got: None, .. } => "got nothing".to_owned(),
-        Observed::Confirmed { confirmed, .. } => format!("{} confirmed", short(confirmed)),
-        Observed::Refused { refused, .. } => format!("{} refused", short(refused)),
-        Observed::Returned { returned, code, .. } => format!("{} returned {code}", short(returned)),
-        Observed::ConsumerCancelled { consumer_cancelled } => format!("{consumer_cancelled} cancelled"),
-        Observed::ChannelClosed { code, .. } => format!("channel closed {code}"),
-        Observed::Queue { queue, messages, .. } => format!("{queue}: {messages} ready"),
+        Observed::Got { got: Some(message), .. } => say!("got {}", short(message)),
+        Observed::Got { got: None, .. } => say!("got nothing"),
+        Observed::Confirmed { confirmed, .. } => say!("{} confirmed", short(confirmed)),
+        Observed::Refused { refused, .. } => say!("{} refused", short(refused)),
+        Observed::Returned { returned, code, .. } => say!("{} returned {}", short(returned), code),
+        Observed::ConsumerCancelled { consumer_cancelled } => say!("{} cancelled", consumer_cancelled),
+        Observed::ChannelClosed { code, .. } => say!("channel closed {}", code),
+        Observed::Queue { queue, messages, .. } => say!("{}: {} ready", queue, messages),
     }
 }
 
@@ -283,18 +300,19 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueClust
     if !face.is_alive() {
         return;
     }
-    face.foot(subtitles.processing(index));
+    face.foot(&subtitles.processing(index));
     if consumer.connected.is_none() {
-        face.line(0, &["not connected"], "warning");
-        face.say("not connected");
+        let words = say!("not connected");
+        face.line(0, &[&words], "warning");
+        face.say(words);
         return;
     }
     let words = match consumer.prefetch {
-        0 => format!("{} held, no limit", consumer.unacked_count),
-        most => format!("{} of {most} held", consumer.unacked_count),
+        0 => say!("{} held, no limit", consumer.unacked_count),
+        most => say!("{} of {} held", consumer.unacked_count, most),
     };
     let short = match consumer.prefetch {
-        0 => format!("{} held", consumer.unacked_count),
+        0 => say!("{} held", consumer.unacked_count),
         most => format!("{}/{most}", consumer.unacked_count),
     };
     if face.place.h < 50.0 {
@@ -303,7 +321,7 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueClust
         window(face, consumer, side);
         face.line(1, &[&words, &short], "quiet");
     }
-    face.say(format!("prefetch {}, {words}", consumer.prefetch));
+    face.say(format!("{}, {words}", say!("prefetch {}", consumer.prefetch)));
 }
 
 /// The most slots that are drawn one by one.
@@ -314,8 +332,8 @@ fn window(face: &mut Face<'_>, consumer: &ConsumerView, side: &Side<QueueCluster
     let place = Rect { x: face.place.x + 10.0, y: face.place.y + 27.0, w: face.place.w - 20.0, h: 10.0 };
     let held = |slot: u16| consumer.unacked.get(usize::from(slot)).map(|id| hue(side, *id));
     let words = match consumer.prefetch {
-        0 => "prefetch 0: no limit to what it may hold".to_owned(),
-        most => format!("prefetch {most}: it may hold so many at a time"),
+        0 => say!("prefetch 0: no limit to what it may hold"),
+        most => say!("prefetch {}: it may hold so many at a time", most),
     };
     face.tip(place, words);
     match consumer.prefetch {

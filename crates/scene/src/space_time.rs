@@ -2,7 +2,7 @@
 
 use crate::Which;
 use crate::picture::{Pen, Shape, fitted};
-use player::{Arrow, Cluster, LifeStep, Player, Side, SideTrace, words};
+use player::{Arrow, Cluster, LifeStep, Player, Side, SideTrace, say, words};
 use serde::Serialize;
 use sim::story::{FlightKind, Life, MarkKind, MessageId};
 use sim::workload::NodeInfo;
@@ -174,8 +174,8 @@ fn grid(sheet: &Sheet<'_>) -> Vec<Shape> {
         let x = sheet.x(Time(at));
         pen.path(format!("M{x:.1} {TOP}V{:.1}", sheet.height() - 8.0), "grid");
         let label = match step {
-            ..1_000_000 => format!("{:.3} ms", at as f64 / 1e6),
-            1_000_000..1_000_000_000 => format!("{:.3} s", at as f64 / 1e9),
+            ..1_000_000 => say::number(format_args!("{:.3} ms", at as f64 / 1e6)),
+            1_000_000..1_000_000_000 => say::number(format_args!("{:.3} s", at as f64 / 1e9)),
             _ => format!("{} s", at / 1_000_000_000),
         };
         pen.text(x, 16.0, label, "quiet small", "middle");
@@ -189,18 +189,18 @@ fn grid(sheet: &Sheet<'_>) -> Vec<Shape> {
     pen.shapes
 }
 
-fn kind_words(kind: FlightKind) -> (&'static str, &'static str) {
+fn kind_words(kind: FlightKind) -> (String, &'static str) {
     match kind {
-        FlightKind::Produce => ("messages", "arrow produce"),
-        FlightKind::Deliver => ("messages", "arrow deliver"),
-        FlightKind::Replicate => ("copies", "arrow replicate"),
-        FlightKind::Ack => ("an acknowledgement", "arrow ack"),
-        FlightKind::Refuse => ("a refusal", "arrow refuse"),
-        FlightKind::Fetch => ("a request for more", "arrow fetch"),
-        FlightKind::Heartbeat => ("a sign of life", "arrow quiet"),
-        FlightKind::Vote => ("a vote", "arrow vote"),
-        FlightKind::Control => ("metadata or membership", "arrow quiet"),
-        FlightKind::Commit => ("a commit of progress", "arrow ack"),
+        FlightKind::Produce => (say!("messages"), "arrow produce"),
+        FlightKind::Deliver => (say!("messages"), "arrow deliver"),
+        FlightKind::Replicate => (say!("copies"), "arrow replicate"),
+        FlightKind::Ack => (say!("an acknowledgement"), "arrow ack"),
+        FlightKind::Refuse => (say!("a refusal"), "arrow refuse"),
+        FlightKind::Fetch => (say!("a request for more"), "arrow fetch"),
+        FlightKind::Heartbeat => (say!("a sign of life"), "arrow quiet"),
+        FlightKind::Vote => (say!("a vote"), "arrow vote"),
+        FlightKind::Control => (say!("metadata or membership"), "arrow quiet"),
+        FlightKind::Commit => (say!("a commit of progress"), "arrow ack"),
     }
 }
 
@@ -230,11 +230,11 @@ fn arrows(player: &Player, sheet: &Sheet<'_>, trace: &SideTrace, spots: &mut Vec
     spots.extend(over.into_iter().map(|arrow| spot(player, sheet, arrow, true)));
     match least {
         0 => String::new(),
-        1 => "signs of life and metadata".to_owned(),
-        2 => "signs of life, metadata, requests for more".to_owned(),
-        3 => "all but messages, their copies, refusals and votes".to_owned(),
-        4 => "all but messages, refusals and votes".to_owned(),
-        _ => "all but refusals and votes".to_owned(),
+        1 => say!("signs of life and metadata"),
+        2 => say!("signs of life, metadata, requests for more"),
+        3 => say!("all but messages, their copies, refusals and votes"),
+        4 => say!("all but messages, refusals and votes"),
+        _ => say!("all but refusals and votes"),
     }
 }
 
@@ -266,13 +266,12 @@ fn spot(player: &Player, sheet: &Sheet<'_>, arrow: &Arrow, mine: bool) -> Spot {
     };
     let first = arrow.carries.iter().find(|id| sheet.window.of == Some(**id)).or(arrow.carries.first());
     let count = match arrow.carries.len() {
-        0 => what.to_owned(),
-        1 => format!("message {}", first.map_or(String::new(), |id| message_name(player, *id))),
-        many => format!("{many} {what} from {}", first.map_or(String::new(), |id| message_name(player, *id))),
+        0 => what,
+        1 => say!("message {}", first.map_or(String::new(), |id| message_name(player, *id))),
+        many => say!("{} {} from {}", many, what, first.map_or(String::new(), |id| message_name(player, *id))),
     };
-    let end =
-        if arrow.lost.is_some() { "lost on its way".to_owned() } else { format!("{}", flight.due.since(flight.sent)) };
-    let says = format!("{} to {}: {count}, {end}", sheet.name(flight.from), sheet.name(flight.to));
+    let end = if arrow.lost.is_some() { say!("lost on its way") } else { say::number(flight.due.since(flight.sent)) };
+    let says = say!("{} to {}: {}, {}", sheet.name(flight.from), sheet.name(flight.to), count, end);
     let message = first.map_or(Vec::new(), |id| vec![u32::from(id.producer), id.sequence]);
     Spot { says, at: flight.sent.0 as f64, d, class, message }
 }

@@ -4,8 +4,8 @@ use crate::flights::{CROWD, Flying, Sight, StreamKind, StreamRow, flights};
 use crate::layout::{Curve, Layout, point};
 use crate::picture::{Rect, Stream, width_of};
 use crate::{Which, nodes};
-use player::Player;
 use player::words::grouped;
+use player::{Player, say};
 use sim::{Nanos, NodeId};
 
 /// The size of a label's text.
@@ -22,12 +22,13 @@ fn rounded(rate: f32) -> u64 {
     ((rate / step).round() * step) as u64
 }
 
-/// What is counted.
-fn unit(kind: StreamKind) -> &'static str {
+/// How much of what flows.
+fn rate_words(rate: f32, kind: StreamKind) -> String {
+    let rate = grouped(rounded(rate));
     match kind {
-        StreamKind::Messages | StreamKind::Copies => "msg/s",
-        StreamKind::Answers => "answers/s",
-        StreamKind::Other => "requests/s",
+        StreamKind::Messages | StreamKind::Copies => say!("{} msg/s", rate),
+        StreamKind::Answers => say!("{} answers/s", rate),
+        StreamKind::Other => say!("{} requests/s", rate),
     }
 }
 
@@ -79,8 +80,8 @@ pub(crate) fn streams(player: &Player, which: Which, layout: &Layout) -> Vec<Str
     let mut taken = Vec::new();
     let stream = |row: &StreamRow| {
         let ([from, to], kind) = (row.ends.map(name), row.kind());
-        let rate = format!("{} {}", grouped(rounded(row.rate)), unit(kind));
-        let says = format!("{from} → {to}: {rate}, {} in flight", grouped(u64::from(row.flying)));
+        let rate = rate_words(row.rate, kind);
+        let says = format!("{from} → {to}: {rate}, {}", say!("{} in flight", grouped(u64::from(row.flying))));
         // What answers and asks is said on its link only: what they are about is what one reads.
         let wanted = matches!(kind, StreamKind::Messages | StreamKind::Copies);
         let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, &flying.streams, rate, &taken, layout));

@@ -1,6 +1,6 @@
 //! What clients do now: rates and processing times, as the document has them and the orders so far have changed them.
 
-use player::Player;
+use player::{Player, say};
 use scenario::Deed;
 use scenario::units::{Rate, Span};
 use sim::hand::Hand;
@@ -14,14 +14,14 @@ pub(crate) struct Subtitles {
 }
 
 fn rate(milli: u64) -> String {
-    Rate(milli).to_string().replace("/s", " msg/s")
+    say!("{} msg/s", say::number(Rate(milli).to_string().trim_end_matches("/s")))
 }
 
 fn processing(duration: Duration) -> String {
     match duration {
-        Duration::Constant(d) => format!("{d} each"),
-        Duration::Uniform(low, high) => format!("{low} to {high} each"),
-        Duration::Exponential(mean) => format!("about {} each", Span(mean)),
+        Duration::Constant(d) => say!("{} each", say::number(d)),
+        Duration::Uniform(low, high) => say!("{} to {} each", say::number(low), say::number(high)),
+        Duration::Exponential(mean) => say!("about {} each", say::number(Span(mean))),
     }
 }
 
@@ -66,10 +66,10 @@ impl Subtitles {
     }
 
     /// How long a consumer works on a message.
-    pub fn processing(&self, consumer: u16) -> &str {
+    pub fn processing(&self, consumer: u16) -> String {
         if self.by_hand.get(usize::from(consumer)) == Some(&true) {
-            return "by hand";
+            return say!("by hand");
         }
-        self.processing.get(usize::from(consumer)).map_or("", String::as_str)
+        self.processing.get(usize::from(consumer)).cloned().unwrap_or_default()
     }
 }

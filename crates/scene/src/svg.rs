@@ -4,7 +4,7 @@ use crate::flights::{CROWD, Flying, Sight, StreamRow, flights};
 use crate::picture::{Card, Link, Picture, Rect, Shape, Stream, Tip};
 use crate::svg_flights::{flight, stream};
 use crate::{Which, layout, picture};
-use player::{Player, report};
+use player::{Player, report, say};
 use sim::Nanos;
 use std::fmt::Write as _;
 
@@ -23,15 +23,15 @@ fn escaped(text: &str) -> String {
 pub fn figure(player: &mut Player, width: f32, height: f32, dark: bool) -> String {
     let theme = if dark { "dark" } else { "light" };
     let title = player.document().title.clone();
-    let at = player.at();
+    let at = say::number(player.at());
     let outcome = report(player);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         class=\"{theme}\" role=\"img\" font-family=\"system-ui, sans-serif\">\n<title>{} at {at}</title>\n<style>{THEMES}{STYLE}</style>\n{HATCH}\n\
+         class=\"{theme}\" role=\"img\" font-family=\"system-ui, sans-serif\">\n<title>{}</title>\n<style>{THEMES}{STYLE}</style>\n{HATCH}\n\
          <rect width=\"{width}\" height=\"{height}\" style=\"fill:var(--ground)\"/>\n",
-        escaped(&title)
+        escaped(&say!("{} at {}", title, at))
     );
-    let sides = [(Which::Log, "log", "Log"), (Which::Queue, "queue", "Queues")];
+    let sides = [(Which::Log, "log", say!("Log")), (Which::Queue, "queue", say!("Queues"))];
     let present = sides.iter().filter(|(which, ..)| layout(player, *which, 1.0, 1.0).is_some()).count().max(1);
     let stage_width = width / present as f32;
     let mut left = 0.0;

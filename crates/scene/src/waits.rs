@@ -1,8 +1,9 @@
 //! Nothing is moving: why? What each part of a cluster waits for at the playhead, and until when, as far as that is known.
 
-use log_cluster::view::{MemberState, PartitionView, Registration, TopicView};
-use player::{Player, Side};
-use queue_cluster::{QueueKind, QueueView};
+use crate::inspect_queue::alarm_words;
+use log_cluster::view::{ConsumerView as Member, MemberState, PartitionView, ProducerView, Registration, TopicView};
+use player::{Player, Side, say};
+use queue_cluster::{ConsumerView, PublisherView, QueueKind, QueueView};
 use serde::Serialize;
 use sim::workload::NodeInfo;
 use sim::{Health, Nanos, NodeId, Time};
@@ -39,11 +40,6 @@ fn named(nodes: &[NodeInfo], node: NodeId) -> &str {
     nodes.get(node.index()).map_or("", |node| node.name.as_str())
 }
 
-/// `1 record`, `2 records`.
-fn several(count: u32, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 fn list(nodes: &[NodeInfo], ids: &[NodeId]) -> String {
     ids.iter().map(|id| named(nodes, *id)).collect::<Vec<_>>().join(", ")
 }
@@ -58,8 +54,9 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
     let controllers: Vec<_> = view.servers.iter().filter(|server| server.controller.is_some()).collect();
     let at_work = controllers.iter().filter(|server| up(server.node)).count();
     if at_work * 2 <= controllers.len() {
-        let says = format!(
-            "the cluster waits for a majority of its controllers: {at_work} of {} are at work; nobody is fenced or elected",
+        let says = say!(
+            "the cluster waits for a majority of its controllers: {} of {} are at work; nobody is fenced or elected",
+            at_work,
             controllers.len()
         );
         tell(says, None, "K-Q3");
@@ -67,7 +64,7 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
         .iter()
         .any(|server| server.controller.as_ref().is_some_and(|c| c.is_active) && up(server.node))
     {
-        tell("the controllers elect an active one".to_owned(), None, "K-Q1");
+        tell(say!("the controllers elect an active one"), None, "K-Q1");
     }
     for server in &view.servers {
         let Some(broker) = &server.broker else { continue };
@@ -76,9 +73,10 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
             let down = crate::down_since(side, server.node).unwrap_or(player.at());
             // The controller looks every eighth of the session.
             let until = down + session + Nanos(session.0 / 8);
-            let says = format!(
-                "the controller waits until {} has been silent for broker.session.timeout.ms, {session}",
-                named(nodes, server.node)
+            let says = say!(
+                "the controller waits until {} has been silent for broker.session.timeout.ms, {}",
+                named(nodes, server.node),
+                say::number(session)
             );
             tell(says, Some(until), "K-Q4");
         }
@@ -87,25 +85,41 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
         topic.partitions.iter().for_each(|partition| partition_waits(topic, partition, nodes, &up, &mut tell));
     }
     for producer in &view.producers {
-        let name = named(nodes, producer.node);
-        if producer.blocked > 0 {
-            let says =
-                format!("{name}: send() blocks for {}, buffer.memory is full", several(producer.blocked, "record"));
-            tell(says, None, "K-P1");
-        } else if producer.in_flight > 0 {
-            let says = format!("{name} waits for the acknowledgement of {}", several(producer.in_flight, "record"));
-            tell(says, None, "K-A1");
-        }
+        producer_waits(producer, named(nodes, producer.node), &mut tell);
     }
     for consumer in &view.consumers {
-        let name = named(nodes, consumer.node);
-        match consumer.state {
-            MemberState::Unjoined => tell(format!("{name} looks for its group's coordinator"), None, "K-G1"),
-            MemberState::Joining => tell(format!("{name} waits for its group to form"), None, "K-G3"),
-            MemberState::Syncing => tell(format!("{name} waits for its share of the partitions"), None, "K-G3"),
-            MemberState::Reconciling => tell(format!("{name} gives up or takes up partitions"), None, "K-G8"),
-            MemberState::Stable => {}
-        }
+        member_waits(consumer, named(nodes, consumer.node), &mut tell);
+    }
+}
+
+type Tell<'a> = &'a mut dyn FnMut(String, Option<Time>, &'static str);
+
+fn producer_waits(producer: &ProducerView, name: &str, tell: Tell<'_>) {
+    if producer.blocked > 0 {
+        let says = say!(
+            "{1}: send() blocks for {0} record, buffer.memory is full|\
+             {1}: send() blocks for {0} records, buffer.memory is full",
+            producer.blocked,
+            name
+        );
+        tell(says, None, "K-P1");
+    } else if producer.in_flight > 0 {
+        let says = say!(
+            "{1} waits for the acknowledgement of {0} record|{1} waits for the acknowledgement of {0} records",
+            producer.in_flight,
+            name
+        );
+        tell(says, None, "K-A1");
+    }
+}
+
+fn member_waits(consumer: &Member, name: &str, tell: Tell<'_>) {
+    match consumer.state {
+        MemberState::Unjoined => tell(say!("{} looks for its group's coordinator", name), None, "K-G1"),
+        MemberState::Joining => tell(say!("{} waits for its group to form", name), None, "K-G3"),
+        MemberState::Syncing => tell(say!("{} waits for its share of the partitions", name), None, "K-G3"),
+        MemberState::Reconciling => tell(say!("{} gives up or takes up partitions", name), None, "K-G8"),
+        MemberState::Stable => {}
     }
 }
 
@@ -114,25 +128,27 @@ fn partition_waits(
     partition: &PartitionView,
     nodes: &[NodeInfo],
     up: &dyn Fn(NodeId) -> bool,
-    tell: &mut dyn FnMut(String, Option<Time>, &'static str),
+    tell: Tell<'_>,
 ) {
     let name = format!("{}-{}", topic.name, partition.partition);
     match partition.leader {
         None => {
             let able: &[NodeId] = if partition.isr.is_empty() { &partition.elr } else { &partition.isr };
-            let says = format!("{name} has no leader: it waits for one of {}", list(nodes, able));
+            let says = say!("{} has no leader: it waits for one of {}", name, list(nodes, able));
             tell(says, None, "K-E1");
         }
         Some(leader) if !up(leader) => {
-            let says = format!("{name} waits for its leader {}, or for a new one", named(nodes, leader));
+            let says = say!("{} waits for its leader {}, or for a new one", name, named(nodes, leader));
             tell(says, None, "K-E2");
         }
         Some(_) => {}
     }
     let in_sync = partition.isr.len();
     if partition.leader.is_some() && in_sync < topic.min_isr as usize {
-        let says = format!(
-            "{name} takes no record with acks=all: {in_sync} in sync, min.insync.replicas is {}; its high watermark stands still",
+        let says = say!(
+            "{} takes no record with acks=all: {} in sync, min.insync.replicas is {}; its high watermark stands still",
+            name,
+            in_sync,
             topic.min_isr
         );
         tell(says, None, "K-A5");
@@ -140,7 +156,7 @@ fn partition_waits(
     let behind: Vec<NodeId> =
         partition.isr.iter().copied().filter(|node| !up(*node) && partition.leader != Some(*node)).collect();
     if !behind.is_empty() && partition.leader.is_some_and(up) {
-        let says = format!("{name}: the high watermark waits for {}, still counted as in sync", list(nodes, &behind));
+        let says = say!("{}: the high watermark waits for {}, still counted as in sync", name, list(nodes, &behind));
         tell(says, None, "K-R3");
     }
 }
@@ -154,11 +170,10 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
     };
     for node in &view.nodes {
         if node.paused_by_strategy {
-            tell(format!("{} has paused itself: it waits to see enough of the others", node.name), None, "R-N2");
+            tell(say!("{} has paused itself: it waits to see enough of the others", node.name), None, "R-N2");
         }
         if !node.alarms.is_empty() && up(node.id) {
-            let says =
-                format!("{} raises an alarm ({}): publishers wait everywhere", node.name, node.alarms.join(", "));
+            let says = say!("{} raises an alarm ({}): publishers wait everywhere", node.name, alarm_words(node));
             tell(says, None, "R-M4");
         }
     }
@@ -171,25 +186,41 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
         tell(says, since.map(|since| since + suspects).filter(|at| *at > player.at()), rule);
     }
     for publisher in view.publishers.iter().filter(|publisher| up(publisher.id)) {
-        let name = named(nodes, publisher.id);
-        if publisher.connected.is_none() {
-            let with = several(publisher.waiting, "message");
-            tell(format!("{name} waits for a connection, and {with} with it"), None, "R-M7");
-        } else if publisher.blocked {
-            let with = several(publisher.waiting, "message");
-            tell(format!("{name} is blocked by an alarm, and {with} with it"), None, "R-M4");
-        } else if publisher.unconfirmed > 0 {
-            tell(format!("{name} waits for {}", several(publisher.unconfirmed, "confirm")), None, "R-C1");
-        }
+        publisher_waits(publisher, named(nodes, publisher.id), &mut tell);
     }
     for consumer in view.consumers.iter().filter(|consumer| up(consumer.id)) {
-        let name = named(nodes, consumer.id);
-        if consumer.connected.is_none() {
-            tell(format!("{name} waits for a connection"), None, "R-M7");
-        } else if consumer.prefetch > 0 && consumer.unacked_count >= u32::from(consumer.prefetch) {
-            let says = format!("{}: {name}'s prefetch window of {} is full", consumer.queue, consumer.prefetch);
-            tell(says, consumer.working.map(|(_, until)| until), "R-P1");
-        }
+        consumer_waits(consumer, named(nodes, consumer.id), &mut tell);
+    }
+}
+
+fn publisher_waits(publisher: &PublisherView, name: &str, tell: Tell<'_>) {
+    let with = publisher.waiting;
+    if publisher.connected.is_none() {
+        let says = say!(
+            "{1} waits for a connection, and {0} message with it|{1} waits for a connection, and {0} messages with it",
+            with,
+            name
+        );
+        tell(says, None, "R-M7");
+    } else if publisher.blocked {
+        let says = say!(
+            "{1} is blocked by an alarm, and {0} message with it|{1} is blocked by an alarm, and {0} messages with it",
+            with,
+            name
+        );
+        tell(says, None, "R-M4");
+    } else if publisher.unconfirmed > 0 {
+        let says = say!("{1} waits for {0} confirm|{1} waits for {0} confirms", publisher.unconfirmed, name);
+        tell(says, None, "R-C1");
+    }
+}
+
+fn consumer_waits(consumer: &ConsumerView, name: &str, tell: Tell<'_>) {
+    if consumer.connected.is_none() {
+        tell(say!("{} waits for a connection", name), None, "R-M7");
+    } else if consumer.prefetch > 0 && consumer.unacked_count >= u32::from(consumer.prefetch) {
+        let says = say!("{}: {}'s prefetch window of {} is full", consumer.queue, name, consumer.prefetch);
+        tell(says, consumer.working.map(|(_, until)| until), "R-P1");
     }
 }
 
@@ -197,13 +228,13 @@ fn queue(player: &Player, side: &Side<queue_cluster::QueueCluster>, found: &mut 
 fn unavailable(queue: &QueueView, nodes: &[NodeInfo], up: &dyn Fn(NodeId) -> bool) -> (String, bool) {
     let name = &queue.name;
     if queue.kind == QueueKind::Classic {
-        let home = queue.leader.map_or("its node", |home| named(nodes, home));
-        return (format!("{name} is down with {home}: it waits for it to come back"), false);
+        let home = queue.leader.map_or(say!("its node"), |home| named(nodes, home).to_owned());
+        return (say!("{} is down with {}: it waits for it to come back", name, home), false);
     }
     let at_work = queue.members.iter().filter(|member| up(member.node)).count();
     if at_work * 2 <= queue.members.len() {
-        let says = format!("{name} waits for a majority: {at_work} of its {} members are at work", queue.members.len());
-        return (says, false);
+        let all = queue.members.len();
+        return (say!("{} waits for a majority: {} of its {} members are at work", name, at_work, all), false);
     }
-    (format!("{name} has no leader at work: its members elect one once they suspect the old one"), true)
+    (say!("{} has no leader at work: its members elect one once they suspect the old one", name), true)
 }

@@ -90,6 +90,23 @@ pub struct Mark {
     pub rule: Rule,
 }
 
+/// Why an order makes no sense now, and what to do instead: a sentence that can be said in any language.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Objection {
+    /// The sentence in English; `{}` stands for a value.
+    pub says: &'static str,
+    /// The values for its places, in order.
+    pub values: Vec<String>,
+}
+
+/// Makes an [`Objection`](crate::story::Objection) of a sentence and its values.
+#[macro_export]
+macro_rules! objection {
+    ($says:literal $(, $value:expr)* $(,)?) => {
+        $crate::story::Objection { says: $says, values: vec![$($value.to_string()),*] }
+    };
+}
+
 /// What a process tells its observers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {

@@ -3,7 +3,8 @@
 use crate::effects::Effects;
 use crate::machine::{Machine, MachineProfile, Slowness};
 use crate::net::{Flight, Hangup, LinkProfile, Network, Sent, Side, SideState, Wreck};
-use crate::story::Note;
+use crate::objection;
+use crate::story::{Note, Objection};
 use crate::wheel::{Handle, Wheel};
 use crate::{Dice, Digest, Nanos, Time};
 
@@ -96,13 +97,13 @@ impl Health {
 
     /// Why a node of this name takes no orders now, in a sentence that says what to do; `None` if it is at work.
     #[must_use]
-    pub fn objection(self, name: &str) -> Option<String> {
+    pub fn objection(self, name: &str) -> Option<Objection> {
         match self {
             Health::Running => None,
-            Health::Paused => Some(format!("{name} is paused: let it go on first")),
-            Health::Stopping => Some(format!("{name} is stopping")),
+            Health::Paused => Some(objection!("{} is paused: let it go on first", name)),
+            Health::Stopping => Some(objection!("{} is stopping", name)),
             Health::Stopped | Health::Killed | Health::PoweredOff => {
-                Some(format!("{name} is not running: start it first"))
+                Some(objection!("{} is not running: start it first", name))
             }
         }
     }

@@ -47,6 +47,13 @@ struct Opened {
     digest: Option<String>,
 }
 
+/// Takes the words of another language for what the engines say: a template on a line, its translation on the next, and
+/// so on. What a run comes to does not depend on it.
+#[wasm_bindgen]
+pub fn speak(words: &str) {
+    player::say::speak(words);
+}
+
 /// Reads a share link's fragment: `{document, digest}`, the document as text.
 ///
 /// # Errors
@@ -87,8 +94,7 @@ struct MarkOut {
     cluster: &'static str,
     kind: &'static str,
     what: String,
-    /// What it says, for other languages than English: the sentence's code and the values in its places.
-    code: &'static str,
+    /// The values in its sentence: what it is about, among others.
     values: Vec<String>,
     node: String,
     rule: &'static str,
@@ -227,7 +233,7 @@ impl Lab {
         link::encode(self.player.document(), self.player.end_digest())
     }
 
-    /// All marks known, also those ahead, by time: `[{at, cluster, kind, what, code, values, node, rule}]`.
+    /// All marks known, also those ahead, by time: `[{at, cluster, kind, what, values, node, rule}]`.
     pub fn marks(&self) -> JsValue {
         let state = self.player.furthest();
         let name = |cluster: &str, node: sim::NodeId| {
@@ -240,7 +246,6 @@ impl Lab {
             cluster,
             kind: player::mark_kind(mark.kind),
             what: player::words::sentence(&mark),
-            code: mark.code,
             node: name(cluster, mark.node),
             rule: mark.rule.0,
             values: mark.values,

@@ -13,7 +13,14 @@ import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
 import type { SpaceTime } from '../gen/SpaceTime';
 import type { Wait } from '../gen/Wait';
-import init, { checkDocument as checkText, Lab, onMissing, readLink, readTranscript } from './pkg/brokerlab.js';
+import init, {
+  checkDocument as checkText,
+  Lab,
+  onMissing,
+  readLink,
+  readTranscript,
+  speak,
+} from './pkg/brokerlab.js';
 
 export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SpaceTime };
 
@@ -127,6 +134,11 @@ export function load(): Promise<void> {
     onMissing(fetchNow);
   });
   return first;
+}
+
+/** Has the engines say what they say in other words: templates in English, each with its translation. */
+export function translate(templates: Record<string, string>): void {
+  speak(Object.entries(templates).flat().join('\n'));
 }
 
 /** Loads the rest, once; again if the network failed. */

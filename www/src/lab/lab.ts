@@ -1,5 +1,5 @@
 // The lab: both clusters side by side, the transport, the verdict.
-import { html, LitElement, nothing } from 'lit';
+import { html, LitElement } from 'lit';
 import { openTranscript, type Side } from '../engine/engine';
 import { decimal } from '../format';
 import type { Card } from '../gen/Card';
@@ -459,7 +459,7 @@ export class BlLab extends LitElement {
   private side(side: Side) {
     const { session } = this;
     const caption = session?.isOnTheWay === false ? session.run.picture(side)?.caption : words.loading;
-    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p lang=${session?.isOnTheWay === false ? 'en' : nothing}>${caption}</p>${session ? this.remarks(side, session) : ''}<bl-stage-tools></bl-stage-tools></header>
+    return html`<div class="side ${side === 0 ? 'log' : 'queue'}-side"><header><h2>${side === 0 ? words.log : words.queue}</h2><p>${caption}</p>${session ? this.remarks(side, session) : ''}<bl-stage-tools></bl-stage-tools></header>
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card?.name : undefined}></bl-stage></div>`;
   }
 

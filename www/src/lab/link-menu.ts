@@ -56,7 +56,7 @@ export class BlLinkMenu extends LitElement {
       ({ heals }) => heals === undefined || state !== (heals ? 'open' : 'cut'),
     );
     return html`<h3>${from} – ${to}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
-      <p lang="en" tabindex="0">${[words.links.states[state as 'open'], ...streams.map(({ says }) => says)].join(' · ')}</p>
+      <p tabindex="0">${[words.links.states[state as 'open'], ...streams.map(({ says }) => says)].join(' · ')}</p>
       <ul class="single">${fitting.map((one) => html`<li><button @click=${() => this.give(one)}>${one.name}</button></li>`)}</ul>
       <p class="more"><button @click=${() => this.inspect(link)}>${words.inspector.open}</button></p>
       ${this.refused === undefined ? '' : html`<p class="refused" role="alert">${this.refused}</p>`}`;

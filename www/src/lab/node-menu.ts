@@ -142,7 +142,7 @@ export class BlNodeMenu extends LitElement {
         return card.role === 'producer' && alive;
       case 'commit-transaction':
       case 'abort-transaction':
-        return this.side === 0 && card.role === 'producer' && alive && card.says.includes('transaction');
+        return this.side === 0 && card.role === 'producer' && alive && card.does === 'transacts';
       default:
         return !queueDeeds.includes(name) || (this.side === 1 && card.role === 'server' && alive);
     }
@@ -243,7 +243,7 @@ export class BlNodeMenu extends LitElement {
         ? html`<bl-by-hand .session=${this.session} .side=${this.side} .card=${card}></bl-by-hand>`
         : '';
     return html`<h3>${card.name}<button aria-label=${words.close} @click=${this.leave}>✕</button></h3>
-      <p lang="en" tabindex="0">${card.says}</p>
+      <p tabindex="0">${card.says}</p>
       ${this.face ? this.faceOf(this.face) : ''}${led ? byHand : ''}<ul>${deeds
         .filter(({ order }) => this.fits(order, card))
         .map(({ order, label, hint }) => {

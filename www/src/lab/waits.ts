@@ -42,7 +42,7 @@ export class BlWaits extends LitElement {
     if (waits.length === 0) return '';
     return html`<h4 class="${cluster}-side">${cluster === 'log' ? words.log : words.queue}</h4><ul>${waits.map(
       (wait) =>
-        html`<li><span lang="en">${wait.says}</span>${
+        html`<li>${wait.says}${
           wait.until === null
             ? ''
             : html`, <button type="button" class="until" @click=${() => this.go(wait.until ?? 0)}>${words.waits.until} ${timeWords(wait.until)}</button>`

@@ -82,7 +82,7 @@ export class BlInspector extends Panel {
   }
 
   private facts(side: Side, facts: Fact[]) {
-    return html`<table class="facts" lang="en"><tbody>${facts.map(
+    return html`<table class="facts"><tbody>${facts.map(
       ({ name, value, rule }) =>
         html`<tr><th scope="row">${this.named(side, name)}</th><td>${value}</td><td>${this.rule(rule)}</td></tr>`,
     )}</tbody></table>`;
@@ -163,7 +163,7 @@ export class BlInspector extends Panel {
     const at = session.transport.at;
     const done = life.steps.filter((step) => step.at <= at);
     return html`<h3 class="${clusterOf(of.side)}-side">${words.inspector.kinds.message} ${life.name} <span class="quiet">${words.life.key} ${life.key}</span></h3>
-      <table class="facts"><tbody>${done.map((step) => html`<tr><th scope="row">${timeWords(step.at)}</th><td><span lang="en">${step.what}</span> ${words.life.on} ${this.named(of.side, step.node)}</td><td>${this.rule(step.rule)}</td></tr>`)}</tbody></table>
+      <table class="facts"><tbody>${done.map((step) => html`<tr><th scope="row">${timeWords(step.at)}</th><td>${step.what} ${words.life.on} ${this.named(of.side, step.node)}</td><td>${this.rule(step.rule)}</td></tr>`)}</tbody></table>
       <p class="do"><button @click=${() => this.dispatchEvent(new MessagePicked(of))}>${words.inspector.life} (${done.length}/${life.steps.length})</button></p>`;
   }
 

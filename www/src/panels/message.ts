@@ -62,9 +62,9 @@ export class BlMessage extends Panel {
         <button @click=${() => this.pick({ ...message, sequence: message.sequence + 1 })}>${words.life.after} ›</button></p>
       <ol class="steps">${life.steps.map((step, place) => {
         const since = place === 0 ? undefined : step.at - (life.steps[place - 1]?.at ?? step.at);
-        return html`${since === undefined ? '' : html`<li class="wait">${millis(since / 1e6)}${step.wait ? html` <span lang="en">${step.wait}</span>` : ''}</li>`}
+        return html`${since === undefined ? '' : html`<li class="wait">${millis(since / 1e6)}${step.wait ? html` ${step.wait}` : ''}</li>`}
         <li class=${step.at <= at ? 'step' : 'step ahead'}><button @click=${() => this.session?.act({ do: 'seek', to: step.at })}>
-          <span class="when">${timeWords(step.at)}</span> <strong lang="en">${step.what}</strong> <span class="quiet">${words.life.on} ${step.node}</span></button>
+          <span class="when">${timeWords(step.at)}</span> <strong>${step.what}</strong> <span class="quiet">${words.life.on} ${step.node}</span></button>
           <button class="rule" @click=${() => this.dispatchEvent(new RuleAsked(step.rule))}>${step.rule}</button></li>`;
       })}</ol>
       ${life.until < (this.session?.run.known ?? 0) ? html`<p class="quiet">${words.life.followedTo} ${timeWords(life.until)}.</p>` : ''}</div>`;

@@ -135,7 +135,7 @@ export class BlSpaceTime extends Panel {
   }
 
   private spot(spot: Spot) {
-    return svg`<g class="spot" lang="en" @click=${() => this.pick(spot)} @pointerenter=${() => {
+    return svg`<g class="spot" @click=${() => this.pick(spot)} @pointerenter=${() => {
       this.pointed = spot;
       this.requestUpdate();
     }}><title>${timeWords(spot.at)}: ${spot.says}</title><path class="hit" d=${spot.d}></path><path class=${spot.class} d=${spot.d}></path></g>`;
@@ -168,7 +168,7 @@ export class BlSpaceTime extends Panel {
     const most = 200;
     return html`<p class="told" aria-live="off">${this.pointed ? `${timeWords(this.pointed.at)}: ${this.pointed.says}` : words.spaceTime.hint}
       ${diagram.left_out ? html`<span class="quiet">${words.spaceTime.leftOut} ${diagram.left_out}.</span>` : ''}</p>
-      <details><summary>${words.spaceTime.asList} (${diagram.spots.length})</summary><ol class="list" lang="en">${[
+      <details><summary>${words.spaceTime.asList} (${diagram.spots.length})</summary><ol class="list">${[
         ...diagram.spots,
       ]
         .sort((a, b) => a.at - b.at)

@@ -199,7 +199,7 @@ export class BlTopology extends Panel {
       <tbody>${graph.nodes.map((node) => {
         const ways = graph.edges.filter((edge) => edge.from === node.id);
         return html`<tr><th scope="row"><button @click=${() => this.choose(side, node)}>${words.topology.kinds[node.kind as 'queue']} ${this.nameOf(node)}</button></th>
-          <td lang="en">${node.sort}</td><td>${node.at}${node.up ? '' : ` ${words.topology.down}`}</td><td lang="en">${figures(node)}</td>
+          <td>${node.sort}</td><td>${node.at}${node.up ? '' : ` ${words.topology.down}`}</td><td>${figures(node)}</td>
           <td>${ways.map((edge) => this.wayWords(edge, graph)).join('; ')}</td></tr>`;
       })}</tbody></table></details>`;
   }
@@ -218,7 +218,7 @@ export class BlTopology extends Panel {
         <button @click=${() => this.zoomBy(side, undefined)}>${words.zoom.fit}</button>
         <button aria-label=${words.zoom.in} title=${words.zoom.in} @click=${() => this.zoomBy(side, STEP)}>+</button></span></p>
       <div class="frame ${side === 0 ? 'of-log' : 'of-queue'}" tabindex="0" role="group" aria-label=${name}>
-        <svg width=${Math.round(width * zoom)} height=${Math.round(height * zoom)} viewBox=${`0 0 ${width} ${height}`} lang="en">
+        <svg width=${Math.round(width * zoom)} height=${Math.round(height * zoom)} viewBox=${`0 0 ${width} ${height}`}>
           <defs>${['end', 'dead'].map((which) => svg`<marker id=${`arrow-${which}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class=${which} d="M0 0L8 4L0 8z"></path></marker>`)}</defs>
           ${lines}${graph.nodes.map((node) => this.node(side, node, graph, drawn, near))}</svg></div>
       ${this.list(side, graph)}</section>`;

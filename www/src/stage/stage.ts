@@ -266,7 +266,7 @@ export class BlStage extends LitElement {
     // The face is drawn; what it says is the name of the one thing over it that is focused and clicked.
     const { x, y, w, h } = card.place;
     return svg`<g class=${`node${this.chosen === card.name ? ' chosen' : ''}${card.faded ? ' faded' : ''}`}><g aria-hidden="true">${card.shapes.map(shape)}</g>
-      <rect class="hit" role="button" tabindex="0" lang="en" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
+      <rect class="hit" role="button" tabindex="0" aria-label=${card.says} data-node=${card.name} x=${x} y=${y} width=${w} height=${h} rx="6"
         @click=${(event: MouseEvent) => this.choose(card, this.under(event, card).findLast((tip) => tip.of)?.of ?? '')} @pointermove=${(event: PointerEvent) => this.point(event, card)}
         @keydown=${(event: KeyboardEvent) => this.onKey(event, () => this.choose(card, ''))}><title></title></rect></g>`;
   }

@@ -1,0 +1,23 @@
+// Finds English in what should be German: words of the engines' templates that no German text has. What the field says in
+// English stays so, and is in the German texts, too.
+import { catalogue } from '../src/words.de';
+
+const wordsOf = (text: string) => text.toLowerCase().match(/\p{L}+/gu) ?? [];
+const texts = (tree: object): string[] =>
+  Object.values(tree).flatMap((value) => (typeof value === 'string' ? [value] : texts(value)));
+
+const german = new Set(texts(catalogue).flatMap(wordsOf));
+/** English words that are German nowhere. */
+export const ENGLISH: ReadonlySet<string> = new Set(
+  Object.keys(catalogue.engines)
+    .flatMap(wordsOf)
+    .filter((word) => word.length > 1 && !german.has(word)),
+);
+
+/** The texts that have an English word, each with the words. */
+export function english(said: Iterable<string>): string[] {
+  return [...new Set(said)].flatMap((text) => {
+    const found = wordsOf(text).filter((word) => ENGLISH.has(word));
+    return found.length > 0 ? [`${found.join(', ')}: ${text}`] : [];
+  });
+}
