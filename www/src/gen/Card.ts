@@ -36,6 +36,10 @@ shapes: Array<Shape>,
  */
 faded: boolean, 
 /**
+ * `leads`, or `transacts` of a producer with a transaction to end; else empty.
+ */
+does: string, 
+/**
  * What parts of it say in full, the narrowest last.
  */
 tips: Array<Tip>, };

@@ -2,6 +2,6 @@
 
 export type MarkOut = { at: number, cluster: string, kind: string, what: string, 
 /**
- * What it says, for other languages than English: the sentence's code and the values in its places.
+ * The values in its sentence: what it is about, among others.
  */
-code: string, values: Array<string>, node: string, rule: string, };
+values: Array<string>, node: string, rule: string, };
