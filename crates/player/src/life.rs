@@ -5,7 +5,7 @@ use sim::story::Life;
 
 /// What a step is called, in the words of a cluster.
 #[must_use]
-pub fn step(life: Life, log: bool) -> String {
+pub fn step(life: Life, log: bool) -> &'static str {
     match life {
         Life::Produced { .. } => say!("handed over by its application"),
         Life::Stored if log => say!("appended to the log"),
@@ -27,7 +27,7 @@ pub fn step(life: Life, log: bool) -> String {
 
 /// What a message waits for between two steps; empty where nothing in particular.
 #[must_use]
-pub fn wait(before: Life, after: Life, log: bool) -> String {
+pub fn wait(before: Life, after: Life, log: bool) -> &'static str {
     match (before, after) {
         (Life::Produced { .. }, Life::Stored) if log => {
             say!("for its batch (linger.ms, batch.size), and the way to the leader")
@@ -50,6 +50,6 @@ pub fn wait(before: Life, after: Life, log: bool) -> String {
         (Life::Delivered { .. } | Life::Processed { .. }, Life::Delivered { .. }) => {
             say!("until its queue gave it out again")
         }
-        _ => String::new(),
+        _ => "",
     }
 }

@@ -103,7 +103,7 @@ pub fn kind(kind: sim::story::MarkKind) -> &'static str {
 }
 
 /// What the cluster's acknowledgement is called.
-pub(crate) fn promise(log: bool) -> String {
+pub(crate) fn promise(log: bool) -> &'static str {
     if log { say!("acknowledged") } else { say!("confirmed") }
 }
 

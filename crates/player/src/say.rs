@@ -5,33 +5,54 @@
 //! `www/test/words.test.ts`, which wants every template in every catalogue.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 thread_local! {
-    static CATALOGUE: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+    /// Templates with their translations, sorted.
+    static CATALOGUE: RefCell<Vec<(&'static str, &'static str)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says a template in the reader's language, with a value in each of its places.
+/// Says a template in the reader's language, with a value in each of its places: a `String`, and a `&'static str` if it
+/// has none.
 ///
 /// Places are `{}`, in order; a translation may reorder them by their numbers, `{1}`. A template of the form `one|many`
 /// takes the first part if the first value is 1.
 #[macro_export]
 macro_rules! say {
-    ($template:literal $(, $value:expr)* $(,)?) => {{
-        const { assert!($crate::say::places($template) == <[&str]>::len(&[$(stringify!($value)),*]), "a value for each place") };
-        $crate::say::fill($template, &[$(&$value as &dyn ::core::fmt::Display),*])
+    ($template:literal) => {{
+        const { assert!($crate::say::places($template) == 0, "a value for each place") };
+        $crate::say::word($template)
+    }};
+    ($template:literal, $($value:expr),+ $(,)?) => {{
+        const { assert!($crate::say::places($template) == [$(stringify!($value)),+].len(), "a value for each place") };
+        $crate::say::fill($template, &[$(&$value as &dyn ::core::fmt::Display),+])
     }};
 }
 
 /// Takes a catalogue: a template on a line, its translation on the next, and so on. An empty text brings English back.
+///
+/// It is kept for good: a page chooses its language once.
 pub fn speak(words: &str) {
-    let mut lines = words.lines();
-    let mut catalogue = BTreeMap::new();
+    let mut lines = words.to_owned().leak().lines();
+    let mut catalogue = Vec::new();
     while let (Some(template), Some(translation)) = (lines.next(), lines.next()) {
-        catalogue.insert(template.to_owned(), translation.to_owned());
+        let place = catalogue.partition_point(|(known, _)| *known < template);
+        catalogue.insert(place, (template, translation));
     }
     CATALOGUE.set(catalogue);
+}
+
+/// See [`say!`](crate::say!): what has no places.
+#[must_use]
+pub fn word(template: &'static str) -> &'static str {
+    translated(template).unwrap_or(template)
+}
+
+fn translated(template: &str) -> Option<&'static str> {
+    CATALOGUE.with_borrow(|catalogue| {
+        let place = catalogue.partition_point(|(known, _)| *known < template);
+        catalogue.get(place).filter(|(known, _)| *known == template).map(|(_, translation)| *translation)
+    })
 }
 
 /// How many values a template takes.
@@ -53,24 +74,22 @@ pub const fn places(template: &str) -> usize {
 /// See [`say!`](crate::say!).
 #[must_use]
 pub fn fill(template: &str, values: &[&dyn Display]) -> String {
-    CATALOGUE.with_borrow(|catalogue| {
-        let mut rest = catalogue.get(template).map_or(template, String::as_str);
-        if let Some((one, many)) = rest.split_once('|') {
-            rest = if values.first().is_some_and(|value| value.to_string() == "1") { one } else { many };
+    let mut rest = translated(template).unwrap_or(template);
+    if let Some((one, many)) = rest.split_once('|') {
+        rest = if values.first().is_some_and(|value| value.to_string() == "1") { one } else { many };
+    }
+    let (mut text, mut next) = (String::new(), 0);
+    while let Some((before, place)) = rest.split_once('{') {
+        text.push_str(before);
+        let (number, after) = place.split_once('}').unwrap_or((place, ""));
+        let value = number.bytes().next().map_or(next, |digit| usize::from(digit.wrapping_sub(b'0')));
+        if let Some(value) = values.get(value) {
+            let _ = write!(text, "{value}");
         }
-        let (mut text, mut next) = (String::new(), 0);
-        while let Some((before, place)) = rest.split_once('{') {
-            text.push_str(before);
-            let (number, after) = place.split_once('}').unwrap_or((place, ""));
-            let value = number.bytes().next().map_or(next, |digit| usize::from(digit.wrapping_sub(b'0')));
-            if let Some(value) = values.get(value) {
-                let _ = write!(text, "{value}");
-            }
-            (next, rest) = (next + 1, after);
-        }
-        text.push_str(rest);
-        text
-    })
+        (next, rest) = (next + 1, after);
+    }
+    text.push_str(rest);
+    text
 }
 
 /// A number with the marks of the reader's language; English ones are a comma between thousands and a decimal point.
@@ -99,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_catalogue_speaks_until_it_is_taken_back() {
-        let said = || [say!("{} in {}", "a", "b"), say!("{} waiting", 1), say!("{} waiting", 20), say!("idle")];
+        let said =
+            || [say!("{} in {}", "a", "b"), say!("{} waiting", 1), say!("{} waiting", 20), say!("idle").to_owned()];
         assert_eq!(said(), ["a in b", "1 waiting", "20 waiting", "idle"]);
         assert_eq!(number("1,204.5 ms"), "1,204.5 ms");
         speak("{} in {}\n{1} hat {0}\n{} waiting\n{} wartet|{} warten\n1,000.5\n1.000,5");

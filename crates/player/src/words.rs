@@ -132,14 +132,14 @@ pub fn verdict(verdict: &Verdict, log: bool) -> (String, Vec<String>) {
     if let Some(p99) = verdict.p99 {
         more.push(say!("99 % were processed within {}", number(Nanos(p99))));
     }
-    (headline(verdict, &promise(log)), more)
+    (headline(verdict, promise(log)), more)
 }
 
 fn headline(verdict: &Verdict, promised: &str) -> String {
     let counts = &verdict.counts;
     let [gone, dropped, all, lost] = [verdict.gone, counts.dropped, counts.acknowledged, verdict.lost].map(grouped);
     if counts.produced == 0 {
-        say!("Nothing was produced yet.")
+        say!("Nothing was produced yet.").to_owned()
     } else if counts.acknowledged == 0 && verdict.gone > 0 {
         say!("Nothing was {1}, and 1 message is gone.|Nothing was {1}, and {0} messages are gone.", gone, promised)
     } else if counts.acknowledged == 0 {

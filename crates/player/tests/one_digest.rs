@@ -159,10 +159,10 @@ fn a_window_seen_again_holds_what_happened_and_leaves_the_run_alone() {
     for log in [true, false] {
         let life = player.life(log, id, at(9_000), u64::MAX).expect("it was produced");
         let part = if log { &life.log } else { &life.queue };
-        let told: Vec<String> = part.steps.iter().map(|step| player::life::step(step.life, log)).collect();
+        let told: Vec<&str> = part.steps.iter().map(|step| player::life::step(step.life, log)).collect();
         assert_eq!(told[0], "handed over by its application");
         for wanted in ["delivered", "processed"] {
-            assert!(told.iter().any(|step| step == wanted), "{told:?}");
+            assert!(told.contains(&wanted), "{told:?}");
         }
         assert!(part.arrows.len() >= 3, "to a server, to the others, to a consumer");
         let mut followed = player.follow(log, id).expect("it was produced");

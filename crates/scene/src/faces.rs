@@ -40,7 +40,7 @@ pub(crate) fn health_name(health: Health) -> &'static str {
 }
 
 /// How a health is called.
-pub(crate) fn health_words(health: Health) -> String {
+pub(crate) fn health_words(health: Health) -> &'static str {
     match health {
         Health::Running => say!("running"),
         Health::Stopping => say!("stopping"),
@@ -79,12 +79,12 @@ impl<'a> Face<'a> {
         if health != Health::Running {
             let down = since.map(|since| now.since(since)).filter(|down| *down > Nanos::ZERO);
             let words = health_words(health);
-            let long = down.map_or(words.clone(), |down| format!("{words} · {}", say::number(down)));
+            let long = down.map_or(words.to_owned(), |down| format!("{words} · {}", say::number(down)));
             if health == Health::Paused {
                 face.paused_mark();
             }
-            let glyphs = if health == Health::Paused { "" } else { &words };
-            face.put_badge(&[&long, &words, glyphs], "danger");
+            let glyphs = if health == Health::Paused { "" } else { words };
+            face.put_badge(&[&long, words, glyphs], "danger");
         }
         face
     }
@@ -113,8 +113,8 @@ impl<'a> Face<'a> {
     pub fn cut_off(&mut self) {
         let (x, y) = (self.place.x + self.head.0 + 7.0, self.head_middle());
         let words = say!("cut off from all other servers");
-        self.says.push(words.clone());
-        self.tip(Rect { x, y: y - 7.0, w: 22.0, h: 14.0 }, words);
+        self.says.push(words.to_owned());
+        self.tip(Rect { x, y: y - 7.0, w: 22.0, h: 14.0 }, words.to_owned());
         self.pen.path(
             format!("M{x:.1} {y:.1}h6M{:.1} {y:.1}h6M{:.1} {:.1}l5 8", x + 14.0, x + 7.5, y - 4.0),
             "mark danger",
@@ -133,7 +133,7 @@ impl<'a> Face<'a> {
     /// A dotted border: it wants to lead.
     pub fn candidate(&mut self) {
         self.pen.rect(self.place, 6.0, "candidate");
-        self.says.push(say!("candidate"));
+        self.says.push(say!("candidate").to_owned());
     }
 
     fn is_low(&self) -> bool {

@@ -46,7 +46,7 @@ pub struct GraphNode {
 #[cfg_attr(test, derive(ts_rs::TS), ts(export, export_to = "../../../www/src/gen/"))]
 pub struct Figure {
     /// What is counted, in the broker's words, such as `unacked`.
-    pub what: String,
+    pub what: &'static str,
     /// How many.
     pub value: f64,
 }
@@ -77,7 +77,7 @@ pub fn graph(player: &Player, which: Which) -> Option<Graph> {
     }
 }
 
-pub(crate) fn figure(what: String, value: impl Into<u64>) -> Figure {
+pub(crate) fn figure(what: &'static str, value: impl Into<u64>) -> Figure {
     Figure { what, value: value.into() as f64 }
 }
 
@@ -117,7 +117,7 @@ impl Graph {
                 }
                 let (kind, name) = id.split_once(':').unwrap_or(("queue", &id));
                 let kind = if kind == "exchange" { "exchange" } else { "queue" };
-                let missing = GraphNode { sort: say!("missing"), up: false, ..GraphNode::new(kind, name) };
+                let missing = GraphNode { sort: say!("missing").to_owned(), up: false, ..GraphNode::new(kind, name) };
                 self.nodes.push(GraphNode { id: id.clone(), ..missing });
             }
         }

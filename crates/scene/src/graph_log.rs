@@ -54,7 +54,7 @@ fn acks(acks: Acks) -> &'static str {
 }
 
 /// Where a consumer is with its group.
-pub(crate) fn member_words(state: MemberState) -> String {
+pub(crate) fn member_words(state: MemberState) -> &'static str {
     match state {
         MemberState::Unjoined => say!("Unjoined"),
         MemberState::Joining => say!("Joining"),
@@ -182,7 +182,7 @@ impl Drawing<'_> {
         let name = self.name(member.node);
         let mut node = GraphNode { card: name.clone(), ..GraphNode::new("consumer", &name) };
         node.up = self.is_up(member.node) && member.failed.is_none();
-        node.sort = member.failed.map_or(member_words(member.state), str::to_owned);
+        node.sort = member.failed.unwrap_or_else(|| member_words(member.state)).to_owned();
         node.figures = vec![figure(say!("buffered"), member.buffered)];
         let names: Vec<String> = member.assigned.iter().map(|assigned| format!("p{}", assigned.partition)).collect();
         let label = if names.len() > NAMED { say!("{} partitions", names.len()) } else { names.join(" ") };

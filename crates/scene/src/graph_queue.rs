@@ -96,7 +96,7 @@ impl Drawing<'_> {
 
     fn exchanges(&mut self) {
         if self.graph.edges.iter().any(|edge| edge.to == DEFAULT) {
-            self.graph.nodes.push(GraphNode { sort: say!("default"), ..GraphNode::new("exchange", "") });
+            self.graph.nodes.push(GraphNode { sort: say!("default").to_owned(), ..GraphNode::new("exchange", "") });
         }
         let routes = std::mem::take(&mut self.routes);
         for exchange in &routes.exchanges {

@@ -58,7 +58,7 @@ pub(crate) fn name_of(player: &Player, which: Which, node: NodeId) -> String {
 /// Names, one after the other; `nobody` if there are none.
 pub(crate) fn names(player: &Player, which: Which, ids: impl IntoIterator<Item = NodeId>) -> String {
     let all: Vec<String> = ids.into_iter().map(|id| name_of(player, which, id)).collect();
-    if all.is_empty() { say!("nobody") } else { all.join(", ") }
+    if all.is_empty() { say!("nobody").to_owned() } else { all.join(", ") }
 }
 
 pub(crate) fn node_named(player: &Player, which: Which, name: &str) -> Option<NodeId> {
@@ -66,11 +66,11 @@ pub(crate) fn node_named(player: &Player, which: Which, name: &str) -> Option<No
 }
 
 /// `yes` or `no`.
-pub(crate) fn yes(is_so: bool) -> String {
+pub(crate) fn yes(is_so: bool) -> &'static str {
     if is_so { say!("yes") } else { say!("no") }
 }
 
-fn health(health: Health) -> String {
+fn health(health: Health) -> &'static str {
     match health {
         Health::PoweredOff => say!("powered off"),
         other => health_words(other),
@@ -137,7 +137,7 @@ fn over<P: sim::Process>(
         let slowest = flights.iter().map(|flight| flight.due.since(flight.sent)).max().unwrap_or(Nanos::ZERO);
         let mut said = Vec::new();
         if world.is_cut(from, to) {
-            said.push(say!("cut"));
+            said.push(say!("cut").to_owned());
         }
         if let Some((_, (delay, loss))) = world.worse().find(|(link, _)| *link == (from, to)) {
             let lost = say::number(f64::from(loss) / 10_000.0);

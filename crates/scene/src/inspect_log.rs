@@ -52,7 +52,7 @@ fn replica_words(replica: &ReplicaView) -> String {
     )
 }
 
-fn registration_words(registration: Registration) -> String {
+fn registration_words(registration: Registration) -> &'static str {
     match registration {
         Registration::Unregistered => say!("Unregistered"),
         Registration::Fenced => say!("Fenced"),
@@ -61,10 +61,10 @@ fn registration_words(registration: Registration) -> String {
     }
 }
 
-fn stage_words(stage: Stage) -> String {
+fn stage_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Idle => say!("has not begun"),
-        Stage::Initializing => "initTransactions".to_owned(),
+        Stage::Initializing => "initTransactions",
         Stage::Ready => say!("between two"),
         Stage::Open => say!("open"),
         Stage::Hung => say!("hangs"),
@@ -93,7 +93,7 @@ fn controller(player: &Player, controller: &ControllerView, facts: &mut Facts) {
         _ => say!("follower"),
     };
     facts.say(say!("controller"), role, "K-Q1");
-    let active = controller.leader.map_or(say!("nobody"), |node| name_of(player, Which::Log, node));
+    let active = controller.leader.map_or(say!("nobody").to_owned(), |node| name_of(player, Which::Log, node));
     facts.say(say!("takes for the active one"), active, "K-Q2");
     facts.say(say!("controller epoch"), controller.epoch, "K-Q2");
     facts.say(say!("metadata log"), say!("end {}, committed {}", controller.log_end, controller.committed), "K-Q1");
@@ -120,12 +120,12 @@ fn producer(producer: &ProducerView, facts: &mut Facts) {
 fn consumer(player: &Player, view: &View, consumer: &ConsumerView, facts: &mut Facts) {
     facts.say(say!("in its group"), member_words(consumer.state), "K-G2");
     facts.say(say!("generation or epoch"), consumer.generation, "K-G4");
-    let keeper = consumer.coordinator.map_or(say!("not known"), |node| name_of(player, Which::Log, node));
+    let keeper = consumer.coordinator.map_or(say!("not known").to_owned(), |node| name_of(player, Which::Log, node));
     facts.say(say!("coordinator"), keeper, "K-G1");
     facts.say(say!("buffered records"), consumer.buffered, "K-C2");
     for assigned in &consumer.assigned {
         let topic = view.topics.get(assigned.topic as usize).map_or("", |topic| topic.name.as_str());
-        let committed = assigned.committed.map_or(say!("nothing"), |offset| offset.to_string());
+        let committed = assigned.committed.map_or(say!("nothing").to_owned(), |offset| offset.to_string());
         let said = say!("position {}, committed {}, lag {}", assigned.position, committed, assigned.lag);
         facts.say(format!("{topic}-{}", assigned.partition), said, "K-O2");
     }
@@ -137,9 +137,9 @@ fn consumer(player: &Player, view: &View, consumer: &ConsumerView, facts: &mut F
 fn topic(player: &Player, view: &View, name: &str, facts: &mut Facts) -> bool {
     let Some(topic) = view.topics.iter().find(|topic| topic.name == name) else { return false };
     facts.say(say!("partitions"), topic.partitions.len(), "K-T2");
-    facts.say("min.insync.replicas".to_owned(), topic.min_isr, "K-A2");
+    facts.say("min.insync.replicas", topic.min_isr, "K-A2");
     for partition in &topic.partitions {
-        let leader = partition.leader.map_or(say!("nobody"), |node| name_of(player, Which::Log, node));
+        let leader = partition.leader.map_or(say!("nobody").to_owned(), |node| name_of(player, Which::Log, node));
         let isr = names(player, Which::Log, partition.isr.iter().copied());
         let said = say!("leader {}, epoch {}, in sync {}", leader, partition.leader_epoch, isr);
         facts.say(format!("{name}-{}", partition.partition), said, "K-E2");
@@ -169,14 +169,14 @@ fn partition(player: &Player, side: &Side<LogCluster>, name: &str, facts: &mut F
         let here = |replica: &&ReplicaView| replica.topic as usize == place && replica.partition == partition.partition;
         if let Some(replica) = server.broker.iter().flat_map(|broker| &broker.replicas).find(here) {
             let at_work = side.cluster.world().health(server.node).is_alive();
-            let said = if at_work { replica_words(replica) } else { say!("not at work") };
+            let said = if at_work { replica_words(replica) } else { say!("not at work").to_owned() };
             facts.say(name_of(player, Which::Log, server.node), said, "K-A4");
         }
     }
     for consumer in &view.consumers {
         let here = consumer.assigned.iter().find(|a| a.topic as usize == place && a.partition == partition.partition);
         if let Some(assigned) = here {
-            let committed = assigned.committed.map_or(say!("nothing"), |offset| offset.to_string());
+            let committed = assigned.committed.map_or(say!("nothing").to_owned(), |offset| offset.to_string());
             let said = say!("reads, position {}, committed {}, lag {}", assigned.position, committed, assigned.lag);
             facts.say(name_of(player, Which::Log, consumer.node), said, "K-C1");
         }
@@ -184,8 +184,8 @@ fn partition(player: &Player, side: &Side<LogCluster>, name: &str, facts: &mut F
     true
 }
 
-fn known(word: &str) -> String {
-    if word.is_empty() { say!("not known") } else { word.to_owned() }
+fn known(word: &'static str) -> &'static str {
+    if word.is_empty() { say!("not known") } else { word }
 }
 
 fn group(player: &Player, view: &View, name: &str, facts: &mut Facts) -> bool {

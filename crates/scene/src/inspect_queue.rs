@@ -57,11 +57,11 @@ fn server(player: &Player, view: &View, node: NodeId, facts: &mut Facts) {
 /// A node's alarms, one after the other; `none` if there are none.
 pub(crate) fn alarm_words(node: &NodeView) -> String {
     let alarm = |name: &&str| if *name == "disk" { say!("disk") } else { say!("memory") };
-    let alarms: Vec<String> = node.alarms.iter().map(alarm).collect();
-    if alarms.is_empty() { say!("none") } else { alarms.join(", ") }
+    let alarms: Vec<&str> = node.alarms.iter().map(alarm).collect();
+    if alarms.is_empty() { say!("none").to_owned() } else { alarms.join(", ") }
 }
 
-fn mirror_words(synced: bool) -> String {
+fn mirror_words(synced: bool) -> &'static str {
     if synced { say!("mirror, synchronised") } else { say!("mirror, not synchronised") }
 }
 
@@ -76,7 +76,7 @@ fn member_words(member: &MemberView) -> String {
 }
 
 fn client(player: &Player, view: &View, node: NodeId, facts: &mut Facts) {
-    let at = |server: Option<NodeId>| server.map_or(say!("nobody"), |id| name_of(player, Which::Queue, id));
+    let at = |server: Option<NodeId>| server.map_or(say!("nobody").to_owned(), |id| name_of(player, Which::Queue, id));
     if let Some(publisher) = view.publishers.iter().find(|publisher| publisher.id == node) {
         facts.say(say!("connected to"), at(publisher.connected), "R-M7");
         facts.say(say!("unconfirmed"), publisher.unconfirmed, "R-C1");
@@ -87,7 +87,7 @@ fn client(player: &Player, view: &View, node: NodeId, facts: &mut Facts) {
     if let Some(consumer) = view.consumers.iter().find(|consumer| consumer.id == node) {
         facts.say(say!("connected to"), at(consumer.connected), "R-M7");
         facts.say(say!("queue"), &consumer.queue, "R-P5");
-        let most = if consumer.prefetch == 0 { say!("no limit") } else { consumer.prefetch.to_string() };
+        let most = if consumer.prefetch == 0 { say!("no limit").to_owned() } else { consumer.prefetch.to_string() };
         facts.say(say!("prefetch"), most, "R-P1");
         facts.say(say!("unacked"), consumer.unacked_count, "R-K4");
         facts.say(say!("processed"), grouped(consumer.processed), "");
@@ -104,7 +104,7 @@ fn queue(player: &Player, queue: &QueueView, facts: &mut Facts) {
         QueueKind::Stream => ("stream", say!("leader")),
     };
     facts.say(say!("type"), kind, if queue.kind == QueueKind::Stream { "R-S1" } else { "" });
-    facts.say(role, queue.leader.map_or(say!("nobody"), |node| name_of(player, Which::Queue, node)), "R-U2");
+    facts.say(role, queue.leader.map_or(say!("nobody").to_owned(), |node| name_of(player, Which::Queue, node)), "R-U2");
     facts.say(say!("available"), yes(queue.available), if queue.kind == QueueKind::Classic { "R-Q3" } else { "R-U3" });
     facts.say(say!("ready"), grouped(queue.ready), "R-P5");
     facts.say(say!("unacked"), grouped(queue.unacked), "R-K4");
@@ -118,7 +118,7 @@ fn queue(player: &Player, queue: &QueueView, facts: &mut Facts) {
         facts.say(name_of(player, Which::Queue, *node), mirror_words(*synced), "R-M8");
     }
     for window in &queue.consumers {
-        let most = window.window.map_or(say!("no limit"), |most| most.to_string());
+        let most = window.window.map_or(say!("no limit").to_owned(), |most| most.to_string());
         let words = say!("consumer {}: {} held of {}", window.tag, window.held_count, most);
         let said = if window.active { words } else { say!("{}, not the active one", words) };
         facts.say(name_of(player, Which::Queue, window.client), said, "R-P1");
@@ -135,8 +135,8 @@ fn routes(side: &Side<QueueCluster>, name: &str, to_exchange: bool, facts: &mut 
     }
     for letters in routes.dead_letters.iter().filter(|letters| !to_exchange && letters.queue == name) {
         let exchange = &letters.exchange;
-        let exchange = if exchange.is_empty() { say!("the default exchange") } else { exchange.to_string() };
-        let key = letters.routing_key.as_ref().map_or(say!("its own key"), |key| say!("key {}", key));
+        let exchange = if exchange.is_empty() { say!("the default exchange").to_owned() } else { exchange.to_string() };
+        let key = letters.routing_key.as_ref().map_or(say!("its own key").to_owned(), |key| say!("key {}", key));
         let (once, rule) = if letters.at_least_once {
             (format!(", {}", say!("at least once")), "R-U8")
         } else {
@@ -163,7 +163,7 @@ fn exchange(side: &Side<QueueCluster>, name: &str, facts: &mut Facts) -> bool {
     if exchange.internal {
         facts.say(say!("internal"), yes(true), "R-X9");
     }
-    facts.say(say!("alternate exchange"), exchange.alternate.clone().unwrap_or_else(|| say!("none")), "R-X6");
+    facts.say(say!("alternate exchange"), exchange.alternate.as_deref().unwrap_or(say!("none")), "R-X6");
     for binding in all.bindings.iter().filter(|binding| binding.source == name) {
         let words = [binding.routing_key.as_str(), binding.arguments.as_str()];
         let said: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();

@@ -76,16 +76,16 @@ fn broker(face: &mut Face<'_>, node: NodeId, view: &View, seen: &[bool]) {
         _ if !face.is_alive() => {}
         Registration::Fenced => {
             face.fenced_head();
-            face.badge(&[&say!("fenced")], "badge fenced");
+            face.badge(&[say!("fenced")], "badge fenced");
         }
         Registration::ControlledShutdown => {
-            face.badge(&[&say!("shutting down"), &say!("leaving")], "badge fenced");
+            face.badge(&[say!("shutting down"), say!("leaving")], "badge fenced");
         }
         Registration::Unregistered => {
             face.fenced_head();
-            face.badge(&[&say!("not registered"), &say!("unknown")], "badge fenced");
+            face.badge(&[say!("not registered"), say!("unknown")], "badge fenced");
         }
-        Registration::Active if led.is_empty() => face.badge(&[&say!("follower")], "quiet"),
+        Registration::Active if led.is_empty() => face.badge(&[say!("follower")], "quiet"),
         Registration::Active => {
             let short = say!("leads {}", led.len());
             let long = if led.len() > 4 { short.clone() } else { say!("leads {}", led.join(" · ")) };
@@ -294,7 +294,7 @@ fn controller(face: &mut Face<'_>, node: NodeId, view: &View) {
     if face.is_alive() {
         let (x, y) = (face.place.x, face.place.y);
         let (words, class) = if controller.is_active {
-            (say!("active"), "leads small")
+            (say!("active").to_owned(), "leads small")
         } else {
             (say!("epoch {}", controller.epoch), "quiet small")
         };
@@ -332,7 +332,7 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
         add(*waiting, say!("{} in hand", waiting), Some(waiting.to_string()));
     }
     if lines.is_empty() {
-        lines.push([(); 3].map(|()| say!("idle")));
+        lines.push([(); 3].map(|()| say!("idle").to_owned()));
     }
     for (row, [line, short, least]) in lines.iter().enumerate() {
         face.line(row, &[line, short, least], "quiet");
@@ -344,16 +344,20 @@ fn producer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
 fn stage(transactions: &ProducerTransactionsView) -> [String; 3] {
     let (number, records) = (transactions.begun, transactions.records);
     let words = match transactions.stage {
-        Stage::Idle => say!("no transactions yet"),
+        Stage::Idle => say!("no transactions yet").to_owned(),
         Stage::Initializing => "initTransactions".to_owned(),
         Stage::Ready => say!("{} transactions", number),
         Stage::Open => say!("transaction {}: {}", number, records),
         Stage::Hung => {
-            return [say!("hangs in transaction {}", number), say!("hangs in no. {}", number), say!("hangs")];
+            return [
+                say!("hangs in transaction {}", number),
+                say!("hangs in no. {}", number),
+                say!("hangs").to_owned(),
+            ];
         }
         Stage::Ending(true) => say!("commits {}", records),
         Stage::Ending(false) => say!("aborts {}", records),
-        Stage::Over => say!("fenced"),
+        Stage::Over => say!("fenced").to_owned(),
     };
     [words.clone(), words.clone(), words]
 }
@@ -363,7 +367,7 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     if !face.is_alive() {
         return;
     }
-    face.foot(&subtitles.processing(index));
+    face.foot(subtitles.processing(index));
     let state = match consumer.state {
         MemberState::Unjoined => Some(say!("not in the group")),
         MemberState::Joining => Some(say!("joining the group")),
@@ -374,7 +378,7 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles)
     };
     match state {
         Some(words) => {
-            face.line(0, &[&words], "quiet");
+            face.line(0, &[words], "quiet");
             face.say(words);
         }
         None => assigned(face, view, consumer),

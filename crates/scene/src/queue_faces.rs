@@ -65,15 +65,15 @@ fn server(face: &mut Face<'_>, node: NodeId, view: &View, layout: &Layout) {
             _ if leads.len() > 3 => face.badge(&[&say!("leads {}", leads.len())], "badge filled"),
             Some(Part::Home(queue)) if queue.kind == QueueKind::Quorum => {
                 let term = queue.members.iter().find(|m| m.node == node).map_or(0, |m| m.term);
-                face.badge(&[&say!("leader · term {}", term), &say!("leader")], "badge filled");
+                face.badge(&[&say!("leader · term {}", term), say!("leader")], "badge filled");
             }
-            Some(Part::Home(_)) => face.badge(&[&say!("home")], "badge filled"),
-            Some(Part::Mirror(_, true)) => face.badge(&[&say!("mirror")], "quiet"),
+            Some(Part::Home(_)) => face.badge(&[say!("home")], "badge filled"),
+            Some(Part::Mirror(_, true)) => face.badge(&[say!("mirror")], "quiet"),
             Some(Part::Mirror(_, false)) => {
-                face.badge(&[&say!("mirror, not synchronised"), &say!("not synchronised")], "warning");
+                face.badge(&[say!("mirror, not synchronised"), say!("not synchronised")], "warning");
             }
-            Some(Part::Member(..)) => face.badge(&[&say!("follower")], "quiet"),
-            None => face.badge(&[&say!("no queue here")], "quiet"),
+            Some(Part::Member(..)) => face.badge(&[say!("follower")], "quiet"),
+            None => face.badge(&[say!("no queue here")], "quiet"),
         }
     }
     let most = view.queues.iter().map(|queue| queue.ready + queue.unacked).max().unwrap_or(0);
@@ -132,15 +132,15 @@ fn mirror_words(queue: &QueueView, synced: bool) -> String {
 /// What is the matter with a node that is alive, in a few words; the worst first.
 fn trouble_of(node: &NodeView) -> Option<String> {
     if node.paused_by_strategy {
-        return Some(say!("does not serve"));
+        return Some(say!("does not serve").to_owned());
     }
     if !node.alarms.is_empty() {
-        return Some(alarm_words(node));
+        return Some(alarm_words(node).to_owned());
     }
-    (!node.apart.is_empty()).then(|| say!("ran apart"))
+    (!node.apart.is_empty()).then(|| say!("ran apart").to_owned())
 }
 
-fn alarm_words(node: &NodeView) -> String {
+fn alarm_words(node: &NodeView) -> &'static str {
     match node.alarms[..] {
         ["memory"] => say!("memory alarm"),
         ["disk"] => say!("disk alarm"),
@@ -236,11 +236,11 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
     face.foot(subtitles.rate(index));
     let mut lines = Vec::new();
     if publisher.connected.is_none() {
-        lines.push((say!("not connected"), "warning"));
+        lines.push((say!("not connected").to_owned(), "warning"));
     } else if publisher.blocked {
-        lines.push((say!("blocked: alarm"), "warning"));
+        lines.push((say!("blocked: alarm").to_owned(), "warning"));
     } else if view.nodes.iter().any(|node| node.in_flow.contains(&publisher.id)) {
-        lines.push((say!("in flow"), "warning"));
+        lines.push((say!("in flow").to_owned(), "warning"));
     }
     if publisher.unconfirmed > 0 {
         lines.push((say!("{} unconfirmed", publisher.unconfirmed), "quiet"));
@@ -249,7 +249,7 @@ fn publisher(face: &mut Face<'_>, index: u16, view: &View, subtitles: &Subtitles
         lines.push((say!("{} waiting", publisher.waiting), "warning"));
     }
     if lines.is_empty() {
-        lines.push((say!("idle"), "quiet"));
+        lines.push((say!("idle").to_owned(), "quiet"));
     }
     for (row, (line, class)) in lines.iter().enumerate() {
         face.line(row, &[line], class);
@@ -264,7 +264,7 @@ fn scripted(face: &mut Face<'_>, node: NodeId, side: &Side<QueueCluster>) {
     let lines = ((face.place.h - 30.0) / 15.0).max(1.0) as usize;
     let last: Vec<String> = seen.iter().rev().take(lines).map(|(_, _, seen)| words_of(seen)).collect();
     if last.is_empty() {
-        face.line(0, &[&say!("scripted")], "quiet");
+        face.line(0, &[say!("scripted")], "quiet");
     }
     for (row, words) in last.iter().enumerate() {
         face.line(row, &[words], if row == 0 { "label" } else { "quiet" });
@@ -281,7 +281,7 @@ fn words_of(seen: &Observed) -> String {
             if *redelivered { say!("{} again", words) } else { words }
         }
         Observed::Got { got: Some(message), .. } => say!("got {}", short(message)),
-        Observed::Got { got: None, .. } => say!("got nothing"),
+        Observed::Got { got: None, .. } => say!("got nothing").to_owned(),
         Observed::Confirmed { confirmed, .. } => say!("{} confirmed", short(confirmed)),
         Observed::Refused { refused, .. } => say!("{} refused", short(refused)),
         Observed::Returned { returned, code, .. } => say!("{} returned {}", short(returned), code),
@@ -300,10 +300,10 @@ fn consumer(face: &mut Face<'_>, index: u16, view: &View, side: &Side<QueueClust
     if !face.is_alive() {
         return;
     }
-    face.foot(&subtitles.processing(index));
+    face.foot(subtitles.processing(index));
     if consumer.connected.is_none() {
         let words = say!("not connected");
-        face.line(0, &[&words], "warning");
+        face.line(0, &[words], "warning");
         face.say(words);
         return;
     }
@@ -332,7 +332,7 @@ fn window(face: &mut Face<'_>, consumer: &ConsumerView, side: &Side<QueueCluster
     let place = Rect { x: face.place.x + 10.0, y: face.place.y + 27.0, w: face.place.w - 20.0, h: 10.0 };
     let held = |slot: u16| consumer.unacked.get(usize::from(slot)).map(|id| hue(side, *id));
     let words = match consumer.prefetch {
-        0 => say!("prefetch 0: no limit to what it may hold"),
+        0 => say!("prefetch 0: no limit to what it may hold").to_owned(),
         most => say!("prefetch {}: it may hold so many at a time", most),
     };
     face.tip(place, words);

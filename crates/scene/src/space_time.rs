@@ -189,7 +189,7 @@ fn grid(sheet: &Sheet<'_>) -> Vec<Shape> {
     pen.shapes
 }
 
-fn kind_words(kind: FlightKind) -> (String, &'static str) {
+fn kind_words(kind: FlightKind) -> (&'static str, &'static str) {
     match kind {
         FlightKind::Produce => (say!("messages"), "arrow produce"),
         FlightKind::Deliver => (say!("messages"), "arrow deliver"),
@@ -230,11 +230,11 @@ fn arrows(player: &Player, sheet: &Sheet<'_>, trace: &SideTrace, spots: &mut Vec
     spots.extend(over.into_iter().map(|arrow| spot(player, sheet, arrow, true)));
     match least {
         0 => String::new(),
-        1 => say!("signs of life and metadata"),
-        2 => say!("signs of life, metadata, requests for more"),
-        3 => say!("all but messages, their copies, refusals and votes"),
-        4 => say!("all but messages, refusals and votes"),
-        _ => say!("all but refusals and votes"),
+        1 => say!("signs of life and metadata").to_owned(),
+        2 => say!("signs of life, metadata, requests for more").to_owned(),
+        3 => say!("all but messages, their copies, refusals and votes").to_owned(),
+        4 => say!("all but messages, refusals and votes").to_owned(),
+        _ => say!("all but refusals and votes").to_owned(),
     }
 }
 
@@ -266,11 +266,15 @@ fn spot(player: &Player, sheet: &Sheet<'_>, arrow: &Arrow, mine: bool) -> Spot {
     };
     let first = arrow.carries.iter().find(|id| sheet.window.of == Some(**id)).or(arrow.carries.first());
     let count = match arrow.carries.len() {
-        0 => what,
+        0 => what.to_owned(),
         1 => say!("message {}", first.map_or(String::new(), |id| message_name(player, *id))),
         many => say!("{} {} from {}", many, what, first.map_or(String::new(), |id| message_name(player, *id))),
     };
-    let end = if arrow.lost.is_some() { say!("lost on its way") } else { say::number(flight.due.since(flight.sent)) };
+    let end = if arrow.lost.is_some() {
+        say!("lost on its way").to_owned()
+    } else {
+        say::number(flight.due.since(flight.sent))
+    };
     let says = say!("{} to {}: {}, {}", sheet.name(flight.from), sheet.name(flight.to), count, end);
     let message = first.map_or(Vec::new(), |id| vec![u32::from(id.producer), id.sequence]);
     Spot { says, at: flight.sent.0 as f64, d, class, message }

@@ -66,10 +66,10 @@ impl Subtitles {
     }
 
     /// How long a consumer works on a message.
-    pub fn processing(&self, consumer: u16) -> String {
+    pub fn processing(&self, consumer: u16) -> &str {
         if self.by_hand.get(usize::from(consumer)) == Some(&true) {
             return say!("by hand");
         }
-        self.processing.get(usize::from(consumer)).cloned().unwrap_or_default()
+        self.processing.get(usize::from(consumer)).map_or("", String::as_str)
     }
 }

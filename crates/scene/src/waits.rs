@@ -64,7 +64,7 @@ fn log(player: &Player, side: &Side<log_cluster::LogCluster>, found: &mut Vec<Wa
         .iter()
         .any(|server| server.controller.as_ref().is_some_and(|c| c.is_active) && up(server.node))
     {
-        tell(say!("the controllers elect an active one"), None, "K-Q1");
+        tell(say!("the controllers elect an active one").to_owned(), None, "K-Q1");
     }
     for server in &view.servers {
         let Some(broker) = &server.broker else { continue };
@@ -228,7 +228,7 @@ fn consumer_waits(consumer: &ConsumerView, name: &str, tell: Tell<'_>) {
 fn unavailable(queue: &QueueView, nodes: &[NodeInfo], up: &dyn Fn(NodeId) -> bool) -> (String, bool) {
     let name = &queue.name;
     if queue.kind == QueueKind::Classic {
-        let home = queue.leader.map_or(say!("its node"), |home| named(nodes, home).to_owned());
+        let home = queue.leader.map_or(say!("its node"), |home| named(nodes, home));
         return (say!("{} is down with {}: it waits for it to come back", name, home), false);
     }
     let at_work = queue.members.iter().filter(|member| up(member.node)).count();

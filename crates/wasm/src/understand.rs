@@ -14,10 +14,10 @@ struct StepOut {
     /// In nanoseconds of the run.
     at: f64,
     node: String,
-    what: String,
+    what: &'static str,
     rule: &'static str,
     /// What it waited for since the step before; empty where nothing in particular.
-    wait: String,
+    wait: &'static str,
 }
 
 #[derive(Serialize)]
@@ -150,7 +150,7 @@ impl Lab {
         let told = if log { &trace.log.steps } else { &trace.queue.steps };
         let mut before = None;
         let step = |step: &player::LifeStep| {
-            let wait = before.map_or(String::new(), |before| player::life::wait(before, step.life, log));
+            let wait = before.map_or("", |before| player::life::wait(before, step.life, log));
             before = Some(step.life);
             let what = player::life::step(step.life, log);
             StepOut { at: step.at.0 as f64, node: name(step.node), what, rule: step.rule.0, wait }
