@@ -12,7 +12,9 @@ import './node-menu.css';
 
 /**
  * A policy as `rabbitmqctl set_policy` takes it: `ttl ^orders$ {"message-ttl":5000}`, and before that `--priority 5` and
- * `--apply-to quorum_queues`. What is missing or no JSON is left for the engine to refuse in its words.
+ * `--apply-to quorum_queues`. What is missing is left for the engine to refuse in its words.
+ *
+ * @throws {SyntaxError} where the definition is no JSON.
  */
 function policyOf(text: string): NonNullable<Order['policy']> {
   const options: Record<string, string> = {};
@@ -217,7 +219,7 @@ export class BlNodeMenu extends LitElement {
             ],
             this.side === 0 ? more(words.joins.inGroup, 'group') : more(words.joins.onQueue, 'queue'),
           ];
-    return fields.map(
+    const forms = fields.map(
       ([name, example, make]) =>
         html`<form class="form" @submit=${(event: SubmitEvent) => {
           event.preventDefault();
@@ -230,6 +232,10 @@ export class BlNodeMenu extends LitElement {
           }
         }}><label class=${example.length > 16 ? 'long' : ''}>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>${words.forms.set}</button></form>`,
     );
+    // A server's many would hide the stage that they are about.
+    if (!server || forms.length === 0) return forms;
+    return html`<details @toggle=${() => this.dispatchEvent(new CustomEvent('menu-grown', { bubbles: true }))}>
+      <summary>${words.forms.more}</summary>${forms}</details>`;
   }
 
   override render() {
