@@ -18,6 +18,11 @@ const STAGES = 480;
 export class BlEdge extends HTMLElement {
   private from: { y: number; height: number } | undefined;
   private readonly resized = () => this.tell(this.height);
+  /** A sheet stays above the transport, however many rows that has. */
+  private readonly below = new ResizeObserver(([entry]) => {
+    const height = entry?.target.getBoundingClientRect().height ?? 0;
+    document.documentElement.style.setProperty('--transport', `${Math.round(height)}px`);
+  });
 
   connectedCallback(): void {
     this.setAttribute('role', 'separator');
@@ -34,6 +39,8 @@ export class BlEdge extends HTMLElement {
     if (kept > 0 && !isSheet.matches) this.set(kept);
     else this.tell(this.height);
     isSheet.addEventListener('change', this.resized);
+    const transport = document.querySelector('bl-transport');
+    if (transport) this.below.observe(transport);
     this.addEventListener('pointerdown', (event) => {
       this.setPointerCapture(event.pointerId);
       this.from = { y: event.clientY, height: this.height };
@@ -50,6 +57,7 @@ export class BlEdge extends HTMLElement {
 
   disconnectedCallback(): void {
     isSheet.removeEventListener('change', this.resized);
+    this.below.disconnect();
   }
 
   private get height(): number {
