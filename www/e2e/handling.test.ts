@@ -134,7 +134,7 @@ describe('the panel of a phone', () => {
     await events.tap();
     expect(await part()).toBeLessThan(0.15);
     await events.tap();
-    await page.locator('[data-node="orders-1"]').tap();
+    await page.locator('[data-node="orders-1"]').first().tap();
     await page.waitForSelector('.menu');
     expect(await part()).toBeLessThan(0.15);
     expect(wrong).toEqual([]);
