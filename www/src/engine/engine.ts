@@ -44,6 +44,7 @@ export interface Order {
   requeue?: boolean;
   offset?: number;
   setting?: string;
+  broker?: number;
   value?: string;
   /** A policy of RabbitMQ, as its definitions have it. */
   policy?: {

@@ -33,8 +33,15 @@ function policyOf(text: string): NonNullable<Order['policy']> {
   };
 }
 
+/** A setting as `kafka-configs --add-config` takes it. */
+function brokerConfig(node: string, written: string): Order {
+  const [setting = '', ...rest] = written.split('=');
+  return { order: 'set-broker-config', node, setting: setting.trim(), value: rest.join('=').trim() };
+}
+
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
+  const broker = Number(node.replace(/.*-/, ''));
   return [
     [
       'kafka-reassign-partitions',
@@ -60,13 +67,11 @@ function brokerForm(node: string): [string, string, (value: string) => Order][] 
         return { order: 'add-partitions', node, topic, count: Number(count) };
       },
     ],
+    ['kafka-configs --entity-default --alter', 'log.retention.ms=60000', (value) => brokerConfig(node, value)],
     [
-      'kafka-configs --entity-default --alter',
-      'log.retention.ms=60000',
-      (value) => {
-        const [setting = '', ...rest] = value.split('=');
-        return { order: 'set-broker-config', node, setting: setting.trim(), value: rest.join('=').trim() };
-      },
+      `kafka-configs --entity-name ${broker} --alter`,
+      'message.max.bytes=2000000',
+      (value) => ({ ...brokerConfig(node, value), broker }),
     ],
     [words.forms.preferred, 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
     [words.forms.unclean, 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
