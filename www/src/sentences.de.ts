@@ -120,6 +120,8 @@ export const log: Record<string, string> = {
   'hand-overdue': '{0} hat seit max.poll.interval.ms nicht gepollt: er verlässt seine Gruppe',
   'topic-config': '{0}: {1} ist jetzt {2}',
   'broker-config': '{0} aller Broker ist jetzt {1}',
+  'one-broker-config': '{1} von {0} ist jetzt {2}',
+  'broker-gives-up': '{0} konnte sich nicht anmelden und endet',
 };
 
 export const queue: Record<string, string> = {
