@@ -91,6 +91,57 @@ describe('on a phone', () => {
   });
 });
 
+describe('the panel of a phone', () => {
+  it('is a sheet: a tap on a tab opens it, the handle moves it, and a menu folds it', async () => {
+    const { page, context, wrong } = await house.paused(3, PHONE);
+    const section = page.locator('bl-lab > section');
+    const handle = page.locator('bl-edge[role="separator"]');
+    await handle.waitFor();
+    /** The sheet's height by the room that it has, once it has come to rest. */
+    const part = async () => {
+      await section.evaluate((sheet) => Promise.all(sheet.getAnimations().map((one) => one.finished)));
+      const [sheet, room] = [await section.boundingBox(), await page.locator('.stages').boundingBox()];
+      return (sheet?.height ?? 0) / (room?.height ?? 1);
+    };
+    const dragged = async (by: number) => {
+      const at = await handle.boundingBox();
+      if (!at) throw new Error('no handle');
+      await page.mouse.move(at.x + at.width / 2, at.y + 10);
+      await page.mouse.down();
+      await page.mouse.move(at.x + at.width / 2, at.y + 10 + by, { steps: 5 });
+      await page.mouse.up();
+    };
+    expect(await part()).toBeLessThan(0.15);
+    // Folded, it covers nothing: the stage ends above it, the transport is below it.
+    const stage = await page.locator('bl-stage').first().boundingBox();
+    const folded = await section.boundingBox();
+    const play = await page.locator('.round').boundingBox();
+    expect((stage?.y ?? 0) + (stage?.height ?? 0)).toBeLessThanOrEqual((folded?.y ?? 0) + 1);
+    expect((folded?.y ?? 999) + (folded?.height ?? 999)).toBeLessThanOrEqual(play?.y ?? 0);
+    const events = page.getByRole('tab', { name: 'Events' });
+    await events.tap();
+    expect(await part()).toBeGreaterThan(0.5);
+    await page.waitForSelector('.events li');
+    await dragged(-300);
+    expect(await part()).toBe(1);
+    await page.keyboard.press('Escape');
+    await handle.focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await part()).toBeLessThan(0.6);
+    await dragged(200);
+    expect(await part()).toBeLessThan(0.15);
+    await events.tap();
+    await events.tap();
+    expect(await part()).toBeLessThan(0.15);
+    await events.tap();
+    await page.locator('[data-node="orders-1"]').first().tap();
+    await page.waitForSelector('.menu');
+    expect(await part()).toBeLessThan(0.15);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('the time line', () => {
   it('shows the stages at the time under the pointer, and stays where it is', async () => {
     const { page, context, wrong } = await house.paused(2);

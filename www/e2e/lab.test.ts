@@ -94,6 +94,30 @@ describe('understanding a run', () => {
   });
 });
 
+describe('the list of events', () => {
+  it('keeps what has just happened in sight, as wide as the panel lets it be', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    await page.getByRole('tab', { name: 'Events' }).click();
+    await page.mouse.move(700, 200);
+    await page.waitForFunction(() => document.querySelectorAll('.mark').length > 0);
+    for (const seconds of [20, 6]) {
+      await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
+      await house.scrub(page, seconds);
+      await page.waitForFunction((at) => {
+        const panel = document.querySelector('.panel')?.getBoundingClientRect();
+        const line = document.querySelector('.events [aria-current]');
+        const place = line?.getBoundingClientRect();
+        const when = Number.parseFloat(line?.querySelector('.when')?.textContent ?? 'NaN');
+        return panel && place && when <= at && when > at - 6 && place.top > panel.top && place.bottom < panel.bottom;
+      }, seconds);
+      const widths = await page.locator('.events .what').evaluateAll((all) => all.map((one) => one.clientWidth));
+      expect(Math.min(...widths)).toBeGreaterThan(300);
+    }
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('nothing is moving', () => {
   it('says what is waited for, until when, and goes there', async () => {
     const { page, context, wrong } = await house.paused(6);
@@ -108,6 +132,22 @@ describe('nothing is moving', () => {
 });
 
 describe('breaking and rewinding', () => {
+  it('breaks both clusters by a key as one change, which one step of undo takes back', async () => {
+    const { page, context, wrong } = await house.paused(3);
+    await page.getByRole('tab', { name: 'Tape' }).click();
+    const lines = page.locator('bl-tape .orders li');
+    await lines.first().waitFor();
+    const before = await lines.count();
+    await page.keyboard.press('b');
+    await house.until(page, 'rabbit-1', 'power off');
+    const broken = await lines.count();
+    await page.keyboard.press('z');
+    await expect.poll(() => lines.count()).toBe(before);
+    expect(broken).not.toBe(before);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('mutes, moves and deletes orders, and takes them back', async () => {
     const { page, context, wrong } = await house.paused(6);
     await page.getByRole('tab', { name: 'Tape' }).click();

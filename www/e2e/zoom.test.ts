@@ -152,6 +152,7 @@ describe('settings while it runs', () => {
     const { page, context, wrong } = await house.paused(4);
     const give = async (node: string, name: string, value: string) => {
       await page.click(`[data-node="${node}"]`);
+      if ((await page.locator('.menu details[open]').count()) === 0) await page.click('.menu summary');
       const field = page.locator('.menu').getByRole('textbox', { name });
       await field.fill(value);
       await field.press('Enter');

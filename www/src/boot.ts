@@ -32,10 +32,10 @@ function speak(shell: Element): void {
   }
 }
 
-/** Fetches what the lab needs, so that it is there when it is touched; a script is not compiled before it is run. */
-function fetchAhead(): void {
+/** Fetches what the lab needs. A script that waits to be touched is not compiled before it is run. */
+function fetchAll(waiting: boolean): void {
   for (const link of document.querySelectorAll<HTMLLinkElement>(`link[media="${NO_PHONE}"]`)) {
-    if (link.rel === 'modulepreload') link.rel = 'prefetch';
+    if (waiting && link.rel === 'modulepreload') link.rel = 'prefetch';
     link.removeAttribute('media');
   }
 }
@@ -49,8 +49,9 @@ theme();
 if (shell) speak(shell);
 if (shell && waits()) {
   document.documentElement.classList.add('waits');
-  if (document.readyState === 'complete') fetchAhead();
-  else addEventListener('load', () => setTimeout(fetchAhead), { once: true });
+  const ahead = () => fetchAll(true);
+  if (document.readyState === 'complete') ahead();
+  else addEventListener('load', () => setTimeout(ahead), { once: true });
   let started = false;
   const begin = () => {
     if (started) return;
@@ -65,4 +66,7 @@ if (shell && waits()) {
   shell.addEventListener('click', begin);
   addEventListener('keydown', begin);
   addEventListener('hashchange', begin);
-} else void start();
+} else {
+  if (matchMedia(PHONE).matches) fetchAll(false);
+  void start();
+}

@@ -217,13 +217,13 @@ export class Session {
     this.changed({ moved: true, tape: false });
   }
 
-  /** Carries out an order now. Answers a sentence if it was refused. */
-  order(order: Order): string | undefined {
+  /** Carries out orders now, as one change. Answers a sentence if one was refused; then none is carried out. */
+  order(...orders: Order[]): string | undefined {
     this.arrive();
     const before = this.tape();
     this.written = undefined;
     try {
-      give(this.run, order);
+      give(this.run, orders);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

@@ -336,6 +336,7 @@ export const catalogue: Catalogue = {
       asText: 'Das Dokument als Text',
     },
     forms: {
+      more: 'Einstellungen und Werkzeuge',
       preferred: 'bevorzugte Leader des Topics',
       unclean: 'beliebige Leader (unclean) des Topics',
       watermark: 'Speichergrenze, %',

@@ -305,6 +305,7 @@ export const words = {
     asText: 'The document as text',
   },
   forms: {
+    more: 'settings and tools',
     preferred: 'preferred leaders of topic',
     unclean: 'any leaders (unclean) of topic',
     watermark: 'memory watermark, %',

@@ -1,7 +1,7 @@
 //! Recordings of Kafka's assignors (K-S1 to K-S8).
 
 use crate::kafka::{Check, numbers};
-use log_cluster::assignor::{self, Candidate, Part};
+use log_cluster::assignor::{self, Candidate, Part, Racks};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,7 @@ pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
                 topics: wanted.filter_map(|topic| place(topic.as_str()?)).collect(),
                 owned: owned(member, &place)?,
                 generation: member.get("generation").and_then(Value::as_i64).unwrap_or(-1) as i32,
+                rack: None,
             })
         })
         .collect::<Option<_>>()?;
@@ -38,11 +39,12 @@ pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
         Some(order) => order.as_array()?.iter().filter_map(|topic| place(topic.as_str()?)).collect(),
         None => (0..topics.len() as u32).collect(),
     };
+    let racks = Racks::default();
     let (shares, by_topic) = match name {
-        "range" => (assignor::range(&counts, &members), false),
+        "range" => (assignor::range(&counts, &members, &racks), false),
         "roundrobin" => (assignor::round_robin(&counts, &members), false),
-        "sticky" => (assignor::sticky(&counts, &members), false),
-        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members), false),
+        "sticky" => (assignor::sticky(&counts, &members, &racks), false),
+        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members, &racks), false),
         "server-range" => (assignor::server_range(&counts, &members), true),
         "server-uniform" => (assignor::server_uniform(&counts, &members, &topic_order), true),
         "share-simple" => {

@@ -95,7 +95,8 @@ impl Bundle {
             let stamp = batch.stamp.map(|stamp| Stamp { first: crate::log::next_sequence(stamp.first, skip), ..stamp });
             let payload = Payload::Messages(*producer, rows.into());
             let sealed = Some(Rc::new(Batch { payload, bytes, stamp, created: batch.created }));
-            Bundle { bytes, room: self.room / 2, sealed, rows: Rc::default(), ..self.clone() }
+            // A half has not been tried: it waits for no backoff.
+            Bundle { bytes, room: self.room / 2, sealed, rows: Rc::default(), attempts: 0, ..self.clone() }
         };
         vec![half(&rows[..middle], 0), half(&rows[middle..], middle as u32)]
     }

@@ -49,11 +49,13 @@ pub enum AdminOrder {
         /// How many it is to have.
         count: u32,
     },
-    /// `kafka-configs --alter --entity-type topics`, or `brokers` with `--entity-default`: a setting is another from
-    /// now on (K-T6, K-T7).
+    /// `kafka-configs --alter --entity-type topics`, or `brokers` with `--entity-default` or `--entity-name`: a setting
+    /// is another from now on (K-T6, K-T7).
     SetConfig {
         /// The topic; none: the brokers.
         topic: Option<String>,
+        /// The one broker, by its number (`broker-1` is 1); none: all brokers.
+        broker: Option<u16>,
         /// Kafka's name for the setting.
         setting: String,
         /// Its value, as one writes it; empty: `--delete-config`.
@@ -67,8 +69,9 @@ impl AdminOrder {
         match self {
             AdminOrder::Reassign { topic, partition, .. } => format!("reassignment of {topic}-{partition}"),
             AdminOrder::ElectLeaders { .. } => "election of leaders".to_owned(),
-            AdminOrder::SetConfig { topic, setting, value } => {
-                format!("{setting}={value} of {}", topic.as_deref().unwrap_or("the brokers"))
+            AdminOrder::SetConfig { topic, broker, setting, value } => {
+                let one = broker.map(|number| format!("broker-{number}"));
+                format!("{setting}={value} of {}", topic.as_ref().or(one.as_ref()).map_or("the brokers", |name| name))
             }
             AdminOrder::CreatePartitions { topic, count } => format!("{count} partitions of {topic}"),
         }
@@ -123,7 +126,9 @@ impl Controller {
         let records = match order {
             AdminOrder::Reassign { topic, partition, replicas } => self.reassign(topic, *partition, replicas),
             AdminOrder::ElectLeaders { topic, kind } => self.elect_for(topic.as_deref(), *kind),
-            AdminOrder::SetConfig { topic, setting, value } => self.set_config(topic.as_deref(), setting, value),
+            AdminOrder::SetConfig { topic, broker, setting, value } => {
+                self.set_config(topic.as_deref(), *broker, setting, value)
+            }
             AdminOrder::CreatePartitions { topic, count } => self.add_partitions(topic, *count, fx),
         };
         match records {
@@ -192,7 +197,7 @@ impl Controller {
             return Err(Code::NoReassignmentInProgress);
         }
         let left = state.isr.iter().any(|replica| !state.adding.contains(replica));
-        if left || self.planned.topic(&self.layout, slot).unclean {
+        if left || self.planned.topic(&self.layout, self.me, slot).unclean {
             Ok(())
         } else {
             Err(Code::InvalidReplicaAssignment)

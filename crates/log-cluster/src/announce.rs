@@ -5,6 +5,7 @@ use crate::controller::Controller;
 use crate::election::PartitionState;
 use crate::image::{Image, Record, Registered};
 use crate::layout::{Layout, Slot};
+use crate::live::Whose;
 use sim::Effects;
 use sim::story::{MarkKind, Rule};
 
@@ -76,14 +77,20 @@ impl Controller {
                     }
                 }
                 Record::ProducerIds(_) => {}
-                Record::Settings(_, (topic, setting, value)) => {
+                Record::Settings(_, (whose, setting, value)) => {
                     let (setting, value) = (setting.to_string(), if value.is_empty() { "-" } else { value }.to_owned());
-                    match topic {
-                        Some(topic) => {
+                    match whose {
+                        Whose::Topic(topic) => {
                             let values = vec![self.layout.topics[*topic as usize].name.to_string(), setting, value];
                             fx.mark(MarkKind::Change, "topic-config", values, Rule("K-T6"));
                         }
-                        None => fx.mark(MarkKind::Change, "broker-config", vec![setting, value], Rule("K-T7")),
+                        Whose::Broker(broker) => {
+                            let values = vec![self.layout.name(*broker), setting, value];
+                            fx.mark(MarkKind::Change, "one-broker-config", values, Rule("K-T7"));
+                        }
+                        Whose::Brokers => {
+                            fx.mark(MarkKind::Change, "broker-config", vec![setting, value], Rule("K-T7"))
+                        }
                     }
                 }
             }

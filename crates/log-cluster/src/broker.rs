@@ -108,6 +108,8 @@ impl Broker {
         self.arm_expiry(fx);
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
         fx.wake_in(Nanos(lag.0 / 2), Wake::Broker(BrokerWake::IsrCheck));
+        let patience = millis(self.layout.broker.initial_broker_registration_timeout_ms);
+        fx.wake_in(patience, Wake::Broker(BrokerWake::RegistrationDue));
         self.seek_controller(fx);
     }
 
@@ -240,6 +242,7 @@ impl Broker {
         match wake {
             BrokerWake::Heartbeat(life) => self.heartbeat_due(life, fx),
             BrokerWake::Register(_) => self.register_again(fx),
+            BrokerWake::RegistrationDue => self.registration_due(fx),
             BrokerWake::FindController(_) => self.seek_controller(fx),
             BrokerWake::TakeUp => self.taken_up(fx),
             BrokerWake::ControllerSilent(ticket) => self.controller_silent(ticket, fx),
@@ -378,7 +381,7 @@ impl Broker {
     /// Looks what a change of a log, of a follower or of the in-sync set lets happen.
     pub fn settle_partition(&mut self, slot: Slot, fx: &mut Fx<'_>) {
         let lag = millis(self.layout.broker.replica_lag_time_max_ms);
-        let min_isr = self.image.topic(&self.layout, slot).min_isr;
+        let min_isr = self.image.topic(&self.layout, self.me, slot).min_isr;
         let image = self.image.clone();
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         if replica.leads().is_some_and(|leadership| leadership.isr.len() >= min_isr) && !self.refusing.is_empty() {

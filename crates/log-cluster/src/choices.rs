@@ -21,6 +21,8 @@ words! {
         Default = "" | "default",
         /// One record each in turn (K-T5).
         RoundRobin = "RoundRobinPartitioner" | "org.apache.kafka.clients.producer.RoundRobinPartitioner",
+        /// By the key's CRC32, and at random without a key: librdkafka's default, which Java's client does not have (K-T5).
+        ConsistentRandom = "consistent_random",
     }
 }
 

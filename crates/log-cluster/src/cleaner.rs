@@ -25,22 +25,22 @@ impl Topic {
 impl Broker {
     /// Begins once there is something to compact: a topic may be compacted from a change of its settings on (K-T6).
     pub(crate) fn start_cleaner(&mut self, fx: &mut Fx<'_>) {
-        let live = self.image.settings.as_ref().map_or(&self.layout.topics, |live| &live.topics);
-        if !self.cleaning && live.iter().any(|topic| topic.compaction.enabled) {
+        let topics = self.image.topics(&self.layout, self.me);
+        if !self.cleaning && topics.iter().any(|topic| topic.compaction.enabled) {
             self.cleaning = true;
             fx.wake_in(self.cleaner_backoff(), Wake::Broker(BrokerWake::Clean));
         }
     }
 
     fn cleaner_backoff(&self) -> Nanos {
-        millis(self.image.broker(&self.layout).log_cleaner_backoff_ms)
+        millis(self.image.broker(&self.layout, self.me).log_cleaner_backoff_ms)
     }
 
     /// K-D5: the log with the most dirt among those with enough of it, or with something that waits for too long.
     fn dirtiest(&self, now: Time) -> Option<(Slot, Dirt, Wanted)> {
         let mut found: Option<(Slot, Dirt, Wanted)> = None;
         for (slot, replica) in &self.replicas {
-            let topic = self.image.topic(&self.layout, *slot);
+            let topic = self.image.topic(&self.layout, self.me, *slot);
             if !topic.compaction.enabled {
                 continue;
             }

@@ -38,8 +38,8 @@ impl Controller {
         let elr_enabled = self.layout.broker.eligible_leader_replicas;
         Rules {
             elr_enabled,
-            unclean_enabled: self.planned.topic(&self.layout, slot).unclean,
-            min_isr: self.planned.topic(&self.layout, slot).min_isr,
+            unclean_enabled: self.planned.topic(&self.layout, self.me, slot).unclean,
+            min_isr: self.planned.topic(&self.layout, self.me, slot).min_isr,
             active,
         }
     }
@@ -244,7 +244,7 @@ impl Controller {
         let active = image.active();
         let mut records = Vec::new();
         for (slot, partition) in image.all().filter(|(_, partition)| partition.leader.is_none()) {
-            if image.topic(&self.layout, slot).unclean
+            if image.topic(&self.layout, self.me, slot).unclean
                 && let Some(next) = change(partition, &Change::Elect(Election::Unclean), &self.rules(slot, &active))
             {
                 records.push(Record::Partition(slot, next));

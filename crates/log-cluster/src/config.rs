@@ -41,6 +41,8 @@ settings! {
         message_max_bytes: i64 = 1_048_588, "message.max.bytes", 0..INT_MAX;
         /// How often a broker shows a sign of life to the controller.
         broker_heartbeat_interval_ms: i64 = 2_000, "broker.heartbeat.interval.ms", 1..INT_MAX;
+        /// How long a broker tries to register before it gives up and ends (K-Q9).
+        initial_broker_registration_timeout_ms: i64 = 60_000, "initial.broker.registration.timeout.ms", 0..INT_MAX;
         /// How long a broker may be silent before it is fenced (K-Q4).
         broker_session_timeout_ms: i64 = 9_000, "broker.session.timeout.ms", 1..INT_MAX;
         /// How long a controller waits for an election; up to twice that, at random (K-Q2).
@@ -49,6 +51,14 @@ settings! {
         controller_quorum_fetch_timeout_ms: i64 = 2_000, "controller.quorum.fetch.timeout.ms", 1..INT_MAX;
         /// How long the active controller gathers what it has to write down (K-Q1).
         controller_quorum_append_linger_ms: i64 = 25, "controller.quorum.append.linger.ms", 0..INT_MAX;
+        /// How long a broker waits for a controller's answer (K-R6).
+        controller_quorum_request_timeout_ms: i64 = 2_000, "controller.quorum.request.timeout.ms", 1..INT_MAX;
+        /// How long it waits before it asks another one (K-R6).
+        controller_quorum_retry_backoff_ms: i64 = 20, "controller.quorum.retry.backoff.ms", 0..INT_MAX;
+        /// How many bytes of records controllers read before they write the metadata down as a whole (K-Q10).
+        metadata_log_max_record_bytes_between_snapshots: i64 = 20_971_520, "metadata.log.max.record.bytes.between.snapshots", 1..MAX;
+        /// How long controllers go at most before they do so; 0 for any time (K-Q10).
+        metadata_log_max_snapshot_interval_ms: i64 = 3_600_000, "metadata.log.max.snapshot.interval.ms", 0..MAX;
         /// How often the active controller writes a record that says nothing; 0 for never (K-Q1).
         metadata_max_idle_interval_ms: i64 = 500, "metadata.max.idle.interval.ms", 0..INT_MAX;
         /// Whether leadership is given back to the preferred replicas from time to time (K-E7).
@@ -243,7 +253,7 @@ settings! {
         transactional_id: Option<String> = None, "transactional.id";
         /// How long a transaction may stay open before its coordinator aborts it (K-X6).
         transaction_timeout_ms: i64 = 60_000, "transaction.timeout.ms", 0..INT_MAX;
-        /// How a partition is chosen.
+        /// How a partition is chosen; consistent_random is the default of librdkafka, not of Java's client (K-T5).
         partitioner_class: PartitionerClass = PartitionerClass::Default, "partitioner.class";
         /// Whether busy partitions get less (K-T4).
         partitioner_adaptive_partitioning_enable: bool = true, "partitioner.adaptive.partitioning.enable";
@@ -269,6 +279,8 @@ settings! {
         group_remote_assignor: Option<ServerAssignor> = None, "group.remote.assignor";
         /// Makes the member a static one: a name that outlives its process (K-G6).
         group_instance_id: Option<String> = None, "group.instance.id";
+        /// The rack that it is in: the group's leader gives it what lies there, if the strategy knows racks (K-S1).
+        client_rack: Option<String> = None, "client.rack";
         /// What it gets of transactions (K-X6).
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level";
         /// Who acknowledges, in a share group (K-H5).

@@ -9,15 +9,11 @@ use crate::layout::{Layout, Slot};
 use crate::replica::Proposal;
 use crate::rpc::{BrokerWake, ControlRequest, ControlResponse, Message, Response, Ticket, Wake};
 use crate::server::post;
-use sim::story::{FlightKind, Look};
+use sim::story::{FlightKind, Look, MarkKind, Rule};
 use sim::{Alarm, Nanos, NodeId, Time};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// How long an answer of the controller may take (Kafka: controller.quorum.request.timeout.ms, 2 s).
-const SILENCE: Nanos = Nanos::secs(2);
-/// The wait before another controller is asked (Kafka: controller.quorum.retry.backoff.ms, 20 ms).
-const ASK_NEXT: Nanos = Nanos::millis(20);
 /// How soon a leaving broker asks again whether it may stop (Kafka: 50 ms).
 const MAY_I_STOP: Nanos = Nanos::millis(50);
 
@@ -103,7 +99,7 @@ impl Broker {
     }
 
     fn await_controller(&mut self, ticket: Ticket, fx: &mut Fx<'_>) {
-        let until = fx.now() + SILENCE;
+        let until = fx.now() + millis(self.layout.broker.controller_quorum_request_timeout_ms);
         let alarm = fx.wake_at(until, Wake::Broker(BrokerWake::ControllerSilent(ticket)));
         self.control.awaited.push(Awaited { ticket, until, alarm });
     }
@@ -131,7 +127,8 @@ impl Broker {
         } else if was.is_some_and(|was| voters.get(self.control.turn % voters.len()) == Some(&was)) {
             self.control.turn += 1;
         }
-        fx.wake_in(ASK_NEXT, Wake::Broker(BrokerWake::FindController(0)));
+        let wait = millis(self.layout.broker.controller_quorum_retry_backoff_ms);
+        fx.wake_in(wait, Wake::Broker(BrokerWake::FindController(0)));
     }
 
     /// K-R6: the controller did not answer in time. The connection is closed, and another one not tried at once. An
@@ -359,6 +356,15 @@ impl Broker {
                 let wait = millis(self.layout.broker.broker_heartbeat_interval_ms);
                 fx.wake_in(wait, Wake::Broker(BrokerWake::Register(0)));
             }
+        }
+    }
+
+    /// K-Q9: a broker that nobody takes in does not wait for ever.
+    pub(crate) fn registration_due(&mut self, fx: &mut Fx<'_>) {
+        if self.control.epoch.is_none() && !self.stopping {
+            self.stopping = true;
+            fx.mark(MarkKind::Refusal, "broker-gives-up", vec![self.layout.name(self.me)], Rule("K-Q9"));
+            self.farewell(fx);
         }
     }
 

@@ -23,8 +23,6 @@ const METADATA_WAIT: Nanos = Nanos::millis(500);
 const BEAT: Nanos = Nanos::secs(1);
 /// How many ids for producers a broker gets at once (Kafka: ProducerIdsBlock).
 const PRODUCER_IDS: u64 = 1_000;
-/// How many entries the metadata log grows before it is replaced by its state. Assumed; Kafka counts 20 MB.
-const COMPACT_AFTER: u64 = 2_000;
 /// Assumed size of a record in the metadata log.
 const RECORD_BYTES: u64 = 120;
 
@@ -57,6 +55,8 @@ pub(crate) struct Controller {
     started: u32,
     /// What was proposed waits for more before it is written down (K-Q1).
     gathering: bool,
+    /// When the last snapshot was taken, and the bytes of the records since then (K-Q10).
+    snapshot: (Time, u64),
 }
 
 impl Controller {
@@ -82,6 +82,7 @@ impl Controller {
             dialer: Dialer::new(Nanos::millis(50), Nanos::secs(1), wake),
             started: 0,
             gathering: false,
+            snapshot: (Time::ZERO, 0),
         }
     }
 
@@ -96,6 +97,7 @@ impl Controller {
 
     pub fn start(&mut self, fx: &mut Fx<'_>) {
         self.started += 1;
+        self.snapshot.0 = fx.now();
         self.planned = self.committed.clone();
         if std::mem::take(&mut self.gathering) {
             // It stopped in good order before that came to the disk.
@@ -278,6 +280,7 @@ impl Controller {
             news = true;
             let before = self.committed.clone();
             let records = entry.command.unwrap_or_else(|| Rc::from([]));
+            self.snapshot.1 += RECORD_BYTES * records.len().max(1) as u64;
             Rc::make_mut(&mut self.committed).apply(index.0, &records);
             // What an earlier active controller proposed it has told itself, most likely; a log read from the disk
             // has all of it once more.
@@ -301,7 +304,13 @@ impl Controller {
             fx.cancel(alarm);
             self.tell(broker, ticket, offset, fx);
         }
-        if self.raft.log_len() > COMPACT_AFTER {
+        // K-Q10
+        let broker = &self.layout.broker;
+        let most = broker.metadata_log_max_record_bytes_between_snapshots.unsigned_abs();
+        let longest = millis(broker.metadata_log_max_snapshot_interval_ms);
+        let old = longest > Nanos::ZERO && fx.now().since(self.snapshot.0) >= longest;
+        if self.snapshot.1 >= most || old {
+            self.snapshot = (fx.now(), 0);
             self.raft.compact(Index(self.committed.offset), self.committed.clone());
         }
     }

@@ -68,7 +68,7 @@ impl Broker {
 
     /// K-F1: flushes that were asked for, by count or by time; and a closed segment is flushed, after the fact.
     pub(crate) fn after_append(&mut self, slot: Slot, closed_at: Option<u64>, fx: &mut Fx<'_>) {
-        let topic = self.image.topic(&self.layout, slot);
+        let topic = self.image.topic(&self.layout, self.me, slot);
         let (messages, after) = (topic.flush_messages, topic.flush_after);
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         let end = replica.log.end();

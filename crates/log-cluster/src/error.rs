@@ -20,6 +20,7 @@ pub enum Code {
     RebalanceInProgress,
     IllegalGeneration,
     UnknownMemberId,
+    MemberIdRequired,
     InconsistentGroupProtocol,
     NotController,
     StaleBrokerEpoch,
@@ -58,6 +59,7 @@ pub enum Code {
     InvalidShareSessionEpoch,
     GroupIdNotFound,
     InvalidConfig,
+    BrokerIdNotRegistered,
 }
 
 impl Code {
@@ -81,6 +83,7 @@ impl Code {
             Code::RebalanceInProgress => "REBALANCE_IN_PROGRESS",
             Code::IllegalGeneration => "ILLEGAL_GENERATION",
             Code::UnknownMemberId => "UNKNOWN_MEMBER_ID",
+            Code::MemberIdRequired => "MEMBER_ID_REQUIRED",
             Code::InconsistentGroupProtocol => "INCONSISTENT_GROUP_PROTOCOL",
             Code::FencedInstanceId => "FENCED_INSTANCE_ID",
             Code::UnreleasedInstanceId => "UNRELEASED_INSTANCE_ID",
@@ -104,6 +107,7 @@ impl Code {
             Code::InvalidReplicaAssignment => "INVALID_REPLICA_ASSIGNMENT",
             Code::InvalidPartitions => "INVALID_PARTITIONS",
             Code::InvalidConfig => "INVALID_CONFIG",
+            Code::BrokerIdNotRegistered => "BROKER_ID_NOT_REGISTERED",
             Code::InvalidReplicationFactor => "INVALID_REPLICATION_FACTOR",
             Code::NoReassignmentInProgress => "NO_REASSIGNMENT_IN_PROGRESS",
             Code::UnknownTopicOrPartition => "UNKNOWN_TOPIC_OR_PARTITION",

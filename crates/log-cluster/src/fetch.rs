@@ -252,7 +252,7 @@ impl Broker {
         let now = fx.now();
         let (layout, image) = (self.layout.clone(), self.image.clone());
         for (slot, replica) in &mut self.replicas {
-            let topic = image.topic(&layout, *slot);
+            let topic = image.topic(&layout, self.me, *slot);
             let mark = replica.high_watermark;
             let start = replica.log.expired(now, topic.retention, topic.retention_bytes, mark);
             if start > replica.log.start() {

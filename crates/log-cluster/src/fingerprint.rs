@@ -202,6 +202,7 @@ impl Fingerprint for BrokerWake {
             BrokerWake::FetchExpires(from, n) => mix(&[6, u64::from(from), u64::from(n)]),
             BrokerWake::FetchAgain(leader) => mix(&[7, u64::from(leader)]),
             BrokerWake::FetchSilent(leader, n) => mix(&[8, u64::from(leader), u64::from(n)]),
+            BrokerWake::RegistrationDue => 28,
             BrokerWake::IsrCheck => 9,
             BrokerWake::Checkpoint => 10,
             BrokerWake::Writeback => 11,
@@ -290,9 +291,9 @@ impl Fingerprint for Order {
             Order::Admin(AdminOrder::CreatePartitions { topic, count }) => {
                 mix(&[3, java_hash(topic) as u64, u64::from(*count)])
             }
-            Order::Admin(AdminOrder::SetConfig { topic, setting, value }) => {
-                let topic = topic.as_deref().map_or(0, java_hash);
-                mix(&[5, topic as u64, java_hash(setting) as u64, java_hash(value) as u64])
+            Order::Admin(AdminOrder::SetConfig { topic, broker, setting, value }) => {
+                let whose = topic.as_deref().map_or(broker.map_or(0, i32::from), java_hash);
+                mix(&[5, whose as u64, java_hash(setting) as u64, java_hash(value) as u64])
             }
             Order::Admin(AdminOrder::ElectLeaders { topic, kind }) => {
                 mix(&[2, topic.as_deref().map_or(0, java_hash) as u64, *kind as u64])

@@ -27,6 +27,8 @@ pub struct Subscription {
     pub owned: Vec<Slot>,
     /// In which generation it owned that; -1 for none.
     pub generation: i32,
+    /// `client.rack`, if it has one (K-S1).
+    pub rack: Option<Rc<str>>,
 }
 
 /// A generation as it is written down: what survives the coordinator.
@@ -119,6 +121,8 @@ pub(crate) struct Group {
     pub state: State,
     pub generation: i32,
     pub members: BTreeMap<Rc<str>, Member>,
+    /// Ids that were told to members that have not joined with them yet, and when they are forgotten (K-G2).
+    pending: BTreeMap<Rc<str>, Time>,
     pub leader: Option<Rc<str>>,
     /// K-G2: when an empty group's first wait is over, and whether someone joined during it.
     initial: Option<(Time, bool)>,
@@ -157,7 +161,7 @@ impl Group {
             Kind::Consumer(group) => group.next_time(),
             Kind::Share(group) => group.next_time(),
         };
-        sessions.chain(waits).chain(modern).chain(self.expiry_check).min()
+        sessions.chain(waits).chain(modern).chain(self.expiry_check).chain(self.pending.values().copied()).min()
     }
 
     pub fn roster(&self) -> Roster {
@@ -217,7 +221,11 @@ impl Group {
                     self.prepare(initial, now, "a static member that is back", out);
                 }
             }
-            Ok(None) => {}
+            Ok(None) => {
+                if let Err(code) = self.admit(&join, now) {
+                    return out.answers.push((node, ticket, GroupResponse::Joined(Err(code))));
+                }
+            }
         }
         let known = self.members.get(&join.member).map(|member| member.subscription == join.subscription);
         let leads = self.leader.as_ref() == Some(&join.member);
@@ -251,6 +259,21 @@ impl Group {
             *joined = true;
         }
         self.try_complete(now, out);
+    }
+
+    /// K-G2: a dynamic member is told an id, and joins again with that; nobody else joins with an id that is not known.
+    /// A rebalance waits for who has been told one, as long as its session would be.
+    fn admit(&mut self, join: &Join, now: Time) -> Result<(), Code> {
+        let known = self.members.contains_key(&join.member) || self.pending.remove(&join.member).is_some();
+        match join.subscription.instance {
+            _ if known => Ok(()),
+            None if join.fresh => {
+                self.pending.insert(join.member.clone(), now + join.session);
+                Err(Code::MemberIdRequired)
+            }
+            Some(_) if join.fresh => Ok(()),
+            _ => Err(Code::UnknownMemberId),
+        }
     }
 
     /// What stands against a member's joining: a strategy that all support has to exist (K-G5), a static member's
@@ -337,7 +360,7 @@ impl Group {
 
     fn try_complete(&mut self, now: Time, out: &mut Outcome) {
         let all_in = self.members.values().all(|member| member.join.is_some());
-        if self.state == State::Preparing && all_in && self.initial.is_none() {
+        if self.state == State::Preparing && all_in && self.pending.is_empty() && self.initial.is_none() {
             self.complete(now, out);
         }
     }
@@ -444,6 +467,9 @@ impl Group {
 
     /// K-G6: a member says farewell.
     pub fn leave(&mut self, id: &Rc<str>, now: Time, out: &mut Outcome) {
+        if self.pending.remove(id).is_some() {
+            self.try_complete(now, out);
+        }
         if self.members.remove(id).is_some() {
             self.lost_member("a member that left", now, out);
         }
@@ -469,6 +495,7 @@ impl Group {
             out.expired.push(id);
             self.lost_member("a member whose session ended", now, out);
         }
+        self.pending.retain(|_, forgotten| *forgotten > now);
         if self.state != State::Preparing {
             return;
         }
@@ -478,10 +505,14 @@ impl Group {
                 // K-G2: each time someone joined during the wait it is as long again, up to the rebalance timeout.
                 let longer = joined && now < deadline;
                 self.initial = longer.then(|| ((now + initial).min(deadline), false));
+                if !longer {
+                    self.complete(now, out);
+                }
             }
-            self.try_complete(now, out);
         } else if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.complete(now, out);
+        } else {
+            self.try_complete(now, out);
         }
     }
 
@@ -565,3 +596,7 @@ impl Group {
         if self.state == State::Empty { Vec::new() } else { self.members.values().map(view).collect() }
     }
 }
+
+#[cfg(test)]
+#[path = "group_tests.rs"]
+mod tests;

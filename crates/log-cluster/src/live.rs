@@ -5,6 +5,7 @@ use crate::controller::Controller;
 use crate::error::Code;
 use crate::image::{Image, Record};
 use crate::layout::{Layout, Slot, Topic};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Those of a topic that an order may change (K-T6): all but those of remote storage itself.
@@ -31,8 +32,8 @@ pub const LIVE_TOPIC_SETTINGS: &[&str] = &[
     "flush.ms",
 ];
 
-/// Those of the brokers that Kafka lets one change for the whole cluster while it runs (K-T7): the defaults of topics'
-/// settings, and a few of their own.
+/// Those of the brokers that Kafka lets one change while it runs, for the whole cluster or for one broker (K-T7): the
+/// defaults of topics' settings, and a few of their own.
 pub const LIVE_BROKER_SETTINGS: &[&str] = &[
     "min.insync.replicas",
     "unclean.leader.election.enable",
@@ -61,52 +62,129 @@ pub const LIVE_BROKER_SETTINGS: &[&str] = &[
 /// All settings in force, once one of them was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    pub broker: BrokerConfig,
     own: Vec<TopicConfig>,
-    pub(crate) topics: Vec<Topic>,
+    all: Effective,
+    /// Brokers with settings of their own: these, and all in force there.
+    single: BTreeMap<u16, (BTreeMap<Rc<str>, Rc<str>>, Effective)>,
 }
 
-/// What was changed: the topic, by its place, or the brokers; the setting and its value.
-pub type Changed = (Option<u32>, Rc<str>, Rc<str>);
+/// A broker's settings, and those of the topics that follow from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Effective {
+    broker: BrokerConfig,
+    topics: Vec<Topic>,
+}
+
+/// Whose setting it is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A topic's, by its place.
+    Topic(u32),
+    /// All brokers'.
+    Brokers,
+    /// One broker's.
+    Broker(u16),
+}
+
+/// What was changed: whose setting, its name and its value.
+pub type Changed = (Whose, Rc<str>, Rc<str>);
 
 impl Image {
-    /// The topic of a partition with the settings in force.
-    pub(crate) fn topic<'a>(&'a self, layout: &'a Layout, slot: Slot) -> &'a Topic {
-        let topics = self.settings.as_ref().map_or(&layout.topics, |live| &live.topics);
-        &topics[layout.slots[slot as usize] as usize]
+    /// All topics with the settings in force on a node.
+    pub(crate) fn topics<'a>(&'a self, layout: &'a Layout, node: u16) -> &'a [Topic] {
+        self.effective(node).map_or(&layout.topics, |live| &live.topics)
     }
 
-    /// The brokers' settings in force.
-    pub(crate) fn broker<'a>(&'a self, layout: &'a Layout) -> &'a BrokerConfig {
-        self.settings.as_ref().map_or(&layout.broker, |live| &live.broker)
+    /// The topic of a partition.
+    pub(crate) fn topic<'a>(&'a self, layout: &'a Layout, node: u16, slot: Slot) -> &'a Topic {
+        &self.topics(layout, node)[layout.slots[slot as usize] as usize]
+    }
+
+    /// A broker's settings in force.
+    pub(crate) fn broker<'a>(&'a self, layout: &'a Layout, node: u16) -> &'a BrokerConfig {
+        self.effective(node).map_or(&layout.broker, |live| &live.broker)
+    }
+
+    /// What was changed of one broker goes before what was changed of all.
+    fn effective(&self, node: u16) -> Option<&Effective> {
+        let live = self.settings.as_ref()?;
+        Some(live.single.get(&node).map_or(&live.all, |(_, live)| live))
+    }
+}
+
+impl Settings {
+    fn fresh(layout: &Layout) -> Settings {
+        let all = Effective { broker: layout.broker.clone(), topics: Vec::new() };
+        Settings { own: layout.own.clone(), all, single: BTreeMap::new() }
+    }
+
+    /// Sets a setting, or takes it away where the value is empty. False if Kafka refuses that.
+    fn set(&mut self, layout: &Layout, whose: Whose, setting: &str, value: &str) -> bool {
+        let set = match whose {
+            Whose::Topic(place) => self.own[place as usize].set(setting, value),
+            Whose::Brokers => {
+                let value = if value.is_empty() { layout.broker.get(setting) } else { Some(value.to_owned()) };
+                self.all.broker.set(setting, &value.unwrap_or_default())
+            }
+            Whose::Broker(broker) => {
+                let fresh = || (BTreeMap::new(), self.all.clone());
+                let (own, _) = self.single.entry(broker).or_insert_with(fresh);
+                match value {
+                    "" => drop(own.remove(setting)),
+                    _ => drop(own.insert(setting.into(), value.into())),
+                }
+                Ok(())
+            }
+        };
+        let known = if matches!(whose, Whose::Topic(_)) { LIVE_TOPIC_SETTINGS } else { LIVE_BROKER_SETTINGS };
+        let topics = |broker: &BrokerConfig| -> Vec<Topic> {
+            layout.topics.iter().zip(&self.own).map(|(topic, own)| topic.with(own, broker)).collect()
+        };
+        self.all.topics = topics(&self.all.broker);
+        let mut taken = known.contains(&setting) && set.is_ok();
+        for (own, live) in self.single.values_mut() {
+            live.broker = self.all.broker.clone();
+            taken &= own.iter().all(|(setting, value)| live.broker.set(setting, value).is_ok());
+            live.topics = topics(&live.broker);
+        }
+        self.single.retain(|_, (own, _)| !own.is_empty());
+        let all = self.single.values().map(|(_, live)| live).chain([&self.all]);
+        taken && !all.flat_map(|live| &live.topics).any(Topic::keeps_more_locally)
     }
 }
 
 impl Controller {
-    /// K-T6, K-T7. An empty value takes the setting away: of a topic the brokers' counts then, of the brokers the one
-    /// that they were started with. As eligible leader replicas were told by the old minimum, a new one takes them
-    /// back (K-E8).
-    pub(crate) fn set_config(&self, topic: Option<&str>, setting: &str, value: &str) -> Result<Vec<Record>, Code> {
+    /// K-T6, K-T7. An empty value takes the setting away: of a topic the brokers' counts then, of one broker that of
+    /// all, of the brokers the one that they were started with. As eligible leader replicas were told by the old
+    /// minimum, a new one takes them back (K-E8).
+    pub(crate) fn set_config(
+        &self,
+        topic: Option<&str>,
+        broker: Option<u16>,
+        setting: &str,
+        value: &str,
+    ) -> Result<Vec<Record>, Code> {
         let layout = &self.layout;
-        let fresh = || Settings { broker: layout.broker.clone(), own: layout.own.clone(), topics: Vec::new() };
-        let mut next = self.planned.settings.as_ref().map_or_else(fresh, |live| Settings::clone(live));
+        let mut next = self.planned.settings.as_ref().map_or_else(|| Settings::fresh(layout), |live| (**live).clone());
         let place = |name: &str| layout.topics.iter().position(|topic| &*topic.name == name && !topic.internal);
         let place = topic.map(|name| place(name).ok_or(Code::UnknownTopicOrPartition)).transpose()?;
-        let (known, set) = match place {
-            Some(place) => (LIVE_TOPIC_SETTINGS, next.own[place].set(setting, value)),
-            None => {
-                let value = if value.is_empty() { layout.broker.get(setting) } else { Some(value.to_owned()) };
-                (LIVE_BROKER_SETTINGS, next.broker.set(setting, &value.unwrap_or_default()))
+        let broker = broker.map(|number| number.wrapping_sub(1));
+        let whose = match (place, broker) {
+            (Some(place), _) => Whose::Topic(place as u32),
+            (None, Some(broker)) if !self.planned.brokers.contains_key(&broker) => {
+                return Err(Code::BrokerIdNotRegistered);
             }
+            (None, Some(broker)) => Whose::Broker(broker),
+            (None, None) => Whose::Brokers,
         };
-        let all = layout.topics.iter().zip(&next.own);
-        next.topics = all.map(|(topic, own)| topic.with(own, &next.broker)).collect();
-        if !known.contains(&setting) || set.is_err() || next.topics.iter().any(Topic::keeps_more_locally) {
+        let minimum = setting == "min.insync.replicas";
+        // With eligible leader replicas there is one minimum for all brokers.
+        let refused = minimum && matches!(whose, Whose::Broker(_)) && layout.broker.eligible_leader_replicas;
+        if refused || !next.set(layout, whose, setting, value) {
             return Err(Code::InvalidConfig);
         }
-        let changed = (place.map(|place| place as u32), setting.into(), value.into());
-        let mut records = vec![Record::Settings(Rc::new(next), changed)];
-        if setting == "min.insync.replicas" {
+        let mut records = vec![Record::Settings(Rc::new(next), (whose, setting.into(), value.into()))];
+        if minimum {
             let touched = |slot: &Slot| place.is_none_or(|place| layout.slots[*slot as usize] == place as u32);
             for (slot, state) in self.planned.all().filter(|(slot, _)| touched(slot)) {
                 if !state.elr.is_empty() || !state.last_known_elr.is_empty() {

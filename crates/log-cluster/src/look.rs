@@ -65,7 +65,7 @@ impl LogCluster {
         {
             return vec![replica];
         }
-        let any = state.replicas.iter().filter(|_| image.topic(&self.layout, slot).unclean);
+        let any = state.replicas.iter().filter(|_| image.topic(&self.layout, u16::MAX, slot).unclean);
         let named = state.leader.iter().chain(&state.isr).chain(&state.elr).chain(&state.last_known_elr);
         let mut brokers: Vec<u16> = named.chain(any).copied().collect();
         brokers.sort_unstable();
@@ -253,7 +253,7 @@ impl LogCluster {
         let topic = |topic: &crate::layout::Topic| TopicView {
             name: topic.name.to_string(),
             internal: topic.internal,
-            min_isr: image.topic(&self.layout, topic.first).min_isr as u32,
+            min_isr: image.topic(&self.layout, u16::MAX, topic.first).min_isr as u32,
             partitions: (0..topic.room).filter_map(|number| partition(number, topic.first + number)).collect(),
         };
         self.layout.topics.iter().map(topic).collect()
@@ -363,6 +363,7 @@ fn controller_view(controller: &Controller) -> ControllerView {
         is_candidate: controller.raft.role().is_candidate(),
         leader: controller.raft.leader().map(NodeId),
         epoch: controller.raft.term().0,
+        snapshot: controller.raft.last_index().0 - controller.raft.log_len(),
         log_end: controller.raft.last_index().0,
         committed: controller.raft.commit().0,
     }

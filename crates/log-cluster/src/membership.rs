@@ -1,6 +1,6 @@
 //! A consumer as a member of its group: the coordinator, joining, signs of life, leaving (K-G1 to K-G6, K-C4).
 
-use crate::assignor::{Candidate, Part, assign};
+use crate::assignor::{Candidate, Part, Racks, assign};
 use crate::client::Fx;
 use crate::config::millis;
 use crate::consumer::{Asked, Consumer};
@@ -12,7 +12,11 @@ use crate::rpc::{ClientWake, GroupRequest, GroupResponse, Join, Joined, Request,
 use crate::view::MemberState;
 use sim::story::{FlightKind, Look};
 use sim::{NodeId, Time};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+/// Of all topics how many partitions there are; of some the racks of their replicas, if the client has one itself.
+pub(crate) type Counted = (Vec<u32>, Racks);
 
 /// What a consumer knows of its group.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct Membership {
     pub state: MemberState,
     pub coordinator: Option<u16>,
     pub id: Rc<str>,
+    /// The coordinator knows the id (K-G2).
+    pub named: bool,
     pub generation: i32,
     /// Counts the ids that it had.
     pub lives: u32,
@@ -27,8 +33,8 @@ pub(crate) struct Membership {
     pub life: u32,
     /// It has to join, or to join again.
     pub rejoin: bool,
-    /// How many partitions of each topic it shared out as the leader.
-    pub counted: Option<Vec<u32>>,
+    /// What the metadata had of the topics that it shared out as the leader.
+    pub counted: Option<(Vec<u32>, Counted)>,
     /// The commit before joining was sent, or there was none to send.
     pub prepared: bool,
     /// Committed offsets are to be asked for.
@@ -48,6 +54,7 @@ impl Default for Membership {
             state: MemberState::Unjoined,
             coordinator: None,
             id: "".into(),
+            named: false,
             generation: -1,
             lives: 0,
             life: 0,
@@ -71,6 +78,7 @@ impl Consumer {
         m.lives += 1;
         m.life = m.lives;
         m.id = format!("{}-{}", self.client.layout.name(fx.me().0), m.lives).into();
+        m.named = false;
         m.last_beat = fx.now();
         let life = m.life;
         if self.is_modern() {
@@ -164,10 +172,12 @@ impl Consumer {
         let remembers = strategies.remembers();
         let (owned, generation) = if remembers { (m.last_share.clone(), m.last_generation) } else { (Vec::new(), -1) };
         let instance = self.config.group_instance_id.as_deref().map(Rc::from);
-        let subscription = Subscription { instance, strategies, topics: self.topics.clone(), owned, generation };
+        let rack = self.config.client_rack.as_deref().map(Rc::from);
+        let topics = self.topics.clone();
+        let subscription = Subscription { instance, strategies, topics, owned, generation, rack };
         let join = Join {
             member: m.id.clone(),
-            fresh: m.generation < 0,
+            fresh: if self.config.group_instance_id.is_some() { m.generation < 0 } else { !m.named },
             session: millis(self.config.session_timeout_ms),
             rebalance: millis(self.config.max_poll_interval_ms),
             subscription,
@@ -182,6 +192,11 @@ impl Consumer {
     pub(crate) fn on_group(&mut self, asked: &Asked, response: GroupResponse, fx: &mut Fx<'_>) {
         match response {
             GroupResponse::Joined(Ok(joined)) => self.joined(*joined, fx),
+            GroupResponse::Joined(Err(Code::MemberIdRequired)) => {
+                // K-G2: it joins at once with the id that it was told; it is prepared for that already.
+                let m = &mut self.membership;
+                (m.state, m.named, m.prepared, m.rejoin) = (MemberState::Unjoined, true, true, true);
+            }
             GroupResponse::Joined(Err(code)) | GroupResponse::Synced(Err(code)) => {
                 self.membership.state = MemberState::Unjoined;
                 self.refused(code, fx);
@@ -249,7 +264,9 @@ impl Consumer {
                 self.fail(code.name(), fx);
                 fx.exit();
             }
-            Code::UnknownMemberId | Code::IllegalGeneration => self.lose_membership(fx),
+            Code::UnknownMemberId => self.lose_membership(fx),
+            // The id is good: with another one the group would wait for this one to be gone.
+            Code::IllegalGeneration => self.lose_generation(),
             Code::NotCoordinator | Code::CoordinatorNotAvailable => {
                 self.membership.coordinator = None;
                 self.try_later(fx);
@@ -260,6 +277,11 @@ impl Consumer {
 
     /// The group went on without this member: what it had is someone else's, and it begins again.
     fn lose_membership(&mut self, fx: &mut Fx<'_>) {
+        self.lose_generation();
+        self.start_life(fx);
+    }
+
+    fn lose_generation(&mut self) {
         self.lose_partitions();
         let m = &mut self.membership;
         m.state = MemberState::Unjoined;
@@ -268,7 +290,6 @@ impl Consumer {
         m.prepared = true;
         m.last_share.clear();
         m.last_generation = -1;
-        self.start_life(fx);
     }
 
     /// K-C4: an application that does not poll learns of it when it does.
@@ -285,26 +306,44 @@ impl Consumer {
         self.membership.last_beat = fx.now();
         self.membership.state = MemberState::Syncing;
         let shares = if joined.leads { self.share_out(&joined) } else { Vec::new() };
-        self.membership.counted = joined.leads.then(|| self.counts());
+        let mut topics: Vec<u32> = joined.members.iter().flat_map(|(_, one)| one.topics.iter().copied()).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let counted = self.counts(&topics);
+        self.membership.counted = joined.leads.then_some((topics, counted));
         let request = GroupRequest::Sync(self.who(), joined.generation, shares);
         if !self.ask_group(request, Asked::Sync, fx) {
             self.membership.state = MemberState::Unjoined;
         }
     }
 
-    /// How many partitions the client knows of, of each topic.
-    fn counts(&self) -> Vec<u32> {
-        self.client.layout.topics.iter().map(|topic| self.client.image.count(topic)).collect()
+    /// How many partitions the client knows of, of each topic, and where they are.
+    fn counts(&self, topics: &[u32]) -> Counted {
+        let counts = self.client.layout.topics.iter().map(|topic| self.client.image.count(topic)).collect();
+        let racks = self.config.client_rack.as_ref().map(|_| topics.iter().map(|topic| self.racks(*topic)).collect());
+        (counts, Racks(racks.unwrap_or_default()))
     }
 
-    /// K-T2: a leader that learns of more partitions than it shared out joins again. Topics that the metadata does not
+    /// The racks of the replicas of each of a topic's partitions. Metadata does not have those of brokers that are down.
+    fn racks(&self, topic: u32) -> Vec<BTreeSet<String>> {
+        let (layout, image) = (&self.client.layout, &self.client.image);
+        let topic = &layout.topics[topic as usize];
+        let up = |broker: &u16| image.brokers.get(broker).is_some_and(|known| !known.fenced);
+        let rack = |broker: &u16| layout.rack(*broker).filter(|_| up(broker)).unwrap_or_default();
+        let racks = |slot| image.partition(slot).map(|state| state.replicas.iter().map(rack).collect());
+        (topic.first..topic.first + image.count(topic)).map(|slot| racks(slot).unwrap_or_default()).collect()
+    }
+
+    /// K-T2: a leader that learns of more partitions than it shared out joins again; one with a rack also when replicas
+    /// are in other racks than they were (K-S1). Topics that the metadata does not
     /// have yet are asked for again.
     pub(crate) fn metadata_came(&mut self, fx: &mut Fx<'_>) {
         let layout = self.client.layout.clone();
         if self.topics.iter().any(|topic| self.client.image.count(&layout.topics[*topic as usize]) == 0) {
             self.client.refresh(fx);
         }
-        if self.membership.counted.as_ref().is_some_and(|counted| *counted != self.counts()) {
+        let counted = self.membership.counted.as_ref();
+        if counted.is_some_and(|(topics, counted)| *counted != self.counts(topics)) {
             self.membership.rejoin = true;
         }
     }
@@ -333,9 +372,13 @@ impl Consumer {
                 topics: subscription.topics.iter().map(|topic| place(*topic)).collect(),
                 owned: subscription.owned.iter().map(part).collect(),
                 generation: subscription.generation,
+                rack: subscription.rack.as_ref().map(ToString::to_string),
             })
             .collect();
-        let shares = assign(joined.strategy, &counts, &candidates);
+        let racked = candidates.iter().any(|one| one.rack.is_some());
+        let known = |topic: &u32| if racked && wanted(*topic) { self.racks(*topic) } else { Vec::new() };
+        let racks = Racks(order.iter().map(known).collect());
+        let shares = assign(joined.strategy, &counts, &candidates, &racks);
         let slot = |(topic, partition): &Part| layout.topics[order[*topic as usize] as usize].first + partition;
         let ids = joined.members.iter().map(|(id, _)| id.clone());
         ids.zip(shares.iter().map(|share| share.iter().map(slot).collect())).collect()

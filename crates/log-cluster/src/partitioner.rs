@@ -30,6 +30,19 @@ pub fn partition_for_key(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7FFF_FFFF) as u32 % partitions.max(1)
 }
 
+/// A key's partition as librdkafka chooses it by default: by the CRC32 of zlib (K-T5).
+#[must_use]
+pub fn consistent(key: &[u8], partitions: u32) -> u32 {
+    crc32(key) % partitions.max(1)
+}
+
+/// The CRC32 of zlib.
+#[must_use]
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let fold = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), fold))
+}
+
 /// How busy partitions are: what makes the next sticky one a matter of weight (K-T4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadStats {
@@ -114,6 +127,13 @@ mod tests {
             ("abc", 479_470_107),
         ];
         values.iter().for_each(|(key, hash)| assert_eq!(murmur2(key.as_bytes()), *hash, "{key}"));
+    }
+
+    #[test]
+    fn k_t5_crc32_gives_zlibs_values() {
+        let values = [("", 0), ("123456789", 0xCBF4_3926), ("a", 0xE8B7_BE43), ("abc", 0x3524_41C2)];
+        values.iter().for_each(|(key, crc)| assert_eq!(crc32(key.as_bytes()), *crc, "{key}"));
+        assert_eq!(consistent(b"123456789", 10), 0xCBF4_3926 % 10);
     }
 
     #[test]

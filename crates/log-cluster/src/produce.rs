@@ -109,7 +109,7 @@ impl Broker {
         fx: &mut Fx<'_>,
     ) -> Result<(u64, bool), Code> {
         let (layout, image) = (self.layout.clone(), self.image.clone());
-        let topic = image.topic(&layout, slot);
+        let topic = image.topic(&layout, self.me, slot);
         let now = fx.now();
         let replica = self.replicas.get_mut(&slot).ok_or(Code::NotLeaderOrFollower)?;
         let leadership = replica.leads().ok_or(Code::NotLeaderOrFollower)?;
@@ -134,7 +134,7 @@ impl Broker {
             batch.clone()
         };
         if let Some(stamp) = batch.stamp {
-            let expiry = millis(image.broker(&layout).producer_id_expiration_ms);
+            let expiry = millis(image.broker(&layout, self.me).producer_id_expiration_ms);
             let verdict = match batch.payload {
                 Payload::Marker(marker) => replica.log.judge_marker(marker),
                 _ => replica.log.judge(stamp, batch.count() as u32, now, expiry),
@@ -186,7 +186,7 @@ impl Broker {
             };
             if replica.high_watermark >= part.required {
                 part.done = true;
-                if leadership.isr.len() < self.image.topic(&self.layout, part.slot).min_isr {
+                if leadership.isr.len() < self.image.topic(&self.layout, self.me, part.slot).min_isr {
                     part.result = Err(Code::NotEnoughReplicasAfterAppend);
                 }
             }

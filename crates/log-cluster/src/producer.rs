@@ -43,6 +43,8 @@ pub struct Producer {
     pub(crate) sticky: Sticky,
     pub(crate) stats: Option<LoadStats>,
     pub(crate) turn: u32,
+    /// The partition drawn at random for records without a key, and until when (K-T5).
+    pub(crate) drawn: (u32, Time),
     /// Records whose `send()` blocks, and since when the first one does.
     pub(crate) blocked: SharedQueue<Fresh>,
     pub(crate) blocked_since: Time,
@@ -94,6 +96,7 @@ impl Producer {
             sticky: Sticky::default(),
             stats: None,
             turn: 0,
+            drawn: (0, Time::ZERO),
             blocked: SharedQueue::default(),
             blocked_since: Time::ZERO,
             blocked_told: false,
@@ -116,6 +119,7 @@ impl Producer {
             transactions.renew();
         }
         self.sticky = Sticky::default();
+        self.drawn = (0, Time::ZERO);
         self.stats = None;
         self.blocked.clear();
         self.blocked_told = false;

@@ -5,11 +5,15 @@ use crate::client::Fx;
 use crate::config::{PartitionerClass, millis};
 use crate::error::Code;
 use crate::log::Row;
-use crate::partitioner::{LoadStats, next_sticky, partition_for_key};
+use crate::partitioner::{LoadStats, consistent, next_sticky, partition_for_key};
 use crate::producer::Producer;
 use crate::rpc::{ClientWake, Wake};
+use sim::Nanos;
 use sim::story::{Life, MarkKind, Note, Rule};
 use sim::workload::Fresh;
+
+/// librdkafka: sticky.partitioning.linger.ms, 10 ms.
+const STICKY_LINGER: Nanos = Nanos::millis(10);
 
 impl Producer {
     /// The application hands over a record. True if something may be ready to go.
@@ -99,15 +103,18 @@ impl Producer {
             return None;
         }
         let key = fresh.key.filter(|_| !self.config.partitioner_ignore_keys);
-        let round_robin = self.config.partitioner_class == PartitionerClass::RoundRobin;
-        let partition = match key {
-            _ if round_robin => {
+        let class = self.config.partitioner_class;
+        let text = key.map(|key| format!("key-{key}"));
+        let partition = match (class, &text) {
+            (PartitionerClass::RoundRobin, _) => {
                 self.turn = (self.turn + 1) % self.partitions;
                 self.turn
             }
             // K-T1
-            Some(key) => partition_for_key(format!("key-{key}").as_bytes(), self.partitions),
-            None => self.sticky_partition(fx),
+            (PartitionerClass::Default, Some(key)) => partition_for_key(key.as_bytes(), self.partitions),
+            (PartitionerClass::Default, None) => self.sticky_partition(fx),
+            (PartitionerClass::ConsistentRandom, Some(key)) => consistent(key.as_bytes(), self.partitions),
+            (PartitionerClass::ConsistentRandom, None) => self.random_partition(fx),
         };
         let every = self.tombstone_every;
         let null = fresh.null || (every > 0 && (fresh.id.sequence + 1).is_multiple_of(every));
@@ -116,11 +123,26 @@ impl Producer {
         let batch_size = u32::try_from(self.config.batch_size).unwrap_or(0);
         let memory = self.config.buffer_memory.unsigned_abs();
         let (begun, full) = self.gathered.append(partition, row, bytes, batch_size, memory, fx.now())?;
-        if key.is_none() && !round_robin {
+        if key.is_none() && class == PartitionerClass::Default {
             let all_full = self.gathered.all_full(partition);
             self.sticky.produced(u64::from(bytes), u64::from(batch_size), all_full);
         }
         Some(begun || full)
+    }
+
+    /// K-T5: one at random, for 10 ms; one without a leader is given up at once, and drawn once more if it comes.
+    fn random_partition(&mut self, fx: &mut Fx<'_>) -> u32 {
+        let led = |partition: u32| self.client.leader(self.first + partition).is_some();
+        let (last, until) = self.drawn;
+        if fx.now() < until && last < self.partitions && led(last) {
+            return last;
+        }
+        let mut next = fx.dice().below(self.partitions.into()) as u32;
+        if !led(next) {
+            next = fx.dice().below(self.partitions.into()) as u32;
+        }
+        self.drawn = (next, fx.now() + STICKY_LINGER);
+        next
     }
 
     /// K-T3, K-T4

@@ -51,14 +51,13 @@ impl Producer {
         if too_old || !tries_left || !retriable {
             return self.give_up(bundle, if too_old { Code::Timeout } else { code }, fx);
         }
-        if code == Code::OutOfOrderSequence {
-            if hopeless {
-                self.raise_epoch(bundle.partition, Some(&mut bundle), fx);
-            }
+        if hopeless {
+            self.raise_epoch(bundle.partition, Some(&mut bundle), fx);
         } else if self.retry_told != Some(code) && code != Code::ConcurrentTransactions {
             self.retry_told = Some(code);
             let values = vec![self.client.layout.name(fx.me().0), code.name().to_owned()];
-            fx.mark(MarkKind::Refusal, "producer-retries", values, Rule("K-P4"));
+            let rule = if code == Code::OutOfOrderSequence { "K-I3" } else { "K-P4" };
+            fx.mark(MarkKind::Refusal, "producer-retries", values, Rule(rule));
         }
         bundle.last_try = now;
         self.gathered.put_back(bundle);

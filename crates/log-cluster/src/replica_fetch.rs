@@ -142,7 +142,7 @@ impl Broker {
             return;
         }
         let (layout, image) = (self.layout.clone(), self.image.clone());
-        let topic = image.topic(&layout, slot);
+        let topic = image.topic(&layout, self.me, slot);
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         if let Some((epoch, end)) = part.diverging {
             let from = truncation_point(replica, epoch, end);

@@ -78,7 +78,8 @@ pub enum GroupRequest {
 pub struct Join {
     /// The member's id.
     pub member: Rc<str>,
-    /// Whether it has never joined in this life: of a static member that is a new one.
+    /// Whether the coordinator has not told it its id yet: a dynamic member has to ask for it first, and of a static
+    /// one this is a new life (K-G2, K-G6).
     pub fresh: bool,
     /// `session.timeout.ms`.
     pub session: sim::Nanos,
@@ -308,6 +309,8 @@ pub enum BrokerWake {
     Heartbeat(u32),
     /// Register again.
     Register(u32),
+    /// It has tried to register for long enough.
+    RegistrationDue,
     /// Look for the active controller again.
     FindController(u32),
     /// Metadata that was read holds from now on.

@@ -22,7 +22,7 @@ impl Broker {
     /// Every `remote.log.manager.task.interval.ms` a leader looks what there is to copy.
     pub(crate) fn tier_task(&mut self, fx: &mut Fx<'_>) {
         fx.wake_in(self.tier_interval(), Wake::Broker(BrokerWake::TierTask));
-        let tiered = |slot: &&Slot| self.image.topic(&self.layout, **slot).tier.is_some();
+        let tiered = |slot: &&Slot| self.image.topic(&self.layout, self.me, **slot).tier.is_some();
         let slots: Vec<Slot> = self.replicas.keys().filter(tiered).copied().collect();
         for slot in slots {
             self.copy_next(slot, fx);
@@ -62,7 +62,7 @@ impl Broker {
         let now = fx.now();
         let (layout, image) = (self.layout.clone(), self.image.clone());
         for (slot, replica) in &mut self.replicas {
-            let Some(tier) = &image.topic(&layout, *slot).tier else { continue };
+            let Some(tier) = &image.topic(&layout, self.me, *slot).tier else { continue };
             if replica.log.expire_local(now, tier.local_retention, tier.local_bytes) && replica.leads().is_some() {
                 let local = replica.log.local_start().to_string();
                 let values = vec![layout.label(*slot), layout.name(self.me), local];

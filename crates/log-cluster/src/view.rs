@@ -105,6 +105,8 @@ pub struct ControllerView {
     pub leader: Option<NodeId>,
     /// The epoch (Raft's term).
     pub epoch: u64,
+    /// Up to where its metadata log has been replaced by a snapshot (K-Q10).
+    pub snapshot: u64,
     /// The end of its metadata log.
     pub log_end: u64,
     /// What of it is committed, by its belief.

@@ -80,4 +80,6 @@ pub const WORDS: &[(&str, &str)] = &[
     ("hand-overdue", "{0} has not polled for max.poll.interval.ms: it leaves its group"),
     ("topic-config", "{0}: {1} is {2} now"),
     ("broker-config", "{0} of all brokers is {1} now"),
+    ("one-broker-config", "{1} of {0} is {2} now"),
+    ("broker-gives-up", "{0} could not register, and ends"),
 ];

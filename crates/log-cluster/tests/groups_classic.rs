@@ -184,3 +184,18 @@ fn k_o3_offsets_of_a_group_without_members_expire() {
     let twice = story.fates.values().filter(|fate| fate.processed.values().any(|times| *times > 1)).count();
     assert!(twice > 8_000, "{twice}: it begins anew, at the beginning");
 }
+
+#[test]
+fn k_g2_a_dynamic_member_needs_one_round_trip_more_than_a_static_one() {
+    let takes = |settings: &[(&str, &str)]| {
+        let (mut config, workload) = group(&[settings], &[("group.initial.rebalance.delay.ms", "0")]);
+        config.link.latency = sim::Latency::Constant(Nanos::millis(50));
+        config.late = (0, 1);
+        let mut story = Story::new(&config, &workload);
+        story.run_to(8_000);
+        story.start("consumer-1");
+        story.run_until(9_000, "its share", |view| view.consumers[0].assigned.len() == 4)
+    };
+    let (dynamic, fixed) = (takes(&[]), takes(&[("group.instance.id", "one")]));
+    assert!((90..=110).contains(&dynamic.saturating_sub(fixed)), "{dynamic} {fixed}");
+}

@@ -8,7 +8,10 @@ use log_cluster::config::Acks;
 fn set(story: &mut Story, setting: &str, value: &str) {
     let node = story.node("broker-3");
     let (setting, value) = (setting.to_owned(), value.to_owned());
-    story.cluster.administer(node, AdminOrder::SetConfig { topic: Some("orders".into()), setting, value }).unwrap();
+    story
+        .cluster
+        .administer(node, AdminOrder::SetConfig { topic: Some("orders".into()), broker: None, setting, value })
+        .unwrap();
     story.run_for(500);
 }
 
@@ -72,7 +75,7 @@ fn k_t6_an_unclean_election_is_allowed_while_nobody_leads() {
     assert_eq!(story.leader(), None, "{}", story.tell());
     let (topic, setting) = ("orders".to_owned(), "unclean.leader.election.enable".to_owned());
     let node = story.node(others[0]);
-    let order = AdminOrder::SetConfig { topic: Some(topic), setting, value: "true".into() };
+    let order = AdminOrder::SetConfig { topic: Some(topic), broker: None, setting, value: "true".into() };
     story.cluster.administer(node, order).unwrap();
     story.run_for(5_000);
     assert!(story.leader().is_some_and(|elected| elected != leader), "{}", story.tell());
@@ -92,7 +95,7 @@ fn k_t6_what_is_no_live_setting_or_no_value_is_refused() {
 fn set_broker(story: &mut Story, setting: &str, value: &str) {
     let node = story.node("broker-3");
     let (setting, value) = (setting.to_owned(), value.to_owned());
-    story.cluster.administer(node, AdminOrder::SetConfig { topic: None, setting, value }).unwrap();
+    story.cluster.administer(node, AdminOrder::SetConfig { topic: None, broker: None, setting, value }).unwrap();
     story.run_for(500);
 }
 
@@ -131,6 +134,68 @@ fn k_t7_retention_and_segments_of_all_topics_and_compaction_of_one_change_while_
     assert!(story.marked("compacted") > 0, "{}", story.tell());
 }
 
+fn set_one(story: &mut Story, broker: u16, setting: &str, value: &str) {
+    let node = story.node("broker-3");
+    let (setting, value) = (setting.to_owned(), value.to_owned());
+    let order = AdminOrder::SetConfig { topic: None, broker: Some(broker), setting, value };
+    story.cluster.administer(node, order).unwrap();
+    story.run_for(500);
+}
+
+#[test]
+fn k_t7_one_brokers_setting_goes_before_that_of_all_which_goes_before_the_one_it_was_started_with() {
+    let mut story = Story::new(&cluster(), &workload(50, 1, 1));
+    story.run_to(8_000);
+    let refused = |story: &Story| story.fates.values().filter(|fate| fate.refused).count();
+    set_one(&mut story, 2, "message.max.bytes", "100");
+    story.run_for(1_000);
+    assert_eq!(refused(&story), 0, "broker-1 leads");
+    set_one(&mut story, 1, "message.max.bytes", "1000000");
+    set_broker(&mut story, "message.max.bytes", "100");
+    story.run_for(1_000);
+    assert_eq!((refused(&story), story.marked("one-broker-config")), (0, 2), "{}", story.tell());
+    set_one(&mut story, 1, "message.max.bytes", "");
+    story.run_for(1_000);
+    let while_small = refused(&story);
+    assert!(while_small > 30, "{while_small}");
+    set_broker(&mut story, "message.max.bytes", "");
+    story.run_for(1_000);
+    assert!(refused(&story) < while_small + 30, "{}", story.tell());
+}
+
+#[test]
+fn k_t7_one_broker_has_no_minimum_of_its_own_where_eligible_replicas_are_kept() {
+    let mut config = cluster();
+    config.topics[0].config.min_insync_replicas = None;
+    config.broker.min_insync_replicas = 1;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(8_000);
+    set_one(&mut story, 1, "min.insync.replicas", "3");
+    set_one(&mut story, 9, "message.max.bytes", "100");
+    let refused = |code: &str| story.marks.iter().filter(|mark| mark.values.contains(&code.to_owned())).count();
+    assert_eq!((refused("INVALID_CONFIG"), refused("BROKER_ID_NOT_REGISTERED")), (1, 1), "{}", story.tell());
+    config.broker.eligible_leader_replicas = false;
+    let mut story = Story::new(&config, &workload(50, 1, 1));
+    story.run_to(8_000);
+    story.kill("broker-3");
+    story.run_for(12_000);
+    let before = story.acknowledged();
+    story
+        .cluster
+        .administer(
+            story.node("broker-2"),
+            AdminOrder::SetConfig {
+                topic: None,
+                broker: Some(1),
+                setting: "min.insync.replicas".into(),
+                value: "3".into(),
+            },
+        )
+        .unwrap();
+    story.run_for(3_000);
+    assert!(story.acknowledged() < before + 30, "two in sync are too few for the leader now: {}", story.tell());
+}
+
 #[test]
 fn k_t7_what_holds_from_the_start_on_is_refused() {
     let mut story = Story::new(&cluster(), &workload(10, 1, 1));
@@ -150,7 +215,7 @@ fn k_q1_what_is_proposed_waits_for_more_before_it_is_written_down() {
         let mut story = Story::new(&config, &workload(10, 1, 1));
         story.run_to(5_000);
         let (topic, setting) = (Some("orders".to_owned()), "min.insync.replicas".to_owned());
-        let order = AdminOrder::SetConfig { topic, setting, value: "3".into() };
+        let order = AdminOrder::SetConfig { topic, broker: None, setting, value: "3".into() };
         story.cluster.administer(story.node("broker-3"), order).unwrap();
         story.run_until(1_000, "the new minimum", |view| view.topics[0].min_isr == 3)
     };

@@ -2,9 +2,10 @@
 
 mod common;
 use common::{Story, config, consumer, producer, workload};
-use log_cluster::assignor::{self, Candidate};
+use log_cluster::assignor::{self, Candidate, Racks};
 use log_cluster::config::{Acks, Config, OffsetReset, PartitionerClass, Strategy};
 use log_cluster::election::{Change, Election, PartitionState, Rules, change};
+use log_cluster::partitioner::crc32;
 use sim::workload::Duration;
 use sim::{Nanos, Time};
 
@@ -119,14 +120,16 @@ fn k_e8_eligible_replicas_are_kept_unless_they_are_switched_off() {
     assert_eq!(after.elr, Vec::<u16>::new());
 }
 
+const NO_RACKS: Racks = Racks(Vec::new());
+
 fn member(id: &str, topics: &[u32], owned: &[(u32, u32)]) -> Candidate {
     let generation = if owned.is_empty() { -1 } else { 1 };
-    Candidate { id: id.into(), instance: None, topics: topics.to_vec(), owned: owned.to_vec(), generation }
+    Candidate { id: id.into(), instance: None, topics: topics.to_vec(), owned: owned.to_vec(), generation, rack: None }
 }
 
 #[test]
 fn k_s1_range_gives_stretches_and_the_first_one_more() {
-    let shares = assignor::range(&[5], &[member("b", &[0], &[]), member("a", &[0], &[])]);
+    let shares = assignor::range(&[5], &[member("b", &[0], &[]), member("a", &[0], &[])], &NO_RACKS);
     assert_eq!(shares, [vec![(0, 3), (0, 4)], vec![(0, 0), (0, 1), (0, 2)]]);
 }
 
@@ -138,22 +141,22 @@ fn k_s2_round_robin_passes_over_who_did_not_subscribe() {
 
 #[test]
 fn k_s3_sticky_keeps_what_fits() {
-    let shares =
-        assignor::sticky(&[4], &[member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])]);
+    let members = [member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])];
+    let shares = assignor::sticky(&[4], &members, &NO_RACKS);
     assert_eq!(shares, [vec![(0, 0), (0, 1)], vec![(0, 2), (0, 3)]]);
 }
 
 #[test]
 fn k_s4_sticky_evens_out_what_differing_subscriptions_allow() {
     let members = [member("a", &[0, 1], &[(0, 0), (0, 1), (1, 0), (1, 1)]), member("b", &[1], &[])];
-    let sizes: Vec<usize> = assignor::sticky(&[2, 2], &members).iter().map(Vec::len).collect();
+    let sizes: Vec<usize> = assignor::sticky(&[2, 2], &members, &NO_RACKS).iter().map(Vec::len).collect();
     assert_eq!(sizes, [2, 2]);
 }
 
 #[test]
 fn k_s5_cooperative_sticky_gives_up_first() {
     let members = [member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])];
-    assert_eq!(assignor::cooperative_sticky(&[4], &members), [vec![(0, 0), (0, 1)], vec![]]);
+    assert_eq!(assignor::cooperative_sticky(&[4], &members, &NO_RACKS), [vec![(0, 0), (0, 1)], vec![]]);
 }
 
 #[test]
@@ -433,7 +436,7 @@ fn k_p7_a_batch_has_a_header_and_records_have_little_beside_their_values() {
 
 #[test]
 fn k_t5_round_robin_has_to_be_asked_for() {
-    let spread = |class: PartitionerClass| {
+    let spread = |class: PartitionerClass, keys: u32| {
         let set = move |config: &mut Config| {
             config.topics[0].partitions = 4;
             config.topics[0].replica_assignment = Vec::new();
@@ -443,15 +446,19 @@ fn k_t5_round_robin_has_to_be_asked_for() {
         config.producers = vec![producer(Acks::All)];
         set(&mut config);
         let mut workload = workload(10, 1, 0);
-        workload.producers[0].keys = 0;
+        workload.producers[0].keys = keys;
         let mut story = Story::new(&config, &workload);
         story.run_to(2_000);
         let view = story.view();
         let ends = view.servers.iter().filter_map(|server| server.broker.as_ref());
-        ends.flat_map(|broker| &broker.replicas).filter(|replica| replica.is_leader && replica.log_end > 0).count()
+        let leaders = ends.flat_map(|broker| &broker.replicas).filter(|replica| replica.is_leader);
+        leaders.filter(|replica| replica.log_end > 0).map(|replica| replica.partition).collect::<Vec<u32>>()
     };
-    assert_eq!(spread(PartitionerClass::Default), 1, "a few messages stay on one partition");
-    assert_eq!(spread(PartitionerClass::RoundRobin), 4);
+    assert_eq!(spread(PartitionerClass::Default, 0).len(), 1, "a few messages stay on one partition");
+    assert_eq!(spread(PartitionerClass::RoundRobin, 0).len(), 4);
+    // As librdkafka does it: a partition is kept for 10 ms, and these are 100 ms apart.
+    assert_eq!(spread(PartitionerClass::ConsistentRandom, 0).len(), 4);
+    assert_eq!(spread(PartitionerClass::ConsistentRandom, 1), [crc32(b"key-0") % 4], "one key, one partition");
 }
 
 #[test]

@@ -278,6 +278,25 @@ impl Player {
         Ok(())
     }
 
+    /// Carries out several orders at the playhead as one change: one step of [`Player::undo`] takes all back.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is refused; none is carried out then.
+    pub fn orders(&mut self, orders: Vec<TapeOrder>) -> Result<(), Refusal> {
+        let (tape, steps) = (self.document.tape.clone(), self.history.len());
+        let undone = self.undone.clone();
+        for order in orders {
+            if let Err(refusal) = self.order(order) {
+                self.replace_tape(tape)?;
+                self.history.truncate(steps);
+                self.undone = undone;
+                return Err(refusal);
+            }
+        }
+        self.history.truncate(steps + 1);
+        Ok(())
+    }
+
     /// Writes the tape anew: orders moved, changed, muted, added or gone. The playhead stays.
     ///
     /// # Errors

@@ -441,9 +441,10 @@ impl<C: Cluster> Side<C> {
                     AdminOrder::CreatePartitions { topic, count } => {
                         ("partitions-added", format!("{topic} {count} partitions"))
                     }
-                    AdminOrder::SetConfig { topic, setting, value } => {
-                        let topic = topic.as_deref().unwrap_or("all brokers");
-                        ("topic-config-set", format!("{topic} {setting}={value}"))
+                    AdminOrder::SetConfig { topic, broker, setting, value } => {
+                        let one = broker.map(|number| format!("broker-{number}"));
+                        let whose = topic.as_ref().or(one.as_ref()).map_or("all brokers", |name| name);
+                        ("topic-config-set", format!("{whose} {setting}={value}"))
                     }
                     AdminOrder::ElectLeaders { topic, kind } => {
                         let code = if *kind == Election::Unclean { "elect-unclean" } else { "elect-preferred" };

@@ -102,6 +102,28 @@ fn an_order_given_by_hand_is_on_the_tape_and_in_the_link() {
 }
 
 #[test]
+fn orders_given_together_are_one_change_and_all_or_none() {
+    let mut player = Player::new(document()).unwrap();
+    player.advance(at(3_000), u64::MAX);
+    let order = |node: &str| TapeOrder { node: Some(node.to_owned()), ..TapeOrder::new(Span::default(), Verb::Kill) };
+    let before = (player.digest(), player.document().clone());
+    assert!(player.orders(vec![order("broker-2"), order("broker-7")]).is_err());
+    assert_eq!((player.digest(), player.document().clone()), before);
+    assert!(!player.undo(), "what was refused left nothing to take back");
+
+    player.orders(vec![order("broker-2"), order("rabbit-2")]).unwrap();
+    assert_eq!(player.document().tape.len(), 2);
+    let broken = player.document().clone();
+    player.advance(at(6_000), u64::MAX);
+    assert_eq!((player.digest(), player.state().events()), whole(&broken, at(6_000)));
+    assert!(player.undo());
+    assert_eq!(player.document(), &before.1);
+    assert!(player.redo());
+    assert_eq!(player.document(), &broken);
+    assert!(player.undo() && !player.undo());
+}
+
+#[test]
 fn looking_ahead_changes_nothing_and_knows_the_marks_to_come() {
     let document = document();
     let mut player = Player::new(document.clone()).unwrap();

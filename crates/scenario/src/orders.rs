@@ -111,6 +111,8 @@ struct Names<'a> {
     rules: Rules,
     /// The topics that the document declares, and how many partitions each may come to have.
     topics: Vec<(String, u32)>,
+    /// Whether brokers keep eligible leader replicas.
+    eligible: bool,
     /// The producers that have a `transactional.id`.
     transactional: Vec<String>,
     workload: &'a Workload,
@@ -146,9 +148,18 @@ impl<'a> Names<'a> {
             queues: queues.collect(),
             rules: document.queue.as_ref().and_then(|queue| queue_part::rules(&queue.rules)).unwrap_or(Rules::V4_2),
             topics,
+            eligible: document.log.as_ref().is_some_and(|log| {
+                let set = log.broker.get("eligible.leader.replicas");
+                set.is_none_or(|value| value.as_bool() != Some(false) && value.as_str() != Some("false"))
+            }),
             transactional: transactional.collect(),
             workload,
         }
+    }
+
+    /// How many brokers there are.
+    fn brokers(&self) -> u64 {
+        self.log.iter().filter(|name| name.starts_with("broker-")).count() as u64
     }
 
     fn producer(&self, name: &str) -> Option<u16> {
@@ -366,8 +377,7 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
         return None;
     }
     for replica in &order.replicas {
-        let brokers = names.log.iter().filter(|name| name.starts_with("broker-")).count() as u64;
-        check.within(&format!("{path}.replicas"), "as a broker's number", (*replica).into(), 1, brokers);
+        check.within(&format!("{path}.replicas"), "as a broker's number", (*replica).into(), 1, names.brokers());
     }
     let topic = topic.map(|(name, _)| name.clone());
     let admin = match order.order {
@@ -384,8 +394,8 @@ fn log_server(path: &str, order: &TapeOrder, names: &Names<'_>, check: &mut Chec
             }
             AdminOrder::CreatePartitions { topic, count: count.into() }
         }
-        Verb::SetTopicConfig => set_config(path, order, Some(topic?), check)?,
-        Verb::SetBrokerConfig => set_config(path, order, None, check)?,
+        Verb::SetTopicConfig => set_config(path, order, Some(topic?), names, check)?,
+        Verb::SetBrokerConfig => set_config(path, order, None, names, check)?,
         Verb::ElectUnclean => AdminOrder::ElectLeaders { topic, kind: Election::Unclean },
         _ => AdminOrder::ElectLeaders { topic, kind: Election::Preferred },
     };
@@ -399,8 +409,24 @@ fn check_key(path: &str, key: Option<u32>, check: &mut Checker) {
 }
 
 /// Another setting of a topic, or of the brokers.
-fn set_config(path: &str, order: &TapeOrder, topic: Option<String>, check: &mut Checker) -> Option<AdminOrder> {
+fn set_config(
+    path: &str,
+    order: &TapeOrder,
+    topic: Option<String>,
+    names: &Names<'_>,
+    check: &mut Checker,
+) -> Option<AdminOrder> {
     let (setting, value) = (order.setting.clone()?, order.value.clone()?);
+    let broker = order.broker.filter(|_| topic.is_none());
+    if let Some(number) = broker {
+        check.within(&format!("{path}.broker"), "as a broker's number", number.into(), 1, names.brokers());
+        // Kafka: "Broker-level min.insync.replicas cannot be altered while ELR is enabled."
+        if setting == "min.insync.replicas" && names.eligible {
+            let message = "cannot be one broker's own while `eligible.leader.replicas` is on: set it for all brokers";
+            check.refuse(format!("{path}.broker"), message);
+            return None;
+        }
+    }
     let (live, all) = match topic {
         Some(_) => (log_cluster::LIVE_TOPIC_SETTINGS, TopicConfig::NAMES),
         None => (log_cluster::LIVE_BROKER_SETTINGS, BrokerConfig::NAMES),
@@ -424,7 +450,7 @@ fn set_config(path: &str, order: &TapeOrder, topic: Option<String>, check: &mut 
         check.refuse(format!("{path}.value"), message);
         return None;
     }
-    Some(AdminOrder::SetConfig { topic, setting, value })
+    Some(AdminOrder::SetConfig { topic, broker, setting, value })
 }
 
 /// An order for a server of the queue cluster.

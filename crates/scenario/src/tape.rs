@@ -110,8 +110,8 @@ pub enum Verb {
     /// `kafka-configs --alter --entity-type topics`, by way of the broker `node`: the `setting` of `topic` is `value` from
     /// now on.
     SetTopicConfig,
-    /// `kafka-configs --alter --entity-type brokers --entity-default`, by way of the broker `node`: the `setting` of all
-    /// brokers is `value` from now on.
+    /// `kafka-configs --alter --entity-type brokers`, by way of the broker `node`: the `setting` of all brokers
+    /// (`--entity-default`), or of one `broker` (`--entity-name`), is `value` from now on.
     SetBrokerConfig,
     /// `kafka-leader-election`, by way of the broker `node`: the preferred replicas lead `topic`, or all topics.
     ElectPreferred,
@@ -178,6 +178,9 @@ pub struct TapeOrder {
     /// The setting to be changed, by the broker's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
+    /// The one broker whose setting it is, by its number (`broker-1` is 1); absent: all brokers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<u16>,
     /// Its new value, as one writes it in a properties file; empty: it is taken away (`--delete-config`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -237,6 +240,7 @@ impl TapeOrder {
             key: None,
             tombstone: false,
             setting: None,
+            broker: None,
             value: None,
             policy: None,
             like: None,

@@ -149,3 +149,23 @@ fn settings_that_change_while_it_runs_are_checked_before_it_does() {
     let topics = order("set-topic-config", "log.retention.ms", "1").unwrap_err();
     assert!(topics.contains("there is no setting `log.retention.ms`; did you mean"), "{topics}");
 }
+
+#[test]
+fn a_setting_of_one_broker_is_checked_before_it_is_changed() {
+    let order = |broker: u32, setting: &str, eligible: serde_json::Value| {
+        let mut whole = document(|log| log["broker"] = json!({ "eligible.leader.replicas": eligible }));
+        whole["tape"] = json!([{
+            "at": "1s", "order": "set-broker-config", "node": "broker-1", "broker": broker, "setting": setting, "value": "1"
+        }]);
+        compile(&read(&whole.to_string()).unwrap()).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(order(2, "log.retention.ms", json!(true)), Ok(()));
+    assert_eq!(order(2, "min.insync.replicas", json!(false)), Ok(()));
+    assert_eq!(order(2, "min.insync.replicas", json!("false")), Ok(()));
+    let own = order(2, "min.insync.replicas", json!(true)).unwrap_err();
+    assert!(own.contains("tape[0].broker: cannot be one broker's own while `eligible.leader.replicas` is on"), "{own}");
+    let nobody = order(9, "log.retention.ms", json!(true)).unwrap_err();
+    assert!(nobody.contains("tape[0].broker"), "{nobody}");
+    let fixed = order(2, "broker.session.timeout.ms", json!(true)).unwrap_err();
+    assert!(fixed.contains("cannot be changed while it runs"), "{fixed}");
+}

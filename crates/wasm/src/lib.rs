@@ -207,16 +207,18 @@ impl Lab {
         self.player.look_ahead(u64::from(events_max))
     }
 
-    /// Carries out an order (its JSON, without `at`) at the playhead and writes it on the tape.
+    /// Carries out orders (a JSON list, without `at`) at the playhead, all or none, and writes them on the tape.
     ///
     /// # Errors
-    /// What is wrong with the order.
-    pub fn order(&mut self, order: &str) -> Result<(), JsError> {
-        let mut value: serde_json::Value =
-            serde_json::from_str(order).map_err(|error| JsError::new(&error.to_string()))?;
-        value["at"] = "0s".into();
-        let order: TapeOrder = serde_json::from_value(value).map_err(|error| JsError::new(&error.to_string()))?;
-        self.player.order(order).map_err(|error| refusal(&error))?;
+    /// What is wrong with the first that is refused.
+    pub fn order(&mut self, orders: &str) -> Result<(), JsError> {
+        let mut list: Vec<serde_json::Value> =
+            serde_json::from_str(orders).map_err(|error| JsError::new(&error.to_string()))?;
+        for value in &mut list {
+            value["at"] = "0s".into();
+        }
+        let orders = serde_json::from_value(list.into()).map_err(|error| JsError::new(&error.to_string()))?;
+        self.player.orders(orders).map_err(|error| refusal(&error))?;
         self.relayout();
         Ok(())
     }

@@ -51,6 +51,7 @@ export interface Order {
   requeue?: boolean;
   offset?: number;
   setting?: string;
+  broker?: number;
   value?: string;
   /** A policy of RabbitMQ, as its definitions have it. */
   policy?: {
@@ -188,8 +189,8 @@ export function openDocument(text: string): Run {
 }
 
 /** Carries out an order at the playhead. Throws with a sentence if it is refused. */
-export function give(run: Run, order: Order): void {
-  run.order(JSON.stringify(order));
+export function give(run: Run, orders: Order[]): void {
+  run.order(JSON.stringify(orders));
 }
 
 /** Reads a link's fragment. Throws with a sentence if it is damaged. */

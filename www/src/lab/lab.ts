@@ -233,6 +233,16 @@ export class BlLab extends LitElement {
   private show(tab: Tab) {
     void later[tab]?.().then(() => this.requestUpdate());
     this.tab = tab;
+    // On a phone the panel is a sheet.
+    const { dataset } = document.documentElement;
+    if (dataset.sheet !== 'open') dataset.sheet = 'half';
+  }
+
+  /** The tab that is shown folds the sheet. */
+  private choose(tab: Tab) {
+    const { dataset } = document.documentElement;
+    if (tab === this.tab && /half|open/.test(dataset.sheet ?? '')) dataset.sheet = 'folded';
+    else this.show(tab);
   }
 
   // Dialogs load when they are first wanted; their elements stand in the page from the start.
@@ -336,10 +346,11 @@ export class BlLab extends LitElement {
   /** The obvious way to break it: the machine that leads in each cluster loses power. */
   private readonly breakIt = () =>
     this.with((session) => {
-      for (const side of [0, 1] as const) {
+      const orders = ([0, 1] as const).flatMap((side) => {
         const node = session.leader(side);
-        if (node) session.order({ order: 'power-off', node, cluster: side === 0 ? 'log' : 'queue' });
-      }
+        return node ? [{ order: 'power-off', node, cluster: side === 0 ? ('log' as const) : ('queue' as const) }] : [];
+      });
+      if (orders.length > 0) session.order(...orders);
       session.act({ do: 'play' });
     });
 
@@ -403,11 +414,12 @@ export class BlLab extends LitElement {
     const left = stage.x - stages.x + menu.x;
     const x = left + beside + width < stages.width ? left + beside : Math.max(4, left - width);
     this.menu = { ...menu, x, y: stage.y - stages.y + menu.y };
+    document.documentElement.dataset.sheet = 'folded';
     void this.placeMenu();
   }
 
   /** Puts the menu as high as the card, within the stages and in sight, once it is known how tall it is. */
-  private async placeMenu() {
+  private readonly placeMenu = async () => {
     await Promise.all([import('./node-menu'), import('./link-menu'), this.updateComplete]);
     const menu = this.querySelector<LitElement>('.menu');
     await menu?.updateComplete;
@@ -416,7 +428,7 @@ export class BlLab extends LitElement {
     menu.style.left = `${this.menu.x}px`;
     menu.style.top = `${Math.max(4, Math.min(this.menu.y, room))}px`;
     menu.scrollIntoView({ block: 'nearest' });
-  }
+  };
 
   private menuOf(session: Session) {
     const { side, card, part, link } = this.menu ?? {};
@@ -499,7 +511,7 @@ export class BlLab extends LitElement {
   private panel() {
     return html`<section aria-label=${words.verdict}><bl-edge></bl-edge><div class="panel"><div class="tabs" role="tablist">${tabs().map(
       ([tab, name]) =>
-        html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.show(tab)}>${name}</button>`,
+        html`<button role="tab" aria-selected=${this.tab === tab} @click=${() => this.choose(tab)}>${name}</button>`,
     )}</div>
       ${this.session ? this.panelOf(this.session) : ''}
     </div></section>`;
@@ -542,7 +554,7 @@ export class BlLab extends LitElement {
     if (!this.isSpoken) return '';
     const both = this.captions.log && this.captions.queue;
     return html`${this.top()}
-      <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @link-chosen=${this.onLink} @menu-closed=${() => {
+      <main class="stages ${both ? '' : 'one'}" @node-chosen=${this.onChosen} @link-chosen=${this.onLink} @menu-grown=${this.placeMenu} @menu-closed=${() => {
         this.menu = undefined;
       }}>
         ${

@@ -12,7 +12,9 @@ import './node-menu.css';
 
 /**
  * A policy as `rabbitmqctl set_policy` takes it: `ttl ^orders$ {"message-ttl":5000}`, and before that `--priority 5` and
- * `--apply-to quorum_queues`. What is missing or no JSON is left for the engine to refuse in its words.
+ * `--apply-to quorum_queues`. What is missing is left for the engine to refuse in its words.
+ *
+ * @throws {SyntaxError} where the definition is no JSON.
  */
 function policyOf(text: string): NonNullable<Order['policy']> {
   const options: Record<string, string> = {};
@@ -31,8 +33,15 @@ function policyOf(text: string): NonNullable<Order['policy']> {
   };
 }
 
+/** A setting as `kafka-configs --add-config` takes it. */
+function brokerConfig(node: string, written: string): Order {
+  const [setting = '', ...rest] = written.split('=');
+  return { order: 'set-broker-config', node, setting: setting.trim(), value: rest.join('=').trim() };
+}
+
 /** What Kafka's tools ask of a broker; `orders-0 4,2,3` moves a partition, without brokers the move is given up. */
 function brokerForm(node: string): [string, string, (value: string) => Order][] {
+  const broker = Number(node.replace(/.*-/, ''));
   return [
     [
       'kafka-reassign-partitions',
@@ -58,13 +67,11 @@ function brokerForm(node: string): [string, string, (value: string) => Order][] 
         return { order: 'add-partitions', node, topic, count: Number(count) };
       },
     ],
+    ['kafka-configs --entity-default --alter', 'log.retention.ms=60000', (value) => brokerConfig(node, value)],
     [
-      'kafka-configs --entity-default --alter',
-      'log.retention.ms=60000',
-      (value) => {
-        const [setting = '', ...rest] = value.split('=');
-        return { order: 'set-broker-config', node, setting: setting.trim(), value: rest.join('=').trim() };
-      },
+      `kafka-configs --entity-name ${broker} --alter`,
+      'message.max.bytes=2000000',
+      (value) => ({ ...brokerConfig(node, value), broker }),
     ],
     [words.forms.preferred, 'orders', (topic) => ({ order: 'elect-preferred', node, topic })],
     [words.forms.unclean, 'orders', (topic) => ({ order: 'elect-unclean', node, topic })],
@@ -217,7 +224,7 @@ export class BlNodeMenu extends LitElement {
             ],
             this.side === 0 ? more(words.joins.inGroup, 'group') : more(words.joins.onQueue, 'queue'),
           ];
-    return fields.map(
+    const forms = fields.map(
       ([name, example, make]) =>
         html`<form class="form" @submit=${(event: SubmitEvent) => {
           event.preventDefault();
@@ -230,6 +237,10 @@ export class BlNodeMenu extends LitElement {
           }
         }}><label class=${example.length > 16 ? 'long' : ''}>${name} <input name="value" placeholder=${example} aria-label=${name} required /></label><button>${words.forms.set}</button></form>`,
     );
+    // A server's many would hide the stage that they are about.
+    if (!server || forms.length === 0) return forms;
+    return html`<details @toggle=${() => this.dispatchEvent(new CustomEvent('menu-grown', { bubbles: true }))}>
+      <summary>${words.forms.more}</summary>${forms}</details>`;
   }
 
   override render() {

@@ -1,11 +1,15 @@
 // The event list: all marks of the run in words, each with its rule; a click goes there.
-import { html } from 'lit';
+import { html, nothing } from 'lit';
 import { timeWords } from '../transport/transport';
 import { words } from '../words';
 import { InspectAsked, Panel, RuleAsked } from './listening';
 
+/** A finger leaves its last place hovered. */
+const hovers = matchMedia('(hover: hover)');
+
 export class BlEvents extends Panel {
   private shown = -1;
+  private followed = -1;
   private kind = 'all';
   private text = '';
 
@@ -26,6 +30,19 @@ export class BlEvents extends Panel {
     return this.found().filter((mark) => mark.at <= at).length;
   }
 
+  /** Keeps what has just happened in sight, unless somebody reads elsewhere. */
+  protected override updated() {
+    super.updated();
+    const reads = this.contains(document.activeElement) || (hovers.matches && this.matches(':hover'));
+    if (this.followed === this.shown || reads) return;
+    this.followed = this.shown;
+    const now = this.querySelector('[aria-current]');
+    const panel = this.closest('.panel');
+    if (!now || !panel) return;
+    const [line, room] = [now.getBoundingClientRect(), panel.getBoundingClientRect()];
+    panel.scrollTop += line.top - room.top - room.height / 2;
+  }
+
   override render() {
     const { session } = this;
     if (!session || session.marks.length === 0) return html`<p class="quiet">${words.noEvents}</p>`;
@@ -43,7 +60,10 @@ export class BlEvents extends Panel {
       }} /></div>
       ${found.length === 0 ? html`<p class="quiet">${words.noMatch}</p>` : ''}
       <ol class="events">${found.slice(from, past + 40).map(
-        (mark, place) => html`<li class=${from + place < past ? '' : 'ahead'}><button
+        (
+          mark,
+          place,
+        ) => html`<li class=${from + place < past ? '' : 'ahead'} aria-current=${from + place === past - 1 ? 'true' : nothing}><button
         @click=${() => {
           session.act({ do: 'seek', to: mark.at });
           this.dispatchEvent(new InspectAsked({ kind: 'event', place: session.marks.indexOf(mark) }, false));

@@ -63,6 +63,7 @@ export class BlVerdict extends LitElement {
     const means = Array.from({ length: buckets }, (_, place) =>
       (series[place * 5 + 2] ?? 0) > 0 ? (series[place * 5 + 3] ?? 0) : null,
     );
+    if (means.every((mean) => mean === null)) return '';
     const top = Math.max(1, ...means.map((mean) => mean ?? 0));
     let path = '';
     let pen = 'M';

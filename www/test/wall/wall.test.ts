@@ -46,7 +46,7 @@ describe('the wall', () => {
   it('brings a run back from its link, with its orders and its digest', () => {
     const lab = new Lab(text('one-node-lost'));
     lab.advance(3e9, WHOLE);
-    lab.order(JSON.stringify({ order: 'kill', node: 'rabbit-2' }));
+    lab.order(JSON.stringify([{ order: 'kill', node: 'rabbit-2' }]));
     while (!lab.lookAhead(100_000));
     const opened = readLink(`#${lab.link()}`) as Opened;
     const again = new Lab(opened.document);
@@ -61,8 +61,8 @@ describe('the wall', () => {
     );
     expect(() => readLink('#1.AAAA')).toThrow(/damaged/);
     const lab = new Lab(text('one-node-lost'));
-    expect(() => lab.order('{"order": "kill", "node": "broker-11"}')).toThrow(/did you mean `broker-1`/);
-    expect(() => lab.order('{"order": "explode"}')).toThrow();
+    expect(() => lab.order('[{"order": "kill", "node": "broker-11"}]')).toThrow(/did you mean `broker-1`/);
+    expect(() => lab.order('[{"order": "explode"}]')).toThrow();
     lab.advance(1e9, WHOLE);
     expect(lab.at).toBe(1e9);
   });

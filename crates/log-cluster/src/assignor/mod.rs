@@ -5,6 +5,7 @@
 
 mod client;
 mod hash_order;
+mod racks;
 mod server;
 mod simple;
 mod sticky;
@@ -13,6 +14,7 @@ mod sticky_general;
 pub(crate) use hash_order::java_order;
 
 pub use client::{range, round_robin};
+pub use racks::Racks;
 pub use server::{server_range, server_uniform};
 pub use simple::share_simple;
 pub use sticky::{cooperative_sticky, sticky};
@@ -33,18 +35,25 @@ pub struct Candidate {
     pub owned: Vec<Part>,
     /// In which generation it got that; -1 for none.
     pub generation: i32,
+    /// Its `client.rack`.
+    pub rack: Option<String>,
 }
 
-/// The group leader's choice, by strategy. `counts` are the partitions of each topic; answers shares in the order of
-/// `members`.
+/// The group leader's choice, by strategy. `counts` are the partitions of each topic, `racks` where their replicas are;
+/// answers shares in the order of `members`.
 #[must_use]
-pub fn assign(strategy: crate::config::Strategy, counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
+pub fn assign(
+    strategy: crate::config::Strategy,
+    counts: &[u32],
+    members: &[Candidate],
+    racks: &Racks,
+) -> Vec<Vec<Part>> {
     use crate::config::Strategy;
     match strategy {
-        Strategy::Range => range(counts, members),
+        Strategy::Range => range(counts, members, racks),
         Strategy::RoundRobin => round_robin(counts, members),
-        Strategy::Sticky => sticky(counts, members),
-        Strategy::CooperativeSticky => cooperative_sticky(counts, members),
+        Strategy::Sticky => sticky(counts, members, racks),
+        Strategy::CooperativeSticky => cooperative_sticky(counts, members, racks),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The group coordinator's own assignors: range and uniform (K-S1, K-S6, K-S7).
 
-use super::{Candidate, Part, client::range, same_topics};
+use super::{Candidate, Part, Racks, client::range, same_topics};
 use std::collections::BTreeSet;
 
-/// K-S1, on the server.
+/// K-S1, on the server, where nobody looks at racks.
 #[must_use]
 pub fn server_range(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
-    range(counts, members)
+    range(counts, members, &Racks::default())
 }
 
 /// K-S6 or K-S7, as subscriptions agree or not. `topics` is the order in which topics are looked at.

@@ -1,18 +1,19 @@
 //! The sticky assignors: balanced shares with as few moves as possible (K-S3, K-S5).
 
-use super::{Candidate, Part, by_id, same_topics, sticky_general};
+use super::racks::all_parts;
+use super::{Candidate, Part, Racks, by_id, same_topics, sticky_general};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// K-S3 if all subscriptions agree, K-S4 if not.
 #[must_use]
-pub fn sticky(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
-    share_out(counts, members).0
+pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
+    share_out(counts, members, racks).0
 }
 
 /// K-S5: what changes hands is given to nobody yet; its owner gives it up first, and the next rebalance moves it.
 #[must_use]
-pub fn cooperative_sticky(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part>> {
-    let (mut shares, moving) = share_out(counts, members);
+pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
+    let (mut shares, moving) = share_out(counts, members, racks);
     for (place, share) in shares.iter_mut().enumerate() {
         share.retain(|part| moving.get(part) != Some(&place));
     }
@@ -20,12 +21,13 @@ pub fn cooperative_sticky(counts: &[u32], members: &[Candidate]) -> Vec<Vec<Part
 }
 
 /// The shares, and the partitions that go from one owner to another, with the new one.
-fn share_out(counts: &[u32], members: &[Candidate]) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
     let claims = Claims::of(counts, members);
+    let racks = Some(racks).filter(|racks| racks.matter(members.iter(), &all_parts(counts)));
     if same_topics(members) {
-        return constrained(counts, members, &claims);
+        return constrained(counts, members, &claims, racks);
     }
-    let shares = sticky_general::balance(counts, members, &claims);
+    let shares = sticky_general::balance(counts, members, &claims, racks);
     let mut moving = BTreeMap::new();
     let given_up: BTreeSet<Part> = (0..members.len())
         .flat_map(|place| {
@@ -79,14 +81,18 @@ impl Claims {
 }
 
 /// K-S3: everybody subscribed to the same topics.
-fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+fn constrained(
+    counts: &[u32],
+    members: &[Candidate],
+    claims: &Claims,
+    racks: Option<&Racks>,
+) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
     let mut shares: Vec<Vec<Part>> = vec![Vec::new(); members.len()];
     if members.is_empty() {
         return (shares, BTreeMap::new());
     }
     // Whatever topics there are: only those that somebody subscribed to are ever asked for.
-    let all: Vec<Part> =
-        (0u32..).zip(counts).flat_map(|(topic, count)| (0..*count).map(move |partition| (topic, partition))).collect();
+    let all = all_parts(counts);
     let least = all.len() / members.len();
     let most = all.len().div_ceil(members.len());
     let with_more = all.len() % members.len();
@@ -95,7 +101,10 @@ fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<V
     let (mut under, mut exact): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     for (place, share) in shares.iter_mut().enumerate() {
         let mut own: Vec<Part> = claims.kept[place].clone();
-        own.retain(|part| !claims.contested.contains(part));
+        // What is taken back for its rack does not count as given up: Kafka hands it on at once.
+        own.retain(|part| {
+            !claims.contested.contains(part) && !racks.is_some_and(|racks| racks.misses(&members[place], *part))
+        });
         own.sort_unstable_by_key(|(topic, partition)| (*partition, *topic));
         let keep = if own.len() < least {
             under.push(place);
@@ -120,10 +129,19 @@ fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<V
     under.sort_by_key(rank);
     exact.sort_by_key(rank);
     let taken: BTreeSet<Part> = shares.iter().flatten().copied().collect();
+    let mut left: Vec<Part> = all.into_iter().filter(|part| !taken.contains(part)).collect();
+    let mut dealt = Vec::new();
+    if let Some(racks) = racks {
+        let near = |part: &Part| members.iter().filter(|member| racks.meets(member, *part)).count();
+        left.sort_by_key(near);
+        let lists = (&mut under, &mut exact);
+        dealt = deal_by_rack(&mut left, lists, &mut shares, (least, most), |place, part| {
+            racks.meets(&members[place], part)
+        });
+    }
     let mut exact: VecDeque<usize> = exact.into();
-    let mut moving = BTreeMap::new();
     let mut turn = 0;
-    for part in all.into_iter().filter(|part| !taken.contains(part)) {
+    for part in left {
         let place = if under.is_empty() {
             let Some(place) = exact.pop_front() else { break };
             place
@@ -139,9 +157,48 @@ fn constrained(counts: &[u32], members: &[Candidate], claims: &Claims) -> (Vec<V
             place
         };
         shares[place].push(part);
-        if given_up.contains(&part) {
-            moving.insert(part, place);
-        }
+        dealt.push((part, place));
     }
-    (shares, moving)
+    (shares, dealt.into_iter().filter(|(part, _)| given_up.contains(part)).collect())
+}
+
+/// Deals out what lies in the racks of members that have room: in turn to those that have too little, else to the first
+/// of those that may have one more. Tells who got what.
+fn deal_by_rack(
+    left: &mut Vec<Part>,
+    (under, exact): (&mut Vec<usize>, &mut Vec<usize>),
+    shares: &mut [Vec<Part>],
+    (least, most): (usize, usize),
+    meets: impl Fn(usize, Part) -> bool,
+) -> Vec<(Part, usize)> {
+    let mut dealt = Vec::new();
+    let mut turn = 0;
+    left.retain(|part| {
+        let next = (0..under.len()).map(|step| (turn + step) % under.len()).find(|at| meets(under[*at], *part));
+        let place = if let Some(at) = next {
+            let (place, count) = (under[at], shares[under[at]].len() + 1);
+            turn = at + 1;
+            if count >= least {
+                under.remove(at);
+                turn = at;
+                if count < most {
+                    exact.push(place);
+                }
+            }
+            turn = turn.checked_rem(under.len()).unwrap_or(0);
+            place
+        } else if let Some(at) = exact.iter().position(|place| meets(*place, *part)) {
+            let place = exact[at];
+            if shares[place].len() + 1 == most {
+                exact.remove(at);
+            }
+            place
+        } else {
+            return true;
+        };
+        shares[place].push(*part);
+        dealt.push((*part, place));
+        false
+    });
+    dealt
 }

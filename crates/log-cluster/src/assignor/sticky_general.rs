@@ -1,13 +1,15 @@
 //! The sticky assignors when subscriptions differ (K-S4).
 
 use super::sticky::Claims;
-use super::{Candidate, Part, by_id};
+use super::{Candidate, Part, Racks, by_id};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The work in progress.
 struct Balancer<'a> {
     counts: &'a [u32],
     members: &'a [Candidate],
+    /// Where they matter.
+    racks: Option<&'a Racks>,
     /// A member's place in the order of the ids.
     rank: Vec<usize>,
     shares: Vec<Vec<Part>>,
@@ -21,13 +23,14 @@ struct Balancer<'a> {
 }
 
 /// Shares out, keeping what can be kept.
-pub(super) fn balance(counts: &[u32], members: &[Candidate], claims: &Claims) -> Vec<Vec<Part>> {
+pub(super) fn balance(counts: &[u32], members: &[Candidate], claims: &Claims, racks: Option<&Racks>) -> Vec<Vec<Part>> {
     let order = by_id(members);
     let mut rank = vec![0; members.len()];
     order.iter().enumerate().for_each(|(turn, place)| rank[*place] = turn);
     let mut balancer = Balancer {
         counts,
         members,
+        racks,
         rank,
         shares: claims.kept.clone(),
         owner: BTreeMap::new(),
@@ -60,9 +63,20 @@ impl Balancer<'_> {
     }
 
     /// The member with the smallest share, ties by id, among those that subscribed.
-    fn least_loaded(&self, topic: u32) -> Option<usize> {
-        let takers = self.open.iter().copied().filter(|place| self.members[*place].topics.contains(&topic));
+    fn least_loaded(&self, topic: u32, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let takers =
+            self.open.iter().copied().filter(|place| self.members[*place].topics.contains(&topic) && may(*place));
         takers.min_by_key(|place| (self.shares[*place].len(), self.rank[*place]))
+    }
+
+    /// Whether a member is in a rack without a replica of the partition, where that matters.
+    fn misses(&self, place: usize, part: Part) -> bool {
+        self.racks.is_some_and(|racks| racks.misses(&self.members[place], part))
+    }
+
+    fn give(&mut self, part: Part, place: usize) {
+        self.shares[place].push(part);
+        self.owner.insert(part, place);
     }
 
     fn run(mut self) -> Vec<Vec<Part>> {
@@ -73,9 +87,8 @@ impl Balancer<'_> {
                 if self.count(part.0) == 0 {
                     continue;
                 }
-                if self.members[place].topics.contains(&part.0) {
-                    self.shares[place].push(part);
-                    self.owner.insert(part, place);
+                if self.members[place].topics.contains(&part.0) && !self.misses(place, part) {
+                    self.give(part, place);
                 } else {
                     forced = true;
                 }
@@ -90,10 +103,15 @@ impl Balancer<'_> {
             topics.iter().flat_map(|(_, topic)| (0..self.count(*topic)).map(|partition| (*topic, partition))).collect();
         let mut fresh: Vec<Part> = all.iter().copied().filter(|part| !self.owner.contains_key(part)).collect();
         let initializing = self.shares.iter().all(Vec::is_empty);
-        for part in &fresh {
-            if let Some(place) = self.least_loaded(part.0) {
-                self.shares[place].push(*part);
-                self.owner.insert(*part, place);
+        // First with racks that match, then whatever is left.
+        let passes: &[bool] = if self.racks.is_some() { &[true, false] } else { &[false] };
+        for strict in passes.iter().copied() {
+            for part in &fresh {
+                let may = |place: usize| !strict || !self.misses(place, *part);
+                let place = self.least_loaded(part.0, may).filter(|_| !self.owner.contains_key(part));
+                if let Some(place) = place {
+                    self.give(*part, place);
+                }
             }
         }
         let shared = |part: &Part| topics.iter().any(|(takers, topic)| *topic == part.0 && *takers >= 2);
@@ -171,7 +189,7 @@ impl Balancer<'_> {
                     continue;
                 }
                 let smaller = self.takers(part.0).into_iter().any(|other| mine > self.shares[other].len() + 1);
-                if smaller && let Some(to) = self.least_loaded(part.0) {
+                if smaller && let Some(to) = self.least_loaded(part.0, |_| true) {
                     self.move_part(*part, to);
                     (any, modified) = (true, true);
                 }

@@ -49,13 +49,18 @@ impl ConsumerGroup {
             return Err(Code::InconsistentGroupProtocol);
         }
         let old = who.instance.as_ref().and_then(|instance| self.static_member(instance)).filter(|old| *old != who.id);
-        if old.is_none() && !self.state.members.contains_key(&who.id) {
+        let fresh = join.fresh;
+        let new = old.is_none() && !self.state.members.contains_key(&who.id);
+        if new {
             if self.state.members.len() as i64 >= scene.broker().group_consumer_max_size {
                 return Err(Code::GroupMaxSizeReached);
             }
+            if fresh && who.instance.is_none() {
+                // K-G2
+                return Err(Code::MemberIdRequired);
+            }
             self.state.members.insert(who.id.clone(), Member::new(node, &who));
         }
-        let fresh = join.fresh;
         match old {
             Some(_) if !fresh => return Err(Code::FencedInstanceId),
             Some(old) => self.replace(&old, node, &who),
@@ -72,7 +77,7 @@ impl ConsumerGroup {
         self.wait_for(&who.id, scene.now + join.session, Some(scene.now + join.rebalance));
         let member = self.state.members.get(&who.id).ok_or(Code::UnknownMemberId)?;
         let answer = HeartbeatAnswer { epoch: member.epoch, interval: Nanos::ZERO, assignment: None };
-        Ok(Beaten { answer, assigned, revoked: 0, news: fresh.then_some(("member-joined", node)) })
+        Ok(Beaten { answer, assigned, revoked: 0, news: (new || fresh).then_some(("member-joined", node)) })
     }
 
     /// A member of the classic protocol, if it may have its say; its session goes on.
@@ -252,6 +257,7 @@ impl Group {
                 topics: member.topics,
                 owned: member.assigned.clone(),
                 generation: member.epoch,
+                rack: None,
             };
             let (node, rebalance, share) = (member.node, member.rebalance, member.assigned);
             let expires = now + session;

@@ -44,6 +44,7 @@ pub(super) fn assign(
             topics: topics.iter().map(|topic| place(*topic)).collect(),
             owned: last.get(id).map_or_else(Vec::new, |slots| slots.iter().map(part).collect()),
             generation: -1,
+            rack: None,
         }
     };
     // members are looked at in the order of a hash map of their ids.

@@ -180,6 +180,7 @@ fn assign(state: &ShareWritten, layout: &Layout) -> BTreeMap<Rc<str>, Vec<Slot>>
         topics: state.members.get(id).map_or_else(Vec::new, |member| member.topics.clone()),
         owned: state.target.get(id).map_or_else(Vec::new, |slots| slots.iter().map(part).collect()),
         generation: -1,
+        rack: None,
     };
     // members are looked at in the order of a hash map of their ids, and so are partitions. Topics have no ids here:
     // the hash codes are consecutive ones.
