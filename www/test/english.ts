@@ -17,7 +17,8 @@ export const ENGLISH: ReadonlySet<string> = new Set(
 /** The texts that have an English word, each with the words. */
 export function english(said: Iterable<string>): string[] {
   return [...new Set(said)].flatMap((text) => {
-    const found = wordsOf(text).filter((word) => ENGLISH.has(word));
+    // Codes, topics of the brokers' own and values of settings are names.
+    const found = wordsOf(text.replace(/\w*_\w*|at-least-once/g, '')).filter((word) => ENGLISH.has(word));
     return found.length > 0 ? [`${found.join(', ')}: ${text}`] : [];
   });
 }

@@ -430,28 +430,28 @@ impl<C: Cluster> Side<C> {
                 (code, Some(node), vec![node.clone(), value])
             }
             Deed::LogServer(node, order) => {
-                let (code, value) = match order {
+                let (code, values) = match order {
                     AdminOrder::Reassign { topic, partition, replicas } if replicas.is_empty() => {
-                        ("reassignment-cancelled", format!("{topic}-{partition}"))
+                        ("reassignment-cancelled", vec![format!("{topic}-{partition}")])
                     }
                     AdminOrder::Reassign { topic, partition, replicas } => {
                         let numbers: Vec<String> = replicas.iter().map(u16::to_string).collect();
-                        ("reassigned", format!("{topic}-{partition} to {}", numbers.join(", ")))
+                        ("reassigned", vec![format!("{topic}-{partition}"), numbers.join(", ")])
                     }
                     AdminOrder::CreatePartitions { topic, count } => {
-                        ("partitions-added", format!("{topic} {count} partitions"))
+                        ("partitions-added", vec![topic.clone(), count.to_string()])
                     }
                     AdminOrder::SetConfig { topic, broker, setting, value } => {
                         let one = broker.map(|number| format!("broker-{number}"));
                         let whose = topic.as_ref().or(one.as_ref()).map_or("all brokers", |name| name);
-                        ("topic-config-set", format!("{whose} {setting}={value}"))
+                        ("topic-config-set", vec![whose.to_owned(), format!("{setting}={value}")])
                     }
                     AdminOrder::ElectLeaders { topic, kind } => {
                         let code = if *kind == Election::Unclean { "elect-unclean" } else { "elect-preferred" };
-                        (code, topic.clone().unwrap_or_else(|| "all topics".to_owned()))
+                        (code, vec![topic.clone().unwrap_or_else(|| "all topics".to_owned())])
                     }
                 };
-                (code, Some(node), vec![node.clone(), value])
+                (code, Some(node), [vec![node.clone()], values].concat())
             }
         };
         let node = self.cluster.nodes().iter().find(|node| Some(&node.name) == subject);

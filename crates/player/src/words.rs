@@ -32,10 +32,10 @@ const ORDERS: &[(&str, &str)] = &[
     ("disk-filled", "{0}: something else fills the disk, {1} are free"),
     ("disk-freed", "{0}: the disk has room again"),
     ("watermark-set", "{0}: the memory watermark is {1} % now"),
-    ("reassigned", "{0} is asked to move {1}"),
+    ("reassigned", "{0} is asked to move {1} to {2}"),
     ("reassignment-cancelled", "{0} is asked to give up the move of {1}"),
-    ("partitions-added", "{0} is asked to give {1}"),
-    ("topic-config-set", "{0} is asked to give {1}"),
+    ("partitions-added", "{0} is asked to give {1} {2} partitions"),
+    ("topic-config-set", "{0} is asked to give {1} {2}"),
     ("policy-set", "{0} is asked to set the policy {1}"),
     ("policy-cleared", "{0} is asked to clear the policy {1}"),
     ("elect-preferred", "{0} is asked for the preferred leaders of {1}"),
@@ -44,8 +44,35 @@ const ORDERS: &[(&str, &str)] = &[
     ("member-deleted", "{0} is to lose its member of {1}"),
 ];
 
-/// Values that are words.
-const VALUES: &[&str] = &["all others", "all topics", "all brokers", "disk", "network", "processor", "memory"];
+/// Values that are words, not names.
+const VALUES: &[&str] = &[
+    "nobody",
+    "metadata",
+    "all others",
+    "all topics",
+    "all brokers",
+    "disk",
+    "network",
+    "processor",
+    "memory",
+    "a new member",
+    "a member that joins again",
+    "a member that left",
+    "a member whose session ended",
+    "a static member that is back",
+    "its application threw an exception",
+    "election of leaders",
+    "accepts",
+    "releases",
+    "rejects",
+    "back into the queue",
+    "out of the queue",
+    "there is no such queue",
+    "a classic queue has no members",
+    "the node is a member already",
+    "the node is no member",
+    "it is the last member",
+];
 
 /// The sentence of a mark.
 #[must_use]

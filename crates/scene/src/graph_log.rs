@@ -64,6 +64,11 @@ pub(crate) fn member_words(state: MemberState) -> &'static str {
     }
 }
 
+/// A group's state, as Kafka calls it; but whether one knows it is ours to say.
+pub(crate) fn state_words(state: &'static str) -> &'static str {
+    if state == "Unknown" { say!("not known") } else { state }
+}
+
 fn partition_id(topic: &str, partition: u32) -> String {
     format!("partition:{topic}-{partition}")
 }
@@ -134,7 +139,7 @@ impl Drawing<'_> {
                 continue;
             }
             let mut node = GraphNode::new("group", &group.name).focused("group");
-            node.sort = [group.protocol, group.state]
+            node.sort = [group.protocol, state_words(group.state)]
                 .into_iter()
                 .filter(|word| !word.is_empty())
                 .collect::<Vec<_>>()

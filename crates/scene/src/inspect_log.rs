@@ -1,7 +1,7 @@
 //! What stands of the log cluster's things.
 
 use crate::Which;
-use crate::graph_log::member_words;
+use crate::graph_log::{member_words, state_words};
 use crate::inspect::{Facts, name_of, names, node_named};
 use log_cluster::LogCluster;
 use log_cluster::view::{
@@ -192,7 +192,7 @@ fn group(player: &Player, view: &View, name: &str, facts: &mut Facts) -> bool {
     let Some(group) = view.groups.iter().find(|group| group.name == name) else { return false };
     facts.say(say!("coordinator"), names(player, Which::Log, group.coordinator), "K-G1");
     facts.say(say!("protocol"), known(group.protocol), "K-G5");
-    facts.say(say!("state"), known(group.state), "K-G2");
+    facts.say(say!("state"), known(state_words(group.state)), "K-G2");
     facts.say(say!("generation or epoch"), group.generation, "K-G4");
     for member in &group.members {
         let owned = |&(topic, partition): &(u32, u32)| {

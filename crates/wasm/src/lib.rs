@@ -14,7 +14,6 @@ mod view;
 use painter::Painter;
 use player::Player;
 use scenario::link;
-use scenario::tape::TapeOrder;
 use scene::{Flying, Layout, Which};
 use serde::Serialize;
 use sim::Time;

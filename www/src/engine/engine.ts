@@ -13,14 +13,7 @@ import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
 import type { SpaceTime } from '../gen/SpaceTime';
 import type { Wait } from '../gen/Wait';
-import init, {
-  checkDocument as checkText,
-  Lab,
-  onMissing,
-  readLink,
-  readTranscript,
-  speak,
-} from './pkg/brokerlab.js';
+import init, { checkDocument as checkText, Lab, onMissing, readLink, readTranscript, speak } from './pkg/brokerlab.js';
 
 export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SpaceTime };
 
