@@ -133,7 +133,8 @@ describe('the panel of a phone', () => {
     await events.tap();
     await events.tap();
     expect(await part()).toBeLessThan(0.15);
-    await events.tap();
+    await page.locator('bl-events input').focus();
+    expect(await part()).toBeGreaterThan(0.5);
     await page.locator('[data-node="orders-1"]').first().tap();
     await page.waitForSelector('.menu');
     expect(await part()).toBeLessThan(0.15);
