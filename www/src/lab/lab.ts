@@ -455,7 +455,7 @@ export class BlLab extends LitElement {
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
         <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.with(() => this.askWaits())}>?</button>
-        <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
+        <button class="commands" title=${`${words.commands} (Ctrl K)`} aria-label=${words.commands} @click=${() => this.commands()}></button>
         <button class="optional" @click=${() => this.with((session) => this.saveFigure(session))}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           const file = event.target instanceof HTMLInputElement ? event.target.files?.[0] : undefined;
