@@ -38,6 +38,11 @@ interface Captions {
   queue: boolean;
 }
 
+/** On a phone the panel is a sheet over the stage: it makes room for what is looked at there. */
+function foldSheet(): void {
+  document.documentElement.dataset.sheet = 'folded';
+}
+
 export class BlLab extends LitElement {
   static override properties = {
     session: { state: true },
@@ -120,6 +125,7 @@ export class BlLab extends LitElement {
     });
     this.addEventListener('focus-asked', (event) => {
       const { side, focus } = (event as FocusAsked).detail;
+      foldSheet();
       for (const stage of this.querySelectorAll('bl-stage'))
         if (stage instanceof BlStage && stage.side === side) stage.bring(focus);
     });
@@ -210,6 +216,7 @@ export class BlLab extends LitElement {
   private watchBeside(beside: Beside | undefined) {
     this.menu = undefined;
     this.beside = beside;
+    foldSheet();
     if (beside) void import('./beside').then(() => this.querySelector('.stages')?.scrollIntoView({ block: 'nearest' }));
   }
 
@@ -414,7 +421,7 @@ export class BlLab extends LitElement {
     const left = stage.x - stages.x + menu.x;
     const x = left + beside + width < stages.width ? left + beside : Math.max(4, left - width);
     this.menu = { ...menu, x, y: stage.y - stages.y + menu.y };
-    document.documentElement.dataset.sheet = 'folded';
+    foldSheet();
     void this.placeMenu();
   }
 
@@ -455,7 +462,7 @@ export class BlLab extends LitElement {
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
         <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.with(() => this.askWaits())}>?</button>
-        <button class="optional" title="Ctrl K" @click=${() => this.commands()}>${words.commands}</button>
+        <button class="commands" title=${`${words.commands} (Ctrl K)`} aria-label=${words.commands} @click=${() => this.commands()}></button>
         <button class="optional" @click=${() => this.with((session) => this.saveFigure(session))}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           const file = event.target instanceof HTMLInputElement ? event.target.files?.[0] : undefined;

@@ -53,7 +53,14 @@ export class BlEdge extends HTMLElement {
     this.addEventListener('pointercancel', (event) => this.drop(event.clientY));
     this.addEventListener('dblclick', () => !isSheet.matches && this.reset());
     this.addEventListener('keydown', (event) => this.onKey(event));
+    this.parentElement?.addEventListener('focusin', this.focused);
   }
+
+  /** What has the focus is in sight. */
+  private readonly focused = ({ target }: FocusEvent) => {
+    const hidden = isSheet.matches && this.rests === 0;
+    if (hidden && target instanceof Element && !target.closest('bl-edge, .tabs')) this.rest(1);
+  };
 
   disconnectedCallback(): void {
     isSheet.removeEventListener('change', this.resized);
