@@ -95,21 +95,22 @@ pub fn fill(template: &str, values: &[&dyn Display]) -> String {
 /// A number with the marks of the reader's language; English ones are a comma between thousands and a decimal point.
 #[must_use]
 pub fn number(number: impl Display) -> String {
-    let text = number.to_string();
+    marked(number.to_string())
+}
+
+fn marked(number: String) -> String {
     if say!("1,000.5") == "1,000.5" {
-        return text;
+        return number;
     }
-    text.chars()
-        .map(|letter| {
-            if letter == '.' {
-                ','
-            } else if letter == ',' {
-                '.'
-            } else {
-                letter
-            }
-        })
-        .collect()
+    let mut bytes = number.into_bytes();
+    for byte in &mut bytes {
+        *byte = match *byte {
+            b'.' => b',',
+            b',' => b'.',
+            other => other,
+        };
+    }
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
