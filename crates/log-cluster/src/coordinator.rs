@@ -101,7 +101,7 @@ impl Broker {
                 group.sync(from, ticket, (member, generation, shares), now, &mut out);
             }
             GroupRequest::Heartbeat(member, generation) => {
-                let result = group.heartbeat(&member, generation, now);
+                let result = group.check(&member, generation, now);
                 out.answers.push((from, ticket, GroupResponse::Beat(result)));
             }
             GroupRequest::ConsumerHeartbeat(_) | GroupRequest::ShareHeartbeat(_) => {}

@@ -391,7 +391,8 @@ impl Group {
         }
     }
 
-    fn check(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
+    /// A sign of life, of a member that still has its say.
+    pub fn check(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
         let state = self.state;
         let current = self.generation;
         // K-G6: a later life has taken its place.
@@ -446,10 +447,6 @@ impl Group {
                 out.answers.push((member.node, ticket, GroupResponse::Synced(share)));
             }
         }
-    }
-
-    pub fn heartbeat(&mut self, who: &Who, generation: i32, now: Time) -> Result<(), Code> {
-        self.check(who, generation, now)
     }
 
     /// Whether a member may commit now.

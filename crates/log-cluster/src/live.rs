@@ -65,8 +65,11 @@ pub struct Settings {
     own: Vec<TopicConfig>,
     all: Effective,
     /// Brokers with settings of their own: these, and all in force there.
-    single: BTreeMap<u16, (BTreeMap<Rc<str>, Rc<str>>, Effective)>,
+    single: BTreeMap<u16, (Own, Effective)>,
 }
+
+/// What was changed of one broker: settings and their values.
+type Own = BTreeMap<Rc<str>, Rc<str>>;
 
 /// A broker's settings, and those of the topics that follow from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
