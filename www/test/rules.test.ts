@@ -5,6 +5,7 @@ import { nameOf, rules, settingOf } from '../src/panels/rules';
 const FORMS = [
   /^https:\/\/kafka\.apache\.org\/42\/[a-z-]+\/[a-z-]+\/(#(producer|consumer|broker|topic)configs_[a-z.]+)?$/,
   /^https:\/\/github\.com\/apache\/kafka\/blob\/4\.2\.0\/[a-z/-]+\/src\/main\/(java|scala)\/[A-Za-z/]+\.(java|scala)$/,
+  /^https:\/\/github\.com\/confluentinc\/librdkafka\/blob\/master\/src\/[a-z_]+\.c$/,
   /^https:\/\/cwiki\.apache\.org\/confluence\/display\/KAFKA\/KIP-\d+/,
   /^https:\/\/www\.rabbitmq\.com\/(docs\/(3\.13\/)?[a-z0-9-]+|client-libraries\/[a-z-]+)(#[a-z-]+)?$/,
   /^https:\/\/github\.com\/rabbitmq\/(rabbitmq-server\/(blob|tree)\/v[\d.]+|ra\/blob\/main)\/[a-z0-9_/]+(\.erl)?$/,
