@@ -6,13 +6,14 @@ import { type DeedName, deeds, type Words, words } from './words';
 export interface Catalogue {
   words: Words;
   deeds: Record<DeedName, [label: string, hint: string]>;
-  /** What the engines say, by their templates in English. */
-  engines: Record<string, string>;
+  /** What the engines say: a template in English on a line, its translation on the next. */
+  engines: string;
 }
 
 const PLAYHEAD = 'at';
 const others: Record<string, () => Promise<{ catalogue: Catalogue }>> = { de: () => import('./words.de') };
-let other: Catalogue | undefined;
+/** The catalogue that is spoken; none in English. */
+export let other: Catalogue | undefined;
 
 async function speak(): Promise<void> {
   const tag = wanted();
@@ -53,6 +54,3 @@ export function playhead(): number | undefined {
     return undefined;
   }
 }
-
-/** What the engines are to say in other words than their own; undefined in English. */
-export const inEngines = (): Record<string, string> | undefined => other?.engines;

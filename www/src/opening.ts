@@ -1,6 +1,6 @@
 // What the address asks for: a shared run, or the gallery's first.
-import { load, loadRest, openLink, translate } from './engine/engine';
-import { inEngines, playhead, spoken } from './language';
+import { load, loadRest, openLink, speak } from './engine/engine';
+import { other, playhead, spoken } from './language';
 import { Session } from './session';
 
 /** Where a fresh run is watched from: behind the connecting and the group's forming, before the first fault. */
@@ -18,8 +18,7 @@ export async function open(fragment: string, fallback: string): Promise<Session>
   // A shared run may need any of the engines. On a later visit all is kept on this machine.
   const again = 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null;
   await Promise.all([again || fragment.length > 1 ? loadRest() : load(), spoken]);
-  const said = inEngines();
-  if (said) translate(said);
+  if (other) speak(other.engines);
   if (fragment.length > 1) {
     const { document, digest } = openLink(fragment);
     const session = begin(document, digest ?? undefined);

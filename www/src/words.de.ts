@@ -2,9 +2,11 @@
 import engines from './engine-words.de.json';
 import type { Catalogue } from './language';
 import shell from './shell.json';
+// Those are there by then, and with them the texts of the shell, which need no file of their own.
+import './words';
 
 export const catalogue: Catalogue = {
-  engines,
+  engines: Object.entries(engines).flat().join('\n'),
   deeds: {
     kill: ['Abschießen', 'kill -9: Verbindungen brechen sofort ab, der Page Cache überlebt'],
     'power-off': ['Strom weg', 'Stille, und was nicht geflusht war, ist fort'],

@@ -13,8 +13,10 @@ import type { ProgressOut } from '../gen/ProgressOut';
 import type { Report } from '../gen/Report';
 import type { SpaceTime } from '../gen/SpaceTime';
 import type { Wait } from '../gen/Wait';
-import init, { checkDocument as checkText, Lab, onMissing, readLink, readTranscript, speak } from './pkg/brokerlab.js';
+import init, { checkDocument as checkText, Lab, onMissing, readLink, readTranscript } from './pkg/brokerlab.js';
 
+/** Has the engines say what they say in other words: a template in English on a line, its translation on the next. */
+export { speak } from './pkg/brokerlab.js';
 export type { HandOut, LifeOut, MarkOut, MessageOut, Opened, Picture, ProgressOut, Report, SpaceTime };
 
 /** Which cluster: 0 the log, 1 the queues. */
@@ -128,11 +130,6 @@ export function load(): Promise<void> {
     onMissing(fetchNow);
   });
   return first;
-}
-
-/** Has the engines say what they say in other words: templates in English, each with its translation. */
-export function translate(templates: Record<string, string>): void {
-  speak(Object.entries(templates).flat().join('\n'));
 }
 
 /** Loads the rest, once; again if the network failed. */
