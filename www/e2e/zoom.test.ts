@@ -161,13 +161,16 @@ describe('settings while it runs', () => {
     await page.waitForSelector('.menu [role=alert]:has-text("max-length")');
     await give('rabbit-1', 'set_policy', '--priority 3 short ^orders$ {"message-ttl":5000}');
     await page.waitForFunction(() => document.querySelector('.menu') === null);
-    await give('broker-1', 'kafka-configs', 'log.retention.hours=1');
+    await give('broker-1', 'entity-default', 'log.retention.hours=1');
     await page.waitForSelector('.menu [role=alert]:has-text("log.retention")');
-    await give('broker-1', 'kafka-configs', 'log.retention.ms=60000');
+    await give('broker-1', 'entity-default', 'log.retention.ms=60000');
+    await page.waitForFunction(() => document.querySelector('.menu') === null);
+    await give('broker-2', 'entity-name 2', 'message.max.bytes=2000000');
     await page.waitForFunction(() => document.querySelector('.menu') === null);
     await page.keyboard.press('6');
     await page.waitForSelector('bl-tape li:has-text("set-policy"):has-text("message-ttl")');
     await page.waitForSelector('bl-tape li:has-text("set-broker-config"):has-text("log.retention.ms")');
+    await page.waitForSelector('bl-tape li:has-text("set-broker-config"):has-text("message.max.bytes")');
     await page.keyboard.press('5');
     await page.waitForSelector('.events .what:has-text("short")');
     expect(wrong).toEqual([]);

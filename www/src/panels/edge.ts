@@ -21,8 +21,13 @@ export class BlEdge extends HTMLElement {
   /** A sheet stays above the transport, however many rows that has. */
   private readonly below = new ResizeObserver(([entry]) => {
     const height = entry?.target.getBoundingClientRect().height ?? 0;
-    document.documentElement.style.setProperty('--transport', `${Math.round(height)}px`);
+    // In the next frame: within this one it would be observed again.
+    if (isSheet.matches) requestAnimationFrame(() => this.put(height));
   });
+
+  private put(height: number): void {
+    document.documentElement.style.setProperty('--transport', `${Math.round(height)}px`);
+  }
 
   connectedCallback(): void {
     this.setAttribute('role', 'separator');
