@@ -230,6 +230,14 @@ describe('the palette', () => {
     await page.keyboard.type('lose');
     await page.waitForSelector('bl-palette dialog[open]');
     expect(await page.inputValue('bl-palette input')).toBe('lose');
+    // With Enter the command is given at once.
+    await page.reload();
+    await page.waitForSelector('[data-node="broker-1"]');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('charts');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[role=tab][aria-selected=true]:has-text("Charts")');
+    expect(await page.locator('bl-palette dialog[open]').count()).toBe(0);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -333,9 +333,9 @@ export class BlLab extends LitElement {
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.typed !== undefined && event.key.length === 1) {
+    if (this.typed !== undefined && (event.key.length === 1 || event.key === 'Enter')) {
       event.preventDefault();
-      this.typed += event.key;
+      this.typed += event.key === 'Enter' ? '\n' : event.key;
       return;
     }
     if (this.querySelector('dialog[open]')) return;

@@ -53,8 +53,13 @@ export class BlPalette extends LitElement {
     return this;
   }
 
-  /** Opens with what was typed already. */
-  open(commands: readonly Command[], typed = '') {
+  /** Opens with what was typed already; if Enter was among it, with the first command that it names. */
+  open(commands: readonly Command[], keys = '') {
+    const [typed = '', ...entered] = keys.split('\n');
+    if (entered.length > 0) {
+      matching(commands, typed)[0]?.run();
+      return;
+    }
     this.commands = commands;
     this.text = typed;
     this.chosen = 0;
