@@ -107,6 +107,7 @@ function shell(): Plugin {
             attrs: {
               rel: 'preload',
               as: 'image',
+              fetchpriority: 'high',
               media: `${PHONE} and (prefers-color-scheme: ${theme})`,
               href: `./poster/log-${theme}.svg`,
             },

@@ -40,6 +40,15 @@ function fetchAll(waiting: boolean): void {
   }
 }
 
+/** When what the reader looks at first has been painted: what is fetched ahead must not hold it up on a slow line. */
+async function painted(shell: Element): Promise<void> {
+  const picture = shell.querySelector('img');
+  // A picture that does not come shall not keep the engines away.
+  await picture?.decode().catch(() => {});
+  // The first frame takes the picture in, the second comes when it is out.
+  await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+}
+
 function start(): Promise<unknown> {
   return import('./lab/lab');
 }
@@ -49,9 +58,9 @@ theme();
 if (shell) speak(shell);
 if (shell && waits()) {
   document.documentElement.classList.add('waits');
-  const ahead = () => fetchAll(true);
-  if (document.readyState === 'complete') ahead();
-  else addEventListener('load', () => setTimeout(ahead), { once: true });
+  const ahead = () => painted(shell).then(() => fetchAll(true));
+  if (document.readyState === 'complete') void ahead();
+  else addEventListener('load', () => void ahead(), { once: true });
   let started = false;
   const begin = () => {
     if (started) return;
