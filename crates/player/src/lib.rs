@@ -38,8 +38,9 @@ pub struct Progress {
     pub arrived: bool,
 }
 
-/// At most so many keyframes are kept; then every second one is dropped and they are taken half as often.
-const KEYFRAMES: usize = 64;
+/// At most so many keyframes are kept; then every second one is dropped and they are taken half as often. Of a run of a
+/// million events they are 10,000 events apart, which a page plays within a frame or two.
+const KEYFRAMES: usize = 128;
 
 /// Plays a document.
 #[derive(Clone, Debug)]
@@ -51,6 +52,7 @@ pub struct Player {
     ahead: Option<State>,
     /// States to begin a seek from, by their times; the first is the start.
     keyframes: Vec<State>,
+    keyframes_most: usize,
     keyframe_every: u64,
     /// Whether states are kept on the way.
     keeps: bool,
@@ -76,6 +78,7 @@ impl Player {
             ahead: None,
             state,
             keyframes,
+            keyframes_most: KEYFRAMES,
             keyframe_every: 5_000,
             keeps: true,
             history: Vec::new(),
@@ -87,6 +90,14 @@ impl Player {
     /// unless this says otherwise; a look ahead keeps them in any case, and from then on.
     pub fn keep_states(&mut self, keeps: bool) {
         self.keeps = keeps;
+    }
+
+    /// Keeps at most so many states (at least the start) from now on, where memory is short; a seek takes longer then.
+    pub fn keep_at_most(&mut self, states: usize) {
+        self.keyframes_most = states.max(1);
+        while self.keyframes.len() > self.keyframes_most {
+            self.thin_out();
+        }
     }
 
     /// The document, with all orders that were given.
@@ -182,14 +193,19 @@ impl Player {
 
     fn keep(&mut self, place: usize, state: State) {
         self.keyframes.insert(place, state);
-        if self.keyframes.len() > KEYFRAMES {
-            let mut place = 0;
-            self.keyframes.retain(|_| {
-                place += 1;
-                place % 2 == 1
-            });
-            self.keyframe_every *= 2;
+        if self.keyframes.len() > self.keyframes_most {
+            self.thin_out();
         }
+    }
+
+    /// Drops every second keyframe, but never the first.
+    fn thin_out(&mut self) {
+        let mut place = 0;
+        self.keyframes.retain(|_| {
+            place += 1;
+            place % 2 == 1
+        });
+        self.keyframe_every *= 2;
     }
 
     /// Plays ahead of the playhead towards the end, so that the marks to come are known. Answers whether all is known.

@@ -78,6 +78,19 @@ fn seeks_and_orders_are_the_same_where_no_states_were_kept() {
 }
 
 #[test]
+fn seeks_are_the_same_where_few_states_are_kept() {
+    let document = document();
+    let mut player = Player::new(document.clone()).unwrap();
+    player.look_ahead(40_000);
+    player.keep_at_most(2);
+    player.look_ahead(u64::MAX);
+    for to in [30_000, 3_000, 17_000, 0, 40_000] {
+        player.seek(at(to), u64::MAX);
+        assert_eq!((player.digest(), player.state().events()), whole(&document, at(to)));
+    }
+}
+
+#[test]
 fn an_order_given_by_hand_is_on_the_tape_and_in_the_link() {
     let mut player = Player::new(document()).unwrap();
     player.look_ahead(u64::MAX);

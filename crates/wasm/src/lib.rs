@@ -35,6 +35,19 @@ fn refusal(refusal: &scenario::Refusal) -> JsError {
     JsError::new(&refusal.to_string())
 }
 
+/// Above so many bytes of memory, fewer states are kept to seek back to: a browser on a phone may end a page of more.
+const AMPLE_MEMORY: usize = 300 << 20;
+const FEW_STATES: usize = 32;
+
+/// What the engines have taken so far; it never shrinks.
+fn memory_bytes() -> usize {
+    #[cfg(target_arch = "wasm32")]
+    let pages = core::arch::wasm32::memory_size(0);
+    #[cfg(not(target_arch = "wasm32"))]
+    let pages = 0;
+    pages << 16
+}
+
 fn time(nanos: f64) -> Time {
     Time(if nanos.is_finite() { nanos.max(0.0) as u64 } else { u64::MAX })
 }
@@ -203,6 +216,9 @@ impl Lab {
     /// Plays ahead for the marks to come. True once the whole run is known.
     #[wasm_bindgen(js_name = lookAhead)]
     pub fn look_ahead(&mut self, events_max: u32) -> bool {
+        if memory_bytes() > AMPLE_MEMORY {
+            self.player.keep_at_most(FEW_STATES);
+        }
         self.player.look_ahead(u64::from(events_max))
     }
 
