@@ -50,6 +50,7 @@ export class BlEvents extends Panel {
     this.shown = past;
     const found = this.found();
     const from = Math.max(0, past - 60);
+    const one = session.marks.every((mark) => mark.cluster === session.marks[0]?.cluster);
     return html`<div class="filter"><select aria-label=${words.kindOfNext} @change=${(event: Event) => {
       if (event.target instanceof HTMLSelectElement) this.kind = event.target.value;
       this.requestUpdate();
@@ -59,11 +60,11 @@ export class BlEvents extends Panel {
         this.requestUpdate();
       }} /></div>
       ${found.length === 0 ? html`<p class="quiet">${words.noMatch}</p>` : ''}
-      <ol class="events">${found.slice(from, past + 40).map(
+      <ol class="events ${one ? 'one' : ''}">${found.slice(from, past + 40).map(
         (
           mark,
           place,
-        ) => html`<li class=${from + place < past ? '' : 'ahead'} aria-current=${from + place === past - 1 ? 'true' : nothing}><button
+        ) => html`<li class="lane-${mark.cluster} ${from + place < past ? '' : 'ahead'}" aria-current=${from + place === past - 1 ? 'true' : nothing}><button
         @click=${() => {
           session.act({ do: 'seek', to: mark.at });
           this.dispatchEvent(new InspectAsked({ kind: 'event', place: session.marks.indexOf(mark) }, false));
