@@ -157,7 +157,7 @@ impl Quorum {
             }
         }
         if affected {
-            let values = vec![desk.name.to_string(), format!("node {}", node.0)];
+            let values = vec![desk.name.to_string(), crate::cluster::node_name(node)];
             desk.mark(MarkKind::Change, "consumers-returned", values, "R-U4");
         }
         self.activate(desk);

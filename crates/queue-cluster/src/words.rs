@@ -15,7 +15,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("policy-applied", "{0} goes by another policy now"),
     ("consumer-cancelled", "{0} was cancelled by the broker"),
     ("active-consumer", "{0}: {1} is the active consumer"),
-    ("consumers-returned", "{0}: messages of {1} return to the queue"),
+    ("consumers-returned", "{0}: what consumers at {1} held returns to the queue"),
     ("queue-deleted", "{0} is deleted"),
     ("cycle-dropped", "{0}: a message that goes in circles is dropped"),
     ("delivery-limit", "{0}: a message reached the delivery limit"),
