@@ -7,7 +7,7 @@ const FORMS = [
   /^https:\/\/github\.com\/apache\/kafka\/blob\/4\.2\.0\/[a-z/-]+\/src\/main\/(java|scala)\/[A-Za-z/]+\.(java|scala)$/,
   /^https:\/\/github\.com\/confluentinc\/librdkafka\/blob\/master\/src\/[a-z_]+\.c$/,
   /^https:\/\/cwiki\.apache\.org\/confluence\/display\/KAFKA\/KIP-\d+/,
-  /^https:\/\/www\.rabbitmq\.com\/(docs\/(3\.13\/)?[a-z0-9-]+|client-libraries\/[a-z-]+)(#[a-z-]+)?$/,
+  /^https:\/\/www\.rabbitmq\.com\/(docs\/((3\.13|4\.2)\/)[a-z0-9-]+|client-libraries\/[a-z-]+)(#[a-z-]+)?$/,
   /^https:\/\/github\.com\/rabbitmq\/(rabbitmq-server\/(blob|tree)\/v[\d.]+|ra\/blob\/main)\/[a-z0-9_/]+(\.erl)?$/,
   /^https:\/\/github\.com\/rabbitmq\/osiris$/,
 ];
@@ -27,6 +27,15 @@ describe('the rules', () => {
         expect(nameOf(link).length, link).toBeGreaterThan(3);
       }
     }
+  });
+
+  it('names a page and the part of it', () => {
+    expect(nameOf('https://www.rabbitmq.com/docs/4.2/confirms#when-publishes-are-confirmed')).toBe(
+      'rabbitmq.com: confirms, when publishes are confirmed',
+    );
+    expect(nameOf('https://kafka.apache.org/42/configuration/producer-configs/#producerconfigs_linger.ms')).toBe(
+      'kafka.apache.org: configuration/producer-configs, linger.ms',
+    );
   });
 
   it('have every file that is named as their source', () => {

@@ -34,7 +34,12 @@ export function nameOf(link: string): string {
   const { hostname, pathname, hash } = new URL(link);
   const steps = pathname.split('/').filter(Boolean);
   if (hostname === 'github.com') return steps.at(-1) ?? link;
-  return `${hostname.replace('www.', '')}: ${steps.slice(1).join('/')}${hash.replace(/^#[a-z]+configs_/, ', ')}`;
+  const page = steps
+    .slice(1)
+    .join('/')
+    .replace(/^4\.2\//, '');
+  const part = /^#[a-z]+configs_(.+)/.exec(hash)?.[1] ?? hash.slice(1).replaceAll('-', ' ');
+  return `${hostname.replace('www.', '')}: ${page}${part && `, ${part}`}`;
 }
 
 /** The setting that a rule's default is of: `linger.ms` of `linger.ms=5`; undefined if it is put in other words. */
