@@ -242,6 +242,30 @@ describe('settings', () => {
     await context.close();
   });
 
+  it('can be played while one is still being typed, by button or Enter, and name the few words that one takes', async () => {
+    const { page, context, wrong } = await house.paused(6);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.locator('#setting-acks').click();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('1');
+    await page.waitForSelector('bl-settings button:has-text("Watch side by side"):enabled');
+    const values = page.locator('#setting-acks-values option');
+    expect(await values.evaluateAll((all) => all.map((one) => one.getAttribute('value')))).toEqual(['0', '1', 'all']);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /acks=1/.test(document.querySelector('.log-side header')?.textContent ?? ''));
+    await page.selectOption('bl-settings select', 'queue.config');
+    await page.fill('#setting-credit_flow_default_credit', '[100, 50]');
+    await page.fill('#setting-vm_memory_high_watermark-relative', '0.5');
+    await page.fill('#setting-quorum_cluster_size', '1');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('li.differs:has(#setting-quorum_cluster_size) >> text=3');
+    expect(await page.locator('bl-settings [role=alert]').count()).toBe(0);
+    await page.waitForSelector('bl-settings button:has-text("Watch side by side"):disabled');
+    expect(await page.inputValue('#setting-credit_flow_default_credit')).toBe('[100,50]');
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('of a topic are changed while it runs, as an order', async () => {
     const { page, context, wrong } = await house.paused(4);
     await page.getByRole('tab', { name: 'Settings' }).click();
@@ -292,6 +316,15 @@ describe('settings', () => {
     await page.keyboard.press('Control+a');
     await page.keyboard.insertText('{ "log": { "brokers": "three" } }');
     await page.waitForSelector('bl-editor .cm-lint-marker-error');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.type('{ "log": { "producer": { "acks": "al');
+    await page.locator('bl-editor .cm-completionLabel', { hasText: 'all' }).click();
+    const line = await page.locator('bl-editor .cm-line').first().textContent();
+    expect(line).toContain('"acks": "all"');
+    expect(line).not.toContain('""');
+    // What is typed there is no key of the lab's.
+    expect(await page.locator('dialog[open]').count()).toBe(0);
     expect(wrong).toEqual([]);
     await context.close();
   });

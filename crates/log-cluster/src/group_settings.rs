@@ -82,6 +82,8 @@ impl From<Strategy> for Strategies {
 }
 
 impl SettingValue for Strategies {
+    const WORDS: &'static [&'static str] = Strategy::WORDS;
+
     fn read(text: &str) -> Result<Self, String> {
         read_list(text).map(Strategies)
     }
@@ -110,6 +112,8 @@ impl Default for ServerAssignors {
 }
 
 impl SettingValue for ServerAssignors {
+    const WORDS: &'static [&'static str] = ServerAssignor::WORDS;
+
     fn read(text: &str) -> Result<Self, String> {
         read_list(text).map(ServerAssignors)
     }
@@ -133,6 +137,8 @@ pub enum OffsetReset {
 }
 
 impl SettingValue for OffsetReset {
+    const WORDS: &'static [&'static str] = &["latest", "earliest", "none"];
+
     fn read(text: &str) -> Result<Self, String> {
         let text = text.trim();
         match text {

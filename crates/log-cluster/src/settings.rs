@@ -11,10 +11,15 @@ pub struct SettingInfo {
     pub about: &'static str,
     /// The least and the greatest value, if it is a number with bounds.
     pub range: Option<(i64, i64)>,
+    /// The words that it takes, if it takes but a few; of a list, those that it is made of.
+    pub words: &'static [&'static str],
 }
 
 /// A value that a setting can take.
 pub trait SettingValue: Sized {
+    /// The words that can be written for it, if they are few.
+    const WORDS: &'static [&'static str] = &[];
+
     /// Reads the value as Kafka would.
     ///
     /// # Errors
@@ -45,6 +50,8 @@ impl SettingValue for i64 {
 }
 
 impl SettingValue for bool {
+    const WORDS: &'static [&'static str] = &["true", "false"];
+
     fn read(text: &str) -> Result<Self, String> {
         match text.trim().to_ascii_lowercase().as_str() {
             "true" => Ok(true),
@@ -105,6 +112,8 @@ impl SettingValue for String {
 }
 
 impl<T: SettingValue> SettingValue for Option<T> {
+    const WORDS: &'static [&'static str] = T::WORDS;
+
     fn read(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() { Ok(None) } else { T::read(text).map(Some) }
     }
@@ -126,6 +135,8 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant),+ }
 
         impl $crate::settings::SettingValue for $name {
+            const WORDS: &'static [&'static str] = &[$($word),+];
+
             fn read(text: &str) -> Result<Self, String> {
                 match text.trim() {
                     $($word $(| $alias)* => Ok($name::$variant),)+
@@ -174,6 +185,7 @@ macro_rules! settings {
                     default: $crate::settings::SettingValue::write(&it.$field),
                     about: concat!($($about),+).trim_ascii(),
                     range: $crate::settings::bounds(&[$($least, $most)?]),
+                    words: <$type as $crate::settings::SettingValue>::WORDS,
                 }),+]
             }
 

@@ -1,7 +1,6 @@
 //! The settings that a document can hold, for forms: names, defaults, bounds, what they do.
 
 use crate::queue_forms::queue_forms;
-use crate::queue_settings;
 use log_cluster::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use log_cluster::settings::SettingInfo;
 
@@ -21,6 +20,8 @@ pub struct FormSetting {
     pub least: Option<i64>,
     /// The greatest value, if it has one.
     pub most: Option<i64>,
+    /// The words that it takes, if they are few; of a list, those that it is made of.
+    pub values: Vec<&'static str>,
     /// Whether an order can change it while it runs.
     pub live: bool,
 }
@@ -42,6 +43,8 @@ pub fn form_settings() -> Vec<FormSetting> {
             about: setting.about,
             least: setting.range.map(|(least, _)| least),
             most: setting.range.map(|(_, most)| most).filter(|most| *most != i64::MAX),
+            // An empty word is what is unset.
+            values: setting.words.iter().copied().filter(|word| !word.is_empty()).collect(),
             live: match part {
                 "log.topics[].config" => log_cluster::LIVE_TOPIC_SETTINGS.contains(&setting.name),
                 "log.broker" => log_cluster::LIVE_BROKER_SETTINGS.contains(&setting.name),
@@ -49,16 +52,7 @@ pub fn form_settings() -> Vec<FormSetting> {
             },
         })
     });
-    let queue = queue_settings::defaults().into_iter().map(|(name, default)| FormSetting {
-        part: "queue.config",
-        name,
-        default,
-        about: "",
-        least: None,
-        most: None,
-        live: false,
-    });
-    log.chain(queue).chain(queue_forms()).collect()
+    log.chain(queue_forms()).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +108,10 @@ mod tests {
             |name: &str| all.iter().find(|setting| setting.name == name).map(|s| (s.default.as_str(), s.least, s.most));
         assert_eq!(find("linger.ms"), Some(("5", Some(0), None)));
         assert_eq!(find("net_ticktime"), Some(("1min", None, None)));
-        assert!(all.iter().filter(|s| s.part.starts_with("log")).all(|s| !s.about.is_empty()));
+        assert!(all.iter().all(|setting| !setting.about.is_empty()));
+        let values = |name: &str| all.iter().find(|setting| setting.name == name).map(|setting| setting.values.clone());
+        assert_eq!(values("acks"), Some(vec!["0", "1", "all"]));
+        assert_eq!(values("x-queue-type"), Some(vec!["classic", "quorum", "stream"]));
+        assert_eq!(values("exclusive"), Some(vec!["true", "false"]));
     }
 }

@@ -1,6 +1,7 @@
 //! The forms of a queue's arguments, of publishers and of consumers, by RabbitMQ's names.
 
 use crate::forms::FormSetting;
+use crate::queue_settings;
 
 /// A queue's arguments: name, default, what it does, and the least and the greatest value of a number.
 type Row = (&'static str, &'static str, &'static str, Option<(i64, i64)>);
@@ -102,10 +103,81 @@ const CONSUMER: &[Row] = &[
     ("x-stream-offset", "", "Where a stream is read from: first, last, next or a number (R-S2).", None),
 ];
 
+/// What the settings of servers and clients do, by their names.
+const SERVERS: &[(&str, &str)] = &[
+    ("net_ticktime", "After how much silence a node is taken for down by the others (R-N1)."),
+    ("heartbeat", "The heartbeat that servers and clients agree on; 0s is none (R-M6)."),
+    ("consumer_timeout", "How long a delivery may stay unacknowledged before it costs its channel (R-K6)."),
+    ("channel_tick_interval", "How often a channel looks whether an acknowledgement is overdue (R-K6)."),
+    ("memory_monitor_interval", "How often memory is looked at; disks at most each 10 s (R-M4)."),
+    ("aten_poll", "How often the failure detector looks for nodes that fell silent (R-U2)."),
+    (
+        "aten_suspects",
+        "After how much silence the failure detector suspects a node; recorded: 7.9 to 8.6 s in all (R-U2).",
+    ),
+    ("khepri_default_timeout", "How long a change of metadata waits for a majority before it fails (R-N3)."),
+    ("queue_cost", "What a queue's process works on one message in or out. Assumed, not a setting of the broker."),
+    ("ack_cost", "What a queue's process works on an acknowledgement. Assumed, not a setting of the broker."),
+    ("recovery_interval", "The wait before a client opens a lost connection again (R-M7)."),
+    ("connect_timeout", "How long a client waits for a connection before it tries the next node. Assumed (R-M7)."),
+    ("total_memory", "The memory of a node's machine. Assumed (R-M4)."),
+    ("base_memory", "What a node takes without any message. Assumed (R-M4)."),
+    ("disk_free", "Free bytes on a node's disk in the beginning. Assumed (R-M4)."),
+    ("disk_free_limit.absolute", "With less than this free, no connection that publishes is read from (R-M4)."),
+    ("quorum_commands_soft_limit", "Unconfirmed commands of a channel to a quorum queue before it is in flow (R-M3)."),
+    ("quorum_cluster_size", "How many members a new quorum queue gets (R-U1)."),
+    (
+        "quorum_queue.default_delivery_limit",
+        "How often a quorum queue delivers a message again; -1 is no limit, as before 4.0 (R-U5).",
+    ),
+    (
+        "credit_flow_default_credit",
+        "What a process may send another before it hears back, and after how many it hears (R-M3).",
+    ),
+    (
+        "vm_memory_high_watermark.relative",
+        "With more than this part of the memory in use, no connection that publishes is read from; 0.4 before 4.0 (R-M4).",
+    ),
+    ("khepri_db", "Whether metadata is kept in Khepri, which needs a majority, or in Mnesia (R-N2, R-N3)."),
+    ("cluster_partition_handling", "What nodes with Mnesia do in a partition (R-N2)."),
+    (
+        "cluster_partition_handling.pause_if_all_down.nodes",
+        "The numbers of the nodes of which one must be seen, as [1, 2] (R-N2).",
+    ),
+    (
+        "cluster_partition_handling.pause_if_all_down.recover",
+        "What nodes do that were not paused and ran apart all the same; unset: ignore (R-N2).",
+    ),
+];
+
+/// The words that a setting takes, if they are few.
+fn values(name: &str, default: &str) -> &'static [&'static str] {
+    match name {
+        "x-queue-type" => &["classic", "quorum", "stream"],
+        "x-overflow" => &["drop-head", "reject-publish", "reject-publish-dlx"],
+        "x-dead-letter-strategy" => &["at-most-once", "at-least-once"],
+        "x-stream-offset" => &["first", "last", "next"],
+        "cluster_partition_handling" => &["ignore", "pause_minority", "pause_if_all_down", "autoheal"],
+        "cluster_partition_handling.pause_if_all_down.recover" => &["ignore", "autoheal"],
+        _ if default == "true" || default == "false" => &["true", "false"],
+        _ => &[],
+    }
+}
+
 /// All of them.
 pub(crate) fn queue_forms() -> impl Iterator<Item = FormSetting> {
+    let servers = queue_settings::defaults().into_iter().map(|(name, default)| FormSetting {
+        part: "queue.config",
+        name,
+        about: SERVERS.iter().find(|(known, _)| *known == name).map_or("", |(_, about)| about),
+        least: None,
+        most: None,
+        values: values(name, &default).to_vec(),
+        live: false,
+        default,
+    });
     let parts = [("queue.queues[].arguments", ARGUMENTS), ("queue.publisher", PUBLISHER), ("queue.consumer", CONSUMER)];
-    parts.into_iter().flat_map(|(part, rows)| {
+    let rows = parts.into_iter().flat_map(|(part, rows)| {
         rows.iter().map(move |&(name, default, about, range)| FormSetting {
             part,
             name,
@@ -113,7 +185,9 @@ pub(crate) fn queue_forms() -> impl Iterator<Item = FormSetting> {
             about,
             least: range.map(|(least, _)| least),
             most: range.map(|(_, most)| most).filter(|most| *most != LARGEST),
+            values: values(name, default).to_vec(),
             live: false,
         })
-    })
+    });
+    servers.chain(rows)
 }

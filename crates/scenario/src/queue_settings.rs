@@ -4,7 +4,7 @@ use crate::compile::Checker;
 use crate::document::QueuePart;
 use crate::read::suggest;
 use crate::units::{Size, Span};
-use queue_cluster::{Config, MetadataStore, PartitionHandling};
+use queue_cluster::{Config, MetadataStore, PartitionHandling, ServerSettings};
 use serde_json::Value;
 use sim::Nanos;
 
@@ -38,12 +38,28 @@ fn sizes(config: &mut Config) -> [(&'static str, &mut u64); 4] {
     ]
 }
 
-/// Every setting that is a span or a size with its default as one would write it; the others without one.
+/// Every setting with its default as one would write it.
 pub(crate) fn defaults() -> Vec<(&'static str, String)> {
     let mut config = Config::default();
+    let server = &config.server;
+    let others: Vec<_> = OTHERS.map(|name| (name, default_of(name, server))).into();
     let spans: Vec<_> = spans(&mut config).map(|(name, span)| (name, Span(*span).to_string())).into();
     let sizes: Vec<_> = sizes(&mut config).map(|(name, size)| (name, Size(*size).to_string())).into();
-    spans.into_iter().chain(sizes).chain(OTHERS.map(|name| (name, String::new()))).collect()
+    spans.into_iter().chain(sizes).chain(others).collect()
+}
+
+/// The default of one of the others.
+fn default_of(name: &str, server: &ServerSettings) -> String {
+    match name {
+        "quorum_commands_soft_limit" => server.quorum_commands_soft_limit.to_string(),
+        "quorum_cluster_size" => server.quorum_cluster_size.to_string(),
+        "quorum_queue.default_delivery_limit" => server.quorum_delivery_limit.unwrap_or(-1).to_string(),
+        "credit_flow_default_credit" => format!("[{}, {}]", server.credit.0, server.credit.1),
+        "vm_memory_high_watermark.relative" => format!("0.{:02}", server.memory_watermark_percent),
+        "khepri_db" => (server.metadata_store == MetadataStore::Khepri).to_string(),
+        "cluster_partition_handling" => "ignore".to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// All that is neither a span nor a size.

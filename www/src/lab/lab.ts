@@ -323,10 +323,13 @@ export class BlLab extends LitElement {
   }
 
   private onKey(event: KeyboardEvent) {
+    // Within the editor's own tree `event.target` is but the editor.
+    const target = event.composedPath()[0];
     const typing =
-      (event.target instanceof HTMLInputElement && event.target.type !== 'range' && event.target.type !== 'checkbox') ||
-      event.target instanceof HTMLSelectElement ||
-      event.target instanceof HTMLTextAreaElement;
+      (target instanceof HTMLInputElement && target.type !== 'range' && target.type !== 'checkbox') ||
+      target instanceof HTMLSelectElement ||
+      target instanceof HTMLTextAreaElement ||
+      (target instanceof HTMLElement && target.isContentEditable);
     if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.commands();
@@ -341,10 +344,10 @@ export class BlLab extends LitElement {
     if (this.querySelector('dialog[open]')) return;
     if (event.key === 'Escape') this.menu = undefined;
     else if (event.key === ' ') {
-      if (event.target instanceof HTMLButtonElement) return;
+      if (target instanceof HTMLButtonElement) return;
       event.preventDefault();
       this.with((run) => run.act({ do: 'toggle' }));
-    } else if (event.target instanceof HTMLInputElement) return;
+    } else if (target instanceof HTMLInputElement) return;
     else if (event.key === 'ArrowRight') this.with((run) => run.step());
     else if (event.key === 'ArrowLeft') this.with((run) => run.act({ do: 'seek', to: run.transport.at - 0.25e9 }));
     else if (this.onLetter(event.key)) event.preventDefault();
@@ -458,7 +461,6 @@ export class BlLab extends LitElement {
         ${gallery.map((example) => html`<option lang="en" value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
       <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
       <div class="actions">
-        ${this.notice === undefined ? '' : html`<span class="notice" role="status">${this.notice}</span>`}
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
         <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.with(() => this.askWaits())}>?</button>
@@ -570,6 +572,7 @@ export class BlLab extends LitElement {
             : html`${both ? this.choice() : ''}
               <div class="sides" @scroll=${this.onSwipe}>${this.captions.log ? this.side(0) : ''}${this.captions.queue ? this.side(1) : ''}</div>`
         }
+        ${this.notice === undefined ? '' : html`<p class="notice" role="status">${this.notice}</p>`}
         ${session ? this.menuOf(session) : ''}
         ${session ? this.banner(session) : ''}<bl-first-minutes .session=${session}></bl-first-minutes>
       </main>

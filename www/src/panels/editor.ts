@@ -10,20 +10,61 @@ import { words } from '../words';
 import type { Setting } from './form-settings';
 import { DocumentChanged } from './settings';
 
+interface Schema {
+  description?: string;
+  properties?: Record<string, Schema>;
+  $defs?: Record<string, Schema>;
+  $ref?: string;
+  enum?: unknown[];
+  const?: unknown;
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+  type?: string | string[];
+}
+
+/** A name that a document's own schema knows. */
+interface Known {
+  about: string;
+  /** The words that it takes, if they are few. */
+  values: string[];
+}
+
+/** The words that fit a part of a schema. */
+function wordsOf(schema: Schema, all: Schema): string[] {
+  const step = /^#\/\$defs\/(\w+)$/.exec(schema.$ref ?? '')?.[1];
+  const referred = step === undefined ? undefined : all.$defs?.[step];
+  return [
+    ...(schema.enum ?? []),
+    ...(schema.const === undefined ? [] : [schema.const]),
+    ...(schema.type === 'boolean' ? ['true', 'false'] : []),
+    ...[...(schema.oneOf ?? []), ...(schema.anyOf ?? []), ...(referred ? [referred] : [])].flatMap((one) =>
+      wordsOf(one, all),
+    ),
+  ].filter((word) => typeof word === 'string');
+}
+
 /** The names that a document's own schema knows, with what they are. */
-async function schemaNames(): Promise<Map<string, string>> {
-  const names = new Map<string, string>();
-  const walk = (node: unknown) => {
+async function schemaNames(): Promise<Map<string, Known>> {
+  const names = new Map<string, Known>();
+  const walk = (node: unknown, all: Schema) => {
     if (typeof node !== 'object' || node === null) return;
-    const { properties } = node as { properties?: Record<string, { description?: string }> };
-    if (properties) {
-      for (const [name, { description = '' }] of Object.entries(properties)) names.set(name, description);
+    for (const [name, schema] of Object.entries((node as Schema).properties ?? {})) {
+      const { description = '' } = schema;
+      names.set(name, { about: description, values: wordsOf(schema, all) });
     }
-    Object.values(node).forEach(walk);
+    for (const part of Object.values(node)) walk(part, all);
   };
   const answer = await fetch('./scenario.schema.json');
-  if (answer.ok) walk(await answer.json());
+  if (answer.ok) {
+    const all: Schema = await answer.json();
+    walk(all, all);
+  }
   return names;
+}
+
+/** The name whose value is being written at the end of a line: `acks` of `"acks": "a`. */
+export function nameBefore(line: string): string | undefined {
+  return /"([\w.-]+)"\s*:\s*"?[\w.-]*$/.exec(line)?.[1];
 }
 
 /** Where in a text the last name of a path such as `log.producer.acks` stands; the path's names in their order. */
@@ -90,16 +131,34 @@ export class BlEditor extends HTMLElement {
     root.append(holder, play);
     const names = schemaNames();
     const complete = async (context: CompletionContext): Promise<CompletionResult | null> => {
-      const word = context.matchBefore(/"[\w.-]*/);
-      if (!word && !context.explicit) return null;
-      const known = [...(await names)].map(([label, info]) => ({ label: `"${label}"`, info, type: 'property' }));
+      const word = context.matchBefore(/"?[\w.-]*/);
+      const begun = word?.text.startsWith('"') ?? false;
+      // The quote that was closed by itself is part of what is completed.
+      const closed = begun && context.state.sliceDoc(context.pos, context.pos + 1) === '"';
+      const place = { from: word?.from ?? context.pos, to: context.pos + (closed ? 1 : 0) };
+      const line = context.state.doc.lineAt(context.pos);
+      const name = nameBefore(line.text.slice(0, context.pos - line.from));
+      if (name !== undefined) {
+        const setting = this.settings.find((one) => one.name === name);
+        const values = setting ? setting.values : ((await names).get(name)?.values ?? []);
+        const bare = (value: string) => value === 'true' || value === 'false';
+        const label = (value: string) => (bare(value) ? value : `"${value}"`);
+        const options = values.map((value) => ({ label: label(value), type: 'constant' }));
+        return options.length === 0 ? null : { ...place, options };
+      }
+      if (!begun && !context.explicit) return null;
+      const known = [...(await names)].map(([label, { about }]) => ({
+        label: `"${label}"`,
+        info: about,
+        type: 'property',
+      }));
       const settings = this.settings.map(({ name, about, default: value, part }) => ({
         label: `"${name}"`,
         info: `${about} ${value ? `${words.settings.byDefault} ${value}.` : ''}`,
         detail: part,
         type: 'property',
       }));
-      return { from: word?.from ?? context.pos, options: [...known, ...settings] };
+      return { ...place, options: [...known, ...settings] };
     };
     const dark = document.documentElement.classList.contains('dark');
     this.view = new EditorView({

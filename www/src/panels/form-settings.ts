@@ -13,6 +13,8 @@ export interface Setting {
   /** The least and the greatest value, where it has them. */
   least: number | null;
   most: number | null;
+  /** The words that it takes, if they are few; of a list, those that it is made of. */
+  values: string[];
   /** Whether an order can change it while it runs. */
   live: boolean;
 }
@@ -44,4 +46,17 @@ export function mapOf(document: Tree, part: string, topic: number): Tree | undef
     }
   }
   return at;
+}
+
+/** What a form's text stands for in a document. Kafka reads its settings as text; RabbitMQ's have types. */
+export function typed(text: string, part: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  if (part !== 'queue.config' || !/^(-?\d{1,15}\.\d{1,6}|\[[\d\s,-]*\])$/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's own check says what it expected.
+    return text;
+  }
 }

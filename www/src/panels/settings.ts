@@ -1,9 +1,9 @@
 // Settings as forms with their real names, defaults and bounds; and the whole document as text, on demand.
-import { html } from 'lit';
+import { html, nothing } from 'lit';
 import { checkDocument } from '../engine/engine';
 import { words } from '../words';
 import { difference, type Outcome } from './difference';
-import { formSettings, mapOf, type Setting, type Tree } from './form-settings';
+import { formSettings, mapOf, type Setting, type Tree, typed } from './form-settings';
 import { BesideAsked, Panel, type SettingAsked } from './listening';
 import './settings.css';
 
@@ -52,9 +52,9 @@ export class BlSettings extends Panel {
     this.drafts.clear();
     this.refused = '';
     this.compared = undefined;
-    const { log } = this.session?.parsed() ?? {};
-    if (this.chosen === '' || this.chosen.startsWith('log') !== (log !== undefined))
-      this.chosen = log ? 'log.producer' : 'queue.config';
+    const { log, queue } = this.session?.parsed() ?? {};
+    const there = this.chosen.startsWith('log') ? log : this.chosen.startsWith('queue') && queue;
+    if (!there) this.chosen = log ? 'log.producer' : 'queue.config';
     this.requestUpdate();
   }
 
@@ -97,13 +97,7 @@ export class BlSettings extends Panel {
       const map = mapOf(document, part, Number(topic));
       if (!map) continue;
       if (value === '') delete map[name];
-      else
-        map[name] =
-          /^-?\d{1,15}$/.test(value) && part !== 'queue.config'
-            ? Number(value)
-            : value === 'true' || value === 'false'
-              ? value === 'true'
-              : value;
+      else map[name] = typed(value, part);
     }
     return JSON.stringify(document, null, 2);
   }
@@ -138,10 +132,22 @@ export class BlSettings extends Panel {
     this.requestUpdate();
   }
 
-  private type(setting: Setting, value: string) {
-    this.drafts.set(this.key(setting), value.trim());
-    this.refused = checkDocument(this.drafted());
+  /** What the document has for a setting, as a form shows it. */
+  private given(setting: Setting, document: Tree): string {
+    const written = mapOf(document, setting.part, this.topic)?.[setting.name];
+    return written === undefined ? '' : typeof written === 'string' ? written : JSON.stringify(written);
+  }
+
+  /** While it is typed it is not held against anybody; what the document has already is no change. */
+  private draft(setting: Setting, value: string) {
+    if (value.trim() === this.given(setting, this.document())) this.drafts.delete(this.key(setting));
+    else this.drafts.set(this.key(setting), value.trim());
     this.requestUpdate();
+  }
+
+  private type(setting: Setting, value: string) {
+    this.draft(setting, value);
+    this.refused = checkDocument(this.drafted());
   }
 
   /** Changes a topic's setting, or that of all brokers, from the playhead on: by way of any broker at work. */
@@ -166,23 +172,29 @@ export class BlSettings extends Panel {
   }
 
   private row(setting: Setting, document: Tree) {
-    const map = mapOf(document, setting.part, this.topic);
-    const written = map?.[setting.name];
-    const given = written === undefined ? '' : String(written);
-    const value = this.drafts.get(this.key(setting)) ?? given;
+    const value = this.drafts.get(this.key(setting)) ?? this.given(setting, document);
     const bounds =
       setting.most !== null
         ? `${setting.least} ${words.settings.to} ${setting.most}.`
         : setting.least !== null
           ? `${words.settings.atLeast} ${setting.least}.`
-          : '';
+          : setting.values.every((one) => one === 'true' || one === 'false' || setting.about.includes(one))
+            ? ''
+            : `${setting.values.join(', ')}.`;
     const differs = value !== '' && value !== setting.default;
     const id = idOf(setting.name);
     return html`<li class=${differs ? 'differs' : ''}><label for=${id}><code>${setting.name}</code>${differs ? html` <span class="mark">${words.settings.changed}</span>` : ''}</label>
       <input id=${id} .value=${value} placeholder=${setting.default || words.settings.unset} aria-describedby=${`${id}-about`}
+        list=${setting.values.length > 0 ? `${id}-values` : nothing}
+        @input=${(event: Event) => {
+          if (event.target instanceof HTMLInputElement) this.draft(setting, event.target.value);
+        }}
         @change=${(event: Event) => {
           if (event.target instanceof HTMLInputElement) this.type(setting, event.target.value);
-        }} />${this.now(setting, value, document)}
+        }}
+        @keydown=${(event: KeyboardEvent) => {
+          if (event.key === 'Enter' && this.drafts.size > 0) this.play();
+        }} />${setting.values.length > 0 ? html`<datalist id=${`${id}-values`}>${setting.values.map((one) => html`<option value=${one}></option>`)}</datalist>` : ''}${this.now(setting, value, document)}
       <span class="quiet" id=${`${id}-about`}><span lang="en">${setting.about}</span> ${bounds} ${differs ? `${words.settings.byDefault} ${setting.default || words.settings.unset}.` : ''}</span></li>`;
   }
 
