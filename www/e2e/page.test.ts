@@ -243,4 +243,32 @@ describe('the embed', () => {
     await damaged.page.waitForSelector('text=This link cannot be opened');
     await damaged.context.close();
   });
+
+  it.each([
+    [700, 460],
+    [390, 460],
+    [320, 400],
+  ])(
+    'fits a frame of %i by %i: servers have room for their rows, and both clusters are in reach',
+    async (width, height) => {
+      const { page, context, wrong } = await visit('embed.html', { viewport: { width, height } });
+      await page.waitForSelector('[data-node="fulfil-2"]');
+      const box = async (what: string) =>
+        (await page.locator(what).first().boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+      const server = await box('.log-side [data-node="broker-3"]');
+      expect(server.height).toBeGreaterThan(44);
+      const transport = await box('bl-transport');
+      const controller = await box('.log-side [data-node="controller-1"]');
+      expect(controller.y + controller.height).toBeLessThanOrEqual(transport.y);
+      expect(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true);
+      const other = page.getByRole('button', { name: 'Queues' });
+      if (width < 620) await other.click();
+      await page.waitForFunction(() => {
+        const place = document.querySelector('.queue-side [data-node="rabbit-1"]')?.getBoundingClientRect();
+        return place && place.left >= 0 && place.right <= innerWidth;
+      });
+      expect(wrong).toEqual([]);
+      await context.close();
+    },
+  );
 });

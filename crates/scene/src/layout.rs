@@ -1,7 +1,8 @@
 //! Where nodes sit, and the paths between them.
 //!
 //! On a wide stage producers stand left, servers in the middle, consumers right; on a narrow one they stand above, in
-//! the middle and below. The same workload sits at the same height in both clusters.
+//! the middle and below, if there is the height for three rows. The same workload sits at the same height in both
+//! clusters.
 
 use crate::focus::Focus;
 use crate::picture::Rect;
@@ -10,6 +11,10 @@ use sim::{Flight, NodeId};
 
 /// Narrower stages are laid out from top to bottom.
 const NARROW: f32 = 520.0;
+/// Lower ones have no room for servers between rows of clients: they are laid out from left to right, however narrow.
+const SHORT: f32 = 420.0;
+/// The least width on which clients and servers stand beside each other.
+const LEAST: f32 = 300.0;
 const MARGIN: f32 = 12.0;
 
 /// Places and paths of one stage.
@@ -73,7 +78,7 @@ impl Layout {
             focus: None,
             faded: Vec::new(),
             zoom,
-            wide: width >= NARROW * zoom,
+            wide: width >= NARROW * zoom || (height < SHORT * zoom && width >= LEAST * zoom),
             tall,
             places: vec![Rect::default(); nodes.len()],
             servers,
@@ -89,15 +94,18 @@ impl Layout {
 
     fn in_columns(&mut self, controllers: &[NodeId], producers: &[NodeId], consumers: &[NodeId]) {
         let (width, height) = (self.width, self.height);
-        let client = (width * 0.18).clamp(96.0, 136.0 * self.zoom);
-        let air = (width * 0.13).clamp(44.0, 120.0 * self.zoom);
-        let server = (width - 2.0 * (MARGIN + client + air)).clamp(150.0, 340.0 * self.zoom);
+        let narrow = width < NARROW * self.zoom;
+        let (least_client, least_air, least_server) = if narrow { (78.0, 20.0, 80.0) } else { (96.0, 44.0, 150.0) };
+        let client = (width * 0.18).clamp(least_client, 136.0 * self.zoom);
+        let air = (width * if narrow { 0.07 } else { 0.13 }).clamp(least_air, 120.0 * self.zoom);
+        let server = (width - 2.0 * (MARGIN + client + air)).clamp(least_server, 340.0 * self.zoom);
         let left = (width - server) / 2.0;
         // Clients stand over the controllers' row where there is none, too: so they stand alike in both clusters.
         let clients_room = height - 2.0 * MARGIN - 58.0;
         let room = if controllers.is_empty() { height - 2.0 * MARGIN } else { clients_room };
         let servers = self.servers.clone();
         let gap = match servers.len() {
+            0..=3 if height < SHORT * self.zoom => 12.0,
             0..=3 => 30.0,
             4 | 5 => 16.0,
             _ => 8.0,
@@ -107,7 +115,7 @@ impl Layout {
             let (y, h) = at(index);
             self.places[node.index()] = Rect { x: left, y: MARGIN + y, w: server, h };
         }
-        let broad = (server + air).min(width - 2.0 * MARGIN);
+        let broad = if narrow { width } else { server + air }.min(width - 2.0 * MARGIN);
         let at = spread(controllers.len(), broad, 112.0, 8.0);
         for (index, node) in controllers.iter().enumerate() {
             let (x, w) = at(index);
@@ -292,7 +300,7 @@ mod tests {
     #[test]
     fn no_two_nodes_overlap_and_all_are_on_the_stage() {
         for (servers, clients) in [(1, 1), (3, 2), (5, 4), (10, 6)] {
-            for (width, height) in [(700.0, 480.0), (390.0, 620.0), (960.0, 540.0)] {
+            for (width, height) in [(700.0, 480.0), (390.0, 620.0), (960.0, 540.0), (400.0, 330.0), (340.0, 300.0)] {
                 let nodes = nodes(servers, 3, clients, clients);
                 let layout = Layout::new(&nodes, 3, width, height);
                 for (index, node) in nodes.iter().enumerate() {
@@ -305,6 +313,15 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn servers_of_a_short_stage_keep_room_for_their_rows() {
+        for (width, height) in [(400.0, 330.0), (500.0, 340.0), (350.0, 300.0), (390.0, 440.0)] {
+            let nodes = nodes(3, 3, 2, 2);
+            let server = Layout::new(&nodes, 3, width, height).place(NodeId(0));
+            assert!(server.h >= 50.0 && server.w >= 80.0, "{width} × {height}: {server:?}");
         }
     }
 

@@ -1,20 +1,28 @@
 // The embed: the same run with little around it, made for an iframe.
 import { html, LitElement } from 'lit';
-import { loadRest } from '../engine/engine';
+import { loadRest, type Side } from '../engine/engine';
 import { opening } from '../lab/gallery';
 import { spoken } from '../language';
 import { applyTheme, open, otherEyes } from '../opening';
 import '../panels/verdict';
 import type { Session } from '../session';
+import { choice, seenOf, seeSide } from '../stage/choice';
 import '../stage/stage';
 import '../transport/bar';
 import { words } from '../words';
 
 export class BlEmbed extends LitElement {
-  static override properties = { session: { state: true }, trouble: { state: true } };
+  static override properties = { session: { state: true }, trouble: { state: true }, seen: { state: true } };
   declare session: Session | undefined;
   declare trouble: string | undefined;
+  /** In a narrow frame: which of the stages is seen. */
+  declare seen: Side;
   private sides: { log: boolean; queue: boolean } = { log: false, queue: false };
+
+  constructor() {
+    super();
+    this.seen = 0;
+  }
 
   protected override createRenderRoot() {
     return this;
@@ -54,7 +62,10 @@ export class BlEmbed extends LitElement {
     if (!session) return html`<p class="center quiet">${words.loading}</p>`;
     const both = this.sides.log && this.sides.queue;
     return html`<main class="stages ${both ? '' : 'one'}">
-        <div class="sides">${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
+        ${both ? choice(this.seen, (side) => seeSide(this.querySelector('.sides'), side)) : ''}
+        <div class="sides" @scroll=${(event: Event) => {
+          this.seen = seenOf(event);
+        }}>${this.sides.log ? html`<div class="side log-side"><header><h2>${words.log}</h2></header><bl-stage .side=${0} .session=${session}></bl-stage></div>` : ''}
         ${this.sides.queue ? html`<div class="side queue-side"><header><h2>${words.queue}</h2></header><bl-stage .side=${1} .session=${session}></bl-stage></div>` : ''}</div>
       </main>
       <bl-transport role="region" aria-label=${words.time} minimal .session=${session}></bl-transport>

@@ -5,7 +5,7 @@ import { decimal } from '../format';
 import type { Card } from '../gen/Card';
 import type { Link } from '../gen/Link';
 import { choose, spoken } from '../language';
-import { applyTheme, begin, calm, open, settle } from '../opening';
+import { applyTheme, begin, open, settle } from '../opening';
 import type {
   BesideAsked,
   FateAsked,
@@ -17,6 +17,7 @@ import type {
   Selection,
   SettingAsked,
 } from '../panels/listening';
+import { choice, seenOf, seeSide } from '../stage/choice';
 import '../panels/verdict';
 import type { DocumentChanged } from '../panels/settings';
 import type { Parsed, Session } from '../session';
@@ -484,21 +485,8 @@ export class BlLab extends LitElement {
       <bl-stage .side=${side} .session=${session} .chosen=${this.menu?.side === side ? this.menu.card?.name : undefined}></bl-stage></div>`;
   }
 
-  /** On a phone: which of the stages is seen; the other one is a swipe away. */
-  private choice() {
-    const one = (side: Side, name: string) =>
-      html`<button class="${name}-side" aria-pressed=${this.seen === side} @click=${() => this.seeSide(side)}>${side === 0 ? words.log : words.queue}</button>`;
-    return html`<div class="choice" role="group" aria-label=${words.stage}>${one(0, 'log')}${one(1, 'queue')}</div>`;
-  }
-
-  private seeSide(side: Side) {
-    const sides = this.querySelector('.sides');
-    sides?.scrollTo({ left: side * sides.clientWidth, behavior: calm() ? 'auto' : 'smooth' });
-  }
-
   private readonly onSwipe = (event: Event) => {
-    const { target } = event;
-    if (target instanceof HTMLElement) this.seen = target.scrollLeft * 2 > target.clientWidth ? 1 : 0;
+    this.seen = seenOf(event);
   };
 
   private remarks(side: Side, session: Session) {
@@ -569,7 +557,7 @@ export class BlLab extends LitElement {
         ${
           this.beside && session
             ? html`<bl-beside .session=${session} .beside=${this.beside}></bl-beside>`
-            : html`${both ? this.choice() : ''}
+            : html`${both ? choice(this.seen, (side) => seeSide(this.querySelector('.sides'), side)) : ''}
               <div class="sides" @scroll=${this.onSwipe}>${this.captions.log ? this.side(0) : ''}${this.captions.queue ? this.side(1) : ''}</div>`
         }
         ${this.notice === undefined ? '' : html`<p class="notice" role="status">${this.notice}</p>`}
