@@ -159,9 +159,13 @@ fn setup(silent: u32) -> Nanos {
     Nanos((SETUP.0 << silent.min(2)).min(SETUP_MOST.0))
 }
 
-/// a wait that doubles with each failure up to a limit, spread by a fifth either way.
+/// a wait that doubles with each failure, spread by a fifth either way, up to a limit; where the limit is not above
+/// the first wait, that limit (ExponentialBackoff.java).
 pub(crate) fn backoff(first: Nanos, most: Nanos, failures: u32, fx: &mut Effects<'_, Node>) -> Nanos {
-    let wait = Nanos(first.0.saturating_mul(1 << failures.min(20)).min(most.0.max(first.0)));
+    if most <= first {
+        return most;
+    }
+    let wait = Nanos(first.0.saturating_mul(1 << failures.min(20)).min(most.0));
     let jitter = Nanos(wait.0 / 5);
-    fx.dice().between(wait - jitter, wait + jitter)
+    fx.dice().between(wait - jitter, wait + jitter).min(most)
 }

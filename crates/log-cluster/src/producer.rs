@@ -278,15 +278,8 @@ impl Producer {
                 continue;
             }
             let queue = &self.gathered.queues[partition as usize];
-            let failures = queue.front().map_or(0, |head| head.attempts.saturating_sub(1));
             let readiness = Readiness {
                 linger: millis(self.config.linger_ms),
-                backoff: Nanos(
-                    millis(self.config.retry_backoff_ms)
-                        .0
-                        .saturating_mul(1 << failures.min(16))
-                        .min(millis(self.config.retry_backoff_max_ms).0),
-                ),
                 now,
                 hurry,
                 leader_epoch: epoch,
@@ -384,7 +377,6 @@ impl Producer {
         for bundle in &mut bundles {
             attempt = attempt.max(bundle.attempts.min(255) as u8);
             bundle.attempts += 1;
-            bundle.last_try = now;
             bundle.tried_epoch = self.client.leader(self.first + bundle.partition).map_or(-1, |(_, epoch)| epoch);
             bytes += bundle.bytes;
             count += bundle.count() as usize;
