@@ -371,7 +371,6 @@ impl Producer {
     }
 
     fn send(&mut self, leader: u16, mut bundles: Vec<Bundle>, fx: &mut Fx<'_>) {
-        let now = fx.now();
         let (mut bytes, mut count, mut attempt) = (60, 0, 0);
         let mut batches = Vec::with_capacity(bundles.len());
         for bundle in &mut bundles {
