@@ -47,7 +47,7 @@ settings! {
         broker_session_timeout_ms: i64 = 9_000, "broker.session.timeout.ms", 1..INT_MAX;
         /// How long a controller waits for an election; up to twice that, at random (K-Q2).
         controller_quorum_election_timeout_ms: i64 = 1_000, "controller.quorum.election.timeout.ms", 1..INT_MAX;
-        /// How long the last of the successors of a controller that stops waits at most before it stands (K-Q8).
+        /// Twice as long as the last of the successors of a controller that stops waits before it stands (K-Q8).
         controller_quorum_election_backoff_max_ms: i64 = 1_000, "controller.quorum.election.backoff.max.ms", 0..INT_MAX;
         /// How long a controller may go without hearing the active one (K-Q2).
         controller_quorum_fetch_timeout_ms: i64 = 2_000, "controller.quorum.fetch.timeout.ms", 1..INT_MAX;

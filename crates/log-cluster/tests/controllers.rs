@@ -50,7 +50,8 @@ fn k_q8_the_next_successor_stands_after_a_while_if_the_first_does_not() {
     // Of four successors the second waits for an eighth: less than any election timeout.
     assert!((120..=250).contains(&takes("1000")), "{} ms", takes("1000"));
     assert!((500..=650).contains(&takes("4000")), "{} ms", takes("4000"));
-    assert!(takes("0") <= 120, "{} ms", takes("0"));
+    // All at once: nobody gets a majority, and who lost waits for the rest of its election timeout (K-Q2).
+    assert!((1_000..=2_200).contains(&takes("0")), "{} ms", takes("0"));
 }
 
 #[test]
