@@ -206,7 +206,8 @@ fn k_d1_a_segment_that_was_cut_has_room_in_its_indexes_again() {
 fn k_d1_a_segment_is_closed_when_its_offsets_need_more_than_four_bytes() {
     let mut log = Log::default();
     let append = |log: &mut Log, base: u64| {
-        log.append_at(&Entry { base, epoch: 0, batch: batch(1, None, 0) }, Time::ZERO, Roll { bytes: u64::MAX, ..ROLL }).1
+        log.append_at(&Entry { base, epoch: 0, batch: batch(1, None, 0) }, Time::ZERO, Roll { bytes: u64::MAX, ..ROLL })
+            .1
     };
     assert!(!append(&mut log, 5));
     assert!(!append(&mut log, 5 + (1 << 31) - 1), "2^31 - 1 behind the first can be told");

@@ -278,12 +278,7 @@ impl Producer {
                 continue;
             }
             let queue = &self.gathered.queues[partition as usize];
-            let readiness = Readiness {
-                linger: millis(self.config.linger_ms),
-                now,
-                hurry,
-                leader_epoch: epoch,
-            };
+            let readiness = Readiness { linger: millis(self.config.linger_ms), now, hurry, leader_epoch: epoch };
             match readiness.of(queue) {
                 Ok(()) => ready.entry(leader).or_default().push(partition),
                 Err(at) => next = next.min(at),
