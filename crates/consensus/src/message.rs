@@ -82,7 +82,7 @@ pub enum Message<E, S> {
         /// The members as of that entry.
         members: Rc<[Peer]>,
     },
-    /// By pull: the sender led and does no more; the first of these stands at once.
+    /// By pull: the sender led and does no more; the first of these stands at once, the others in turn.
     EndEpoch {
         /// The sender's term.
         term: Term,

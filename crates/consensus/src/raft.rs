@@ -92,6 +92,9 @@ pub struct Output<E, S> {
     pub rebuild: bool,
     /// Fetches that wait for news, and their tickets: answer with [`Input::FetchExpired`] once they have waited for long enough.
     pub park: Vec<(Peer, u64)>,
+    /// By pull: the leader is gone and named its successors; this member's place among them, and how many they are. The
+    /// first has stood already.
+    pub succeeds: Option<(usize, usize)>,
 }
 
 impl<E, S> Default for Output<E, S> {
@@ -104,6 +107,7 @@ impl<E, S> Default for Output<E, S> {
             restored: None,
             rebuild: false,
             park: Vec::new(),
+            succeeds: None,
         }
     }
 }
@@ -526,14 +530,16 @@ impl<E: Clone, S: Clone> Raft<E, S> {
         self.become_follower(self.term, None, out);
     }
 
-    /// The leader is gone: the first that it named stands at once, the others in their own time.
+    /// The leader is gone: the first that it named stands at once, the others after a while, in that order.
     fn on_end_epoch(&mut self, from: Peer, term: Term, successors: &[Peer], out: &mut Output<E, S>) {
         if term != self.term || self.leader != Some(from) {
             return;
         }
         self.become_follower(term, None, out);
         out.restart_timer = true;
-        if successors.first() == Some(&self.me) {
+        let place = successors.iter().position(|peer| *peer == self.me);
+        out.succeeds = place.map(|place| (place, successors.len()));
+        if place == Some(0) {
             self.on_timeout(out);
         }
     }

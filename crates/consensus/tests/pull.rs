@@ -1,7 +1,7 @@
 //! Groups that replicate by pull, with messages lost and late and members that crash: at most one leader a term, what is
 //! committed stays, and all agree on it.
 
-use consensus::{Index, Input, Message, Options, Output, Peer, Raft, Role};
+use consensus::{Index, Input, Message, Options, Output, Peer, Raft, Role, Term};
 use std::collections::BTreeMap;
 
 type Member = Raft<u64, Vec<u64>>;
@@ -118,4 +118,22 @@ fn by_pull_nothing_that_was_agreed_on_is_lost() {
         terms += newest;
     }
     assert!(agreed > 20_000 && terms > 4_000, "too little happened: {agreed} entries, {terms} terms");
+}
+
+#[test]
+fn k_q2_a_candidate_that_lost_waits_for_the_rest_of_its_timeout() {
+    let options = Options { pull: true, ..Options::default() };
+    let mut member: Member = Raft::new(0, (0..3).collect(), options);
+    let mut give = |input| {
+        let mut out = Output::default();
+        member.handle(input, &mut out);
+        (member.role(), out.restart_timer)
+    };
+    let refused = |from| Input::Received(from, Message::VoteReply { term: Term(1), granted: false });
+    assert_eq!(give(Input::ElectionTimeout), (Role::PreCandidate, true));
+    let promised = Message::PreVoteReply { term: Term(1), granted: true };
+    assert_eq!(give(Input::Received(1, promised)), (Role::Candidate, true));
+    // Two refusals of three are the end of it, but the timer runs on (4.1 and later).
+    assert_eq!([give(refused(1)), give(refused(2))], [(Role::Candidate, false); 2]);
+    assert_eq!(give(Input::ElectionTimeout), (Role::PreCandidate, true), "and asks for promises first");
 }

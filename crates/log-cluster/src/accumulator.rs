@@ -41,7 +41,8 @@ pub(crate) struct Bundle {
     pub room: u32,
     pub created: Time,
     pub attempts: u32,
-    pub last_try: Time,
+    /// It came back from an attempt and rests until then (K-P2).
+    pub rests: Time,
     /// The leader epoch at the last attempt: another leader needs no backoff (K-P2).
     pub tried_epoch: i32,
     pub sealed: Option<Rc<Batch>>,
@@ -161,7 +162,7 @@ impl Accumulator {
             room,
             created: now,
             attempts: 0,
-            last_try: Time::ZERO,
+            rests: Time::ZERO,
             tried_epoch: -1,
             sealed: None,
             closed: false,
@@ -209,7 +210,6 @@ impl Accumulator {
 /// What the sending of a batch depends on.
 pub(crate) struct Readiness {
     pub linger: Nanos,
-    pub backoff: Nanos,
     pub now: Time,
     /// Memory is exhausted, or the producer closes: everything goes.
     pub hurry: bool,
@@ -222,7 +222,7 @@ impl Readiness {
         let Some(head) = queue.front() else { return Err(Time::NEVER) };
         let backing_off = head.attempts > 0 && head.tried_epoch == self.leader_epoch;
         let waits_until = if backing_off {
-            head.last_try + self.backoff
+            head.rests
         } else if head.attempts > 0 || queue.len() > 1 || head.is_full() || self.hurry {
             return Ok(());
         } else {

@@ -47,6 +47,8 @@ settings! {
         broker_session_timeout_ms: i64 = 9_000, "broker.session.timeout.ms", 1..INT_MAX;
         /// How long a controller waits for an election; up to twice that, at random (K-Q2).
         controller_quorum_election_timeout_ms: i64 = 1_000, "controller.quorum.election.timeout.ms", 1..INT_MAX;
+        /// Twice as long as the last of the successors of a controller that stops waits before it stands (K-Q8).
+        controller_quorum_election_backoff_max_ms: i64 = 1_000, "controller.quorum.election.backoff.max.ms", 0..INT_MAX;
         /// How long a controller may go without hearing the active one (K-Q2).
         controller_quorum_fetch_timeout_ms: i64 = 2_000, "controller.quorum.fetch.timeout.ms", 1..INT_MAX;
         /// How long the active controller gathers what it has to write down (K-Q1).
@@ -127,6 +129,10 @@ settings! {
         log_roll_ms: i64 = 604_800_000, "log.roll.ms", 1..MAX;
         /// By how much earlier a segment may be closed, by lot, so that not all are at once (K-D1).
         log_roll_jitter_ms: i64 = 0, "log.roll.jitter.ms", 0..MAX;
+        /// How many bytes of a segment lie between two entries of its index at the least (K-D1).
+        log_index_interval_bytes: i64 = 4_096, "log.index.interval.bytes", 0..INT_MAX;
+        /// The size of a segment's index; when it is full, the segment is closed (K-D1).
+        log_index_size_max_bytes: i64 = 10_485_760, "log.index.size.max.bytes", 4..INT_MAX;
         /// How long messages are kept; -1 for ever (K-D2).
         log_retention_ms: i64 = 604_800_000, "log.retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).
@@ -183,6 +189,10 @@ settings! {
         segment_ms: Option<i64> = None, "segment.ms", 1..MAX;
         /// By how much earlier a segment may be closed, by lot (K-D1).
         segment_jitter_ms: Option<i64> = None, "segment.jitter.ms", 0..MAX;
+        /// How many bytes of a segment lie between two entries of its index at the least (K-D1).
+        index_interval_bytes: Option<i64> = None, "index.interval.bytes", 0..INT_MAX;
+        /// The size of a segment's index; when it is full, the segment is closed (K-D1).
+        segment_index_bytes: Option<i64> = None, "segment.index.bytes", 4..INT_MAX;
         /// How long messages are kept; -1 for ever (K-D2).
         retention_ms: Option<i64> = None, "retention.ms", -1..MAX;
         /// How many bytes a partition keeps; -1 for any number (K-D2).

@@ -54,6 +54,8 @@ pub(crate) struct Assigned {
     pub(crate) unsettled: SharedQueue<(u64, MessageId)>,
     /// Looking for its position.
     pub(crate) seeking: bool,
+    /// Not asked for again before.
+    pub(crate) seeks_from: Time,
 }
 
 /// A record in the application's hands.
@@ -384,7 +386,7 @@ impl Consumer {
                 self.client.answered(ticket, fx);
                 match result {
                     Ok(offset) => self.reset_to(slot, offset, fx),
-                    Err(_) => self.try_later(fx),
+                    Err(_) => self.position_unknown(slot, fx),
                 }
             }
             Response::Coordinator(result) => {

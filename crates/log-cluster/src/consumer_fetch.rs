@@ -106,7 +106,8 @@ impl Consumer {
             // K-C5: nobody has said where to begin.
             return self.fail("NoOffsetForPartitionException", fx);
         }
-        for slot in unknown {
+        let rests = |slot: &Slot| self.assigned.get(slot).is_some_and(|assigned| assigned.seeks_from > fx.now());
+        for slot in unknown.into_iter().filter(|slot| !rests(slot)).collect::<Vec<Slot>>() {
             let asked = self.client.all_waiting().any(|asked| matches!(asked, Asked::Offset(of) if *of == slot));
             if let Some((leader, _)) = self.client.leader(slot).filter(|_| !asked) {
                 let request = Request::ListOffset(slot, self.config.auto_offset_reset, self.config.isolation_level);
@@ -114,6 +115,15 @@ impl Consumer {
                 self.client.ask(leader, request, Asked::Offset(slot), 60, look, fx);
             }
         }
+    }
+
+    /// Nobody could say where to begin. Each time it is asked again after `retry.backoff.ms`, which does not double here
+    /// (OffsetFetcher.java, OffsetsRequestManager.java).
+    pub(crate) fn position_unknown(&mut self, slot: Slot, fx: &mut Fx<'_>) {
+        if let Some(assigned) = self.assigned.get_mut(&slot) {
+            assigned.seeks_from = fx.now() + self.client.waits.retry;
+        }
+        self.try_later(fx);
     }
 
     /// K-C5: a position by `auto.offset.reset`.

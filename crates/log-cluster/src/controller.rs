@@ -110,7 +110,7 @@ impl Controller {
             // A run begins with a cluster that stands: the first controller is elected as soon as it can be.
             self.election = Some(fx.wake_in(Nanos::millis(5), Wake::Controller(ControllerWake::Election(0))));
         } else {
-            self.arm_election(fx);
+            self.arm_election(None, fx);
         }
     }
 
@@ -124,12 +124,17 @@ impl Controller {
     }
 
     /// K-Q2: who hears an active controller waits for the fetch timeout; who hears none, for a random election timeout.
-    fn arm_election(&mut self, fx: &mut Fx<'_>) {
+    /// K-Q8: who was named as a successor behind others, for the longer the later it comes.
+    fn arm_election(&mut self, succeeds: Option<(usize, usize)>, fx: &mut Fx<'_>) {
         if let Some(old) = self.election.take() {
             fx.cancel(old);
         }
         let broker = &self.layout.broker;
-        let wait = if self.raft.leader().is_some() {
+        let wait = if let Some((place @ 1.., count)) = succeeds {
+            // Doubled for each place behind the second, in whole milliseconds.
+            let shortest = broker.controller_quorum_election_backoff_max_ms >> (count - 1).min(31);
+            millis(shortest << (place - 1).min(31))
+        } else if self.raft.leader().is_some() {
             millis(broker.controller_quorum_fetch_timeout_ms)
         } else {
             let least = millis(broker.controller_quorum_election_timeout_ms);
@@ -241,7 +246,7 @@ impl Controller {
             self.on_role(fx);
         }
         if out.restart_timer && self.raft.role() != Role::Leader {
-            self.arm_election(fx);
+            self.arm_election(out.succeeds, fx);
         }
         self.apply(fx);
     }
@@ -269,7 +274,7 @@ impl Controller {
             fx.wake_in(BEAT, Wake::Controller(ControllerWake::Beat(self.reign)));
             fx.wake_in(wait, Wake::Controller(ControllerWake::CheckQuorum(self.reign)));
         } else if !leads && self.election.is_none() {
-            self.arm_election(fx);
+            self.arm_election(None, fx);
         }
     }
 

@@ -364,15 +364,15 @@ impl Broker {
                 Payload::Group(id, roster) => loaded.entry(id.clone()).or_default().load(roster, fx.now()),
                 Payload::Expired(id, slots) => loaded.entry(id.clone()).or_default().forget(slots),
                 Payload::ConsumerGroup(id, written) => {
-                    let session = millis(self.layout.broker.group_consumer_session_timeout_ms);
-                    let group = ConsumerGroup::load(written, session, fx.now());
+                    let pulse = self.layout.group_config(id).consumer_pulse(&self.layout.broker);
+                    let group = ConsumerGroup::load(written, pulse.session, fx.now());
                     let known = loaded.entry(id.clone()).or_default();
                     known.members.clear();
                     known.kind = Kind::Consumer(Box::new(group));
                 }
                 Payload::ShareGroup(id, written) => {
-                    let session = millis(self.layout.share.session_timeout_ms);
-                    let group = ShareGroup::load(written, session, fx.now());
+                    let pulse = self.layout.group_config(id).share_pulse(&self.layout.share);
+                    let group = ShareGroup::load(written, pulse.session, fx.now());
                     loaded.entry(id.clone()).or_default().kind = Kind::Share(Box::new(group));
                 }
                 _ => {}

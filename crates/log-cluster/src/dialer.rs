@@ -2,7 +2,7 @@
 
 use crate::cluster::Node;
 use crate::rpc::Wake;
-use sim::{Alarm, Effects, Nanos, NodeId, Time};
+use sim::{Alarm, Dice, Effects, Nanos, NodeId, Time};
 use std::collections::BTreeMap;
 
 /// How long one attempt may take (Kafka: socket.connection.setup.timeout.ms, 10 s); it doubles with each that did.
@@ -159,9 +159,63 @@ fn setup(silent: u32) -> Nanos {
     Nanos((SETUP.0 << silent.min(2)).min(SETUP_MOST.0))
 }
 
-/// a wait that doubles with each failure up to a limit, spread by a fifth either way.
+/// a wait that doubles with each failure, spread by a fifth either way, up to a limit; where the limit is not above
+/// the first wait, that limit (ExponentialBackoff.java).
 pub(crate) fn backoff(first: Nanos, most: Nanos, failures: u32, fx: &mut Effects<'_, Node>) -> Nanos {
-    let wait = Nanos(first.0.saturating_mul(1 << failures.min(20)).min(most.0.max(first.0)));
+    drawn(first, most, failures, fx.dice())
+}
+
+fn drawn(first: Nanos, most: Nanos, failures: u32, dice: &mut Dice) -> Nanos {
+    if most <= first {
+        return most;
+    }
+    let wait = Nanos(first.0.saturating_mul(1 << failures.min(20)).min(most.0));
     let jitter = Nanos(wait.0 / 5);
-    fx.dice().between(wait - jitter, wait + jitter)
+    dice.between(wait - jitter, wait + jitter).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Nanos = Nanos::millis(100);
+    const MOST: Nanos = Nanos::secs(1);
+
+    fn waits(seed: u64, failures: u32) -> Vec<Nanos> {
+        let mut dice = Dice::named(seed, "node", &[1]);
+        (0..2_000).map(|_| drawn(FIRST, MOST, failures, &mut dice)).collect()
+    }
+
+    #[test]
+    fn x_5_a_backoff_doubles_and_is_spread_by_a_fifth_either_way() {
+        for (failures, low, high) in [(0, 80, 120), (1, 160, 240), (2, 320, 480), (3, 640, 960), (4, 800, 1_000)] {
+            let waits = waits(7, failures);
+            let (least, most) = (*waits.iter().min().unwrap(), *waits.iter().max().unwrap());
+            assert!(least >= Nanos::millis(low) && most <= Nanos::millis(high), "{failures}: {least:?} {most:?}");
+            // All of the range is drawn from, and evenly.
+            let span = most.0 - least.0;
+            assert!(span > Nanos::millis(high - low).0 * 99 / 100, "{failures}: {least:?} {most:?}");
+            let lower = waits.iter().filter(|wait| wait.0 < least.0 + span / 2).count();
+            assert!((900..1_100).contains(&lower) || failures == 4, "{failures}: {lower} in the lower half");
+        }
+        // At the limit nothing is drawn above it: half of the waits are as long as may be.
+        let full = waits(7, 9).into_iter().filter(|wait| *wait == MOST).count();
+        assert!((900..1_100).contains(&full), "{full}");
+        assert!(waits(7, 40).iter().all(|wait| (Nanos::millis(800)..=MOST).contains(wait)), "however often it failed");
+    }
+
+    #[test]
+    fn x_5_a_backoff_is_the_same_for_the_same_seed() {
+        assert_eq!(waits(7, 1), waits(7, 1));
+        assert_ne!(waits(7, 1), waits(8, 1));
+    }
+
+    #[test]
+    fn x_5_a_limit_that_is_not_above_the_first_wait_is_the_wait() {
+        let mut dice = Dice::named(7, "node", &[1]);
+        let next = dice.clone().next_u64();
+        assert_eq!(drawn(FIRST, Nanos::millis(100), 3, &mut dice), Nanos::millis(100));
+        assert_eq!(drawn(FIRST, Nanos::millis(30), 0, &mut dice), Nanos::millis(30));
+        assert_eq!(dice.next_u64(), next, "and nothing is drawn");
+    }
 }

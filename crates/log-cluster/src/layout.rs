@@ -3,6 +3,7 @@
 use crate::config::{
     BrokerConfig, CleanupPolicy, Config, Controllers, Costs, TimestampType, TopicConfig, TopicSpec, millis,
 };
+use crate::log::{Indexes, Roll};
 use crate::share::{GroupConfig, ShareConfig};
 use sim::workload::{NodeInfo, Role};
 use sim::{Nanos, NodeId};
@@ -75,6 +76,7 @@ pub(crate) struct Topic {
     pub max_batch: i64,
     pub stamps: Stamps,
     pub segment_bytes: u64,
+    pub indexes: Indexes,
     pub segment_age: Nanos,
     /// By how much less at the most, by lot.
     pub segment_jitter: Nanos,
@@ -102,6 +104,10 @@ impl Topic {
             max_batch: own.max_message_bytes.unwrap_or(b.message_max_bytes),
             stamps: Stamps::of(own, b),
             segment_bytes: own.segment_bytes.unwrap_or(b.log_segment_bytes).unsigned_abs(),
+            indexes: Indexes::of(
+                own.index_interval_bytes.unwrap_or(b.log_index_interval_bytes),
+                own.segment_index_bytes.unwrap_or(b.log_index_size_max_bytes),
+            ),
             // K-D5: segments are closed in time for max.compaction.lag.ms.
             segment_age: if compaction.enabled { age.min(compaction.max_lag) } else { age },
             segment_jitter: millis(own.segment_jitter_ms.unwrap_or(b.log_roll_jitter_ms)),
@@ -116,7 +122,12 @@ impl Topic {
         }
     }
 
-    /// K-D1: at which age the segment that begins at `base` on the broker `me` is closed.
+    /// K-D1: when the segment that begins at `base` on the broker `me` is closed.
+    pub fn roll(&self, slot: Slot, me: u16, base: u64) -> Roll {
+        Roll { bytes: self.segment_bytes, age: self.closes_after(slot, me, base), indexes: self.indexes }
+    }
+
+    /// K-D1: at which age it is.
     pub fn closes_after(&self, slot: Slot, me: u16, base: u64) -> Nanos {
         let most = self.segment_jitter.min(self.segment_age).0;
         if most == 0 {

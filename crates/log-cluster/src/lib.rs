@@ -47,6 +47,7 @@ mod producer_outcome;
 mod remarks;
 mod replica;
 mod replica_fetch;
+mod retries;
 mod rpc;
 mod sequences;
 mod server;

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 mod compaction;
+mod segment;
 mod tiers;
 pub(crate) use compaction::{Dirt, Wanted};
+use segment::Fill;
+pub(crate) use segment::{Indexes, Roll};
 pub use tiers::RemoteSegments;
 
 /// A message in a batch: its place in its producer's stream, and its key.
@@ -199,6 +202,7 @@ struct Segment {
     bytes: u64,
     first_time: Time,
     last_time: Time,
+    fill: Fill,
 }
 
 /// How many batches of a producer are remembered (K-I2).
@@ -287,9 +291,9 @@ impl Log {
     }
 
     /// Appends a batch behind a gap: the leader's log was compacted (K-D5).
-    pub fn append_at(&mut self, entry: &Entry, now: Time, segment_bytes: u64, age: Nanos) -> (u64, bool) {
+    pub fn append_at(&mut self, entry: &Entry, now: Time, roll: Roll) -> (u64, bool) {
         self.end = self.end.max(entry.base);
-        self.append(entry.epoch, &entry.batch, now, segment_bytes, age)
+        self.append(entry.epoch, &entry.batch, now, roll)
     }
 
     /// Where the active segment begins.
@@ -299,7 +303,7 @@ impl Log {
     }
 
     /// Appends a batch at the end. Answers its first offset, and whether a new segment was begun.
-    pub fn append(&mut self, epoch: i32, batch: &Rc<Batch>, now: Time, segment_bytes: u64, age: Nanos) -> (u64, bool) {
+    pub fn append(&mut self, epoch: i32, batch: &Rc<Batch>, now: Time, roll: Roll) -> (u64, bool) {
         let entry = Entry { base: self.end, epoch, batch: batch.clone() };
         self.note_epoch(epoch, self.end);
         let base = entry.base;
@@ -308,22 +312,26 @@ impl Log {
             self.transactions.note(&entry);
         }
         let bytes = u64::from(batch.bytes);
+        let end = base + batch.count();
         // K-D1: a batch that would not fit, or comes too late after the first, begins a new segment.
         let fits = |segment: &Segment| {
-            segment.bytes + bytes <= segment_bytes && batch.created.since(segment.first_time) <= age
+            segment.bytes + bytes <= roll.bytes
+                && batch.created.since(segment.first_time) <= roll.age
+                && segment.fill.has_room(end, roll.indexes)
         };
         let rolled = !self.segments.back().is_some_and(fits);
         if rolled {
-            let entries = Pages::default();
-            self.segments.push_back(Segment { entries, bytes: 0, first_time: batch.created, last_time: batch.created });
+            let (entries, first_time, last_time) = (Pages::default(), batch.created, batch.created);
+            self.segments.push_back(Segment { entries, bytes: 0, first_time, last_time, fill: Fill::at(base) });
         }
         if let Some(segment) = self.segments.back_mut() {
             segment.bytes += bytes;
             segment.last_time = segment.last_time.max(batch.created);
+            segment.fill.add(bytes, segment.last_time, roll.indexes);
             segment.entries.push(entry);
         }
         self.bytes += bytes;
-        self.end += batch.count();
+        self.end = end;
         (base, rolled && self.segments.len() > 1)
     }
 
@@ -454,6 +462,7 @@ impl Log {
             // Offsets that compaction left empty go as well.
             self.end = keep.unwrap_or(self.end).min(offset).min(self.end);
             segment.entries.truncate(place);
+            segment.fill.rebuild(&segment.entries);
             if place > 0 {
                 break;
             }

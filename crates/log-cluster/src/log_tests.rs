@@ -2,6 +2,8 @@
 
 use super::*;
 
+const ROLL: Roll = Roll { bytes: 1_000, age: Nanos::secs(60), indexes: Indexes::ENDLESS };
+
 fn batch(count: u32, stamp: Option<(u64, u16, u32)>, created: u64) -> Rc<Batch> {
     let rows: Vec<Row> = (0..count).map(|sequence| Row { sequence, key: 0 }).collect();
     let stamp = stamp.map(|(producer, epoch, first)| Stamp { producer, epoch, first, transactional: false });
@@ -10,7 +12,7 @@ fn batch(count: u32, stamp: Option<(u64, u16, u32)>, created: u64) -> Rc<Batch> 
 }
 
 fn add(log: &mut Log, epoch: i32, batch: &Rc<Batch>) -> u64 {
-    log.append(epoch, batch, batch.created, 1_000, Nanos::secs(60)).0
+    log.append(epoch, batch, batch.created, ROLL).0
 }
 
 fn ends(log: &Log) -> (u64, u64) {
@@ -100,7 +102,7 @@ fn k_l4_a_log_whose_end_is_empty_is_cut_all_the_same() {
     let mut log = Log::default();
     add(&mut log, 0, &batch(3, None, 0));
     let entry = Entry { base: 10, epoch: 0, batch: batch(1, None, 0) };
-    log.append_at(&entry, Time::ZERO, 1_000, Nanos::secs(60));
+    log.append_at(&entry, Time::ZERO, ROLL);
     assert_eq!((log.truncate(5, Time::ZERO), log.end()), (6, 5), "compaction left nothing from 3 to 10");
     assert_eq!((log.truncate(4, Time::ZERO), log.end()), (1, 4), "or its follower would be told so for ever");
 }
@@ -162,4 +164,52 @@ fn k_c2_a_fetch_gets_at_least_one_batch_however_large() {
     assert_eq!(entries.iter().map(|entry| entry.base).collect::<Vec<_>>(), [5], "the batch that holds offset 7");
     entries.clear();
     assert_eq!(log.fetch(0, 10, 5_000, &mut entries), 1_000, "not beyond the limit");
+}
+
+/// How many segments there are after batches of `bytes` bytes each, a millisecond apart or all at once.
+fn segments(batches: u64, count: u32, apart: bool, indexes: Indexes) -> usize {
+    let mut log = Log::default();
+    for number in 0..batches {
+        let rows: Vec<Row> = vec![Row { sequence: 0, key: 0 }; count as usize];
+        let created = Time::ZERO + if apart { Nanos::millis(number) } else { Nanos::ZERO };
+        let batch = Batch { payload: Payload::Messages(0, rows.into()), bytes: 100, stamp: None, created };
+        log.append(0, &Rc::new(batch), created, Roll { bytes: u64::MAX, age: Nanos::secs(60), indexes });
+    }
+    log.segments.len()
+}
+
+#[test]
+fn k_d1_a_segment_is_closed_when_an_index_of_it_is_full() {
+    // 80 bytes: ten entries of the index of offsets; six of the index of timestamps, of which the last is kept.
+    let each = Indexes::of(99, 80);
+    // The first batch of a segment gets no entry, all others do. All at the same time: one timestamp only.
+    assert_eq!([segments(11, 1, false, each), segments(12, 1, false, each)], [1, 2], "ten entries are all");
+    assert_eq!([segments(6, 1, true, each), segments(7, 1, true, each)], [1, 2], "five timestamps are all");
+    // An entry is due when more than these bytes came since the last one: here for every second batch.
+    let second = Indexes::of(100, 80);
+    assert_eq!([segments(21, 1, false, second), segments(22, 1, false, second)], [1, 2]);
+    assert_eq!(segments(5, 1, true, Indexes::of(4_096, 4)), 5, "without room for an entry each batch has a segment");
+}
+
+#[test]
+fn k_d1_a_segment_that_was_cut_has_room_in_its_indexes_again() {
+    let mut log = Log::default();
+    let roll = Roll { bytes: u64::MAX, age: Nanos::secs(60), indexes: Indexes::of(99, 80) };
+    let append = |log: &mut Log| log.append(0, &batch(1, None, 0), Time::ZERO, roll).1;
+    assert!((0..11).all(|_| !append(&mut log)));
+    log.truncate(6, Time::ZERO);
+    // Five entries are left, and as the bytes behind the last one are forgotten, the next batch gets none.
+    assert!((0..6).all(|_| !append(&mut log)) && append(&mut log), "{:?}", log.segments.len());
+}
+
+#[test]
+fn k_d1_a_segment_is_closed_when_its_offsets_need_more_than_four_bytes() {
+    let mut log = Log::default();
+    let append = |log: &mut Log, base: u64| {
+        log.append_at(&Entry { base, epoch: 0, batch: batch(1, None, 0) }, Time::ZERO, Roll { bytes: u64::MAX, ..ROLL })
+            .1
+    };
+    assert!(!append(&mut log, 5));
+    assert!(!append(&mut log, 5 + (1 << 31) - 1), "2^31 - 1 behind the first can be told");
+    assert!(append(&mut log, 5 + (1 << 31)));
 }

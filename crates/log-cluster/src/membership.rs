@@ -8,6 +8,7 @@ use crate::consumer_group::Modern;
 use crate::error::Code;
 use crate::group::Subscription;
 use crate::layout::Slot;
+use crate::retries::Rest;
 use crate::rpc::{ClientWake, GroupRequest, GroupResponse, Join, Joined, Request, Wake};
 use crate::view::MemberState;
 use sim::story::{FlightKind, Look};
@@ -23,6 +24,8 @@ pub(crate) type Counted = (Vec<u32>, Racks);
 pub(crate) struct Membership {
     pub state: MemberState,
     pub coordinator: Option<u16>,
+    /// Of the searches for one.
+    pub searches: Rest,
     pub id: Rc<str>,
     /// The coordinator knows the id (K-G2).
     pub named: bool,
@@ -39,6 +42,8 @@ pub(crate) struct Membership {
     pub prepared: bool,
     /// Committed offsets are to be asked for.
     pub offsets_wanted: bool,
+    /// Of asking for them.
+    pub offsets_rest: Rest,
     /// What it was given last, for assignors that stick to it.
     pub last_share: Vec<Slot>,
     pub last_generation: i32,
@@ -53,6 +58,7 @@ impl Default for Membership {
         Membership {
             state: MemberState::Unjoined,
             coordinator: None,
+            searches: Rest::default(),
             id: "".into(),
             named: false,
             generation: -1,
@@ -62,6 +68,7 @@ impl Default for Membership {
             counted: None,
             prepared: false,
             offsets_wanted: false,
+            offsets_rest: Rest::default(),
             last_share: Vec::new(),
             last_generation: -1,
             last_beat: Time::ZERO,
@@ -130,7 +137,8 @@ impl Consumer {
     }
 
     pub(crate) fn seek_coordinator(&mut self, fx: &mut Fx<'_>) {
-        if self.is_waiting(|asked| matches!(asked, Asked::Coordinator)) {
+        let rests = !self.membership.searches.is_over(fx.now());
+        if rests || self.is_waiting(|asked| matches!(asked, Asked::Coordinator)) {
             return;
         }
         let layout = self.client.layout.clone();
@@ -149,9 +157,13 @@ impl Consumer {
         match result {
             Ok(broker) => {
                 self.membership.coordinator = Some(broker);
+                self.membership.searches.succeeded();
                 self.client.want(broker, fx);
             }
-            Err(_) => self.try_later(fx),
+            Err(_) => {
+                self.client.refresh(fx);
+                self.membership.searches.failed(&self.client.waits, fx);
+            }
         }
     }
 
@@ -203,6 +215,7 @@ impl Consumer {
             }
             GroupResponse::Synced(Ok(share)) => self.take_share(share),
             GroupResponse::Beat(Ok(())) => self.membership.last_beat = fx.now(),
+            GroupResponse::Beat(Err(code)) if self.is_behind(code) => {}
             GroupResponse::Beat(Err(code)) => {
                 if code == Code::RebalanceInProgress {
                     self.membership.last_beat = fx.now();
@@ -215,9 +228,13 @@ impl Consumer {
                     fx.exit();
                 }
             }
-            GroupResponse::Offsets(Ok(offsets)) => self.take_offsets(offsets),
+            GroupResponse::Offsets(Ok(offsets)) => {
+                self.membership.offsets_rest.succeeded();
+                self.take_offsets(offsets);
+            }
             GroupResponse::Offsets(Err(code)) => {
                 self.membership.offsets_wanted = true;
+                self.membership.offsets_rest.failed(&self.client.waits, fx);
                 self.refused(code, fx);
             }
             GroupResponse::Committed(result, offsets) => {
@@ -235,6 +252,7 @@ impl Consumer {
     fn after_commit(&mut self, result: Result<(), Code>, offsets: &[(Slot, u64)], fx: &mut Fx<'_>) {
         self.settle_commit(result, offsets, fx);
         match result {
+            Err(code) if self.is_behind(code) => {}
             Err(
                 code
                 @ (Code::UnknownMemberId | Code::IllegalGeneration | Code::NotCoordinator | Code::FencedInstanceId),
@@ -244,6 +262,13 @@ impl Consumer {
             Err(Code::RebalanceInProgress) => self.membership.rejoin = true,
             Ok(()) | Err(_) => {}
         }
+    }
+
+    /// K-G4: what a coordinator says against a membership that is given up already does not count (AbstractCoordinator.java,
+    /// generationUnchanged): a heartbeat and a commit may be refused one after the other.
+    fn is_behind(&self, code: Code) -> bool {
+        let given_up = !self.is_modern() && self.membership.generation < 0;
+        given_up && matches!(code, Code::UnknownMemberId | Code::IllegalGeneration)
     }
 
     /// The coordinator said no.
@@ -306,11 +331,14 @@ impl Consumer {
         self.membership.last_beat = fx.now();
         self.membership.state = MemberState::Syncing;
         let shares = if joined.leads { self.share_out(&joined) } else { Vec::new() };
-        let mut topics: Vec<u32> = joined.members.iter().flat_map(|(_, one)| one.topics.iter().copied()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let counted = self.counts(&topics);
-        self.membership.counted = joined.leads.then_some((topics, counted));
+        let counted = joined.leads.then(|| {
+            let mut topics: Vec<u32> = joined.members.iter().flat_map(|(_, one)| one.topics.iter().copied()).collect();
+            topics.sort_unstable();
+            topics.dedup();
+            let counted = self.counts(&topics);
+            (topics, counted)
+        });
+        self.membership.counted = counted;
         let request = GroupRequest::Sync(self.who(), joined.generation, shares);
         if !self.ask_group(request, Asked::Sync, fx) {
             self.membership.state = MemberState::Unjoined;
@@ -403,7 +431,8 @@ impl Consumer {
     pub(crate) fn ask_for_offsets(&mut self, fx: &mut Fx<'_>) {
         let unknown: Vec<Slot> =
             self.assigned.iter().filter(|(_, assigned)| assigned.position.is_none()).map(|(slot, _)| *slot).collect();
-        let asked = self.is_waiting(|asked| matches!(asked, Asked::Offsets));
+        let rests = !self.membership.offsets_rest.is_over(fx.now());
+        let asked = rests || self.is_waiting(|asked| matches!(asked, Asked::Offsets));
         if unknown.is_empty() || (!asked && self.ask_group(GroupRequest::OffsetFetch(unknown), Asked::Offsets, fx)) {
             self.membership.offsets_wanted = false;
         }
@@ -469,7 +498,11 @@ impl Consumer {
                 self.membership.state = MemberState::Unjoined;
                 self.membership.rejoin = true;
             }
-            Asked::Beat if self.is_modern() => self.beat_lost(),
+            Asked::Coordinator => self.membership.searches.failed(&self.client.waits, fx),
+            Asked::Beat if self.is_modern() => {
+                self.beat_lost();
+                self.membership.modern.rest.failed(&self.client.waits, fx);
+            }
             Asked::Commit(_) | Asked::Revocation => {
                 if matches!(asked, Asked::Commit(true)) {
                     self.waits_for_commit = false;
@@ -481,10 +514,14 @@ impl Consumer {
                     assigned.committing = assigned.committed.unwrap_or(0);
                 }
             }
-            Asked::Offsets => self.membership.offsets_wanted = true,
+            Asked::Offsets => {
+                self.membership.offsets_wanted = true;
+                self.membership.offsets_rest.failed(&self.client.waits, fx);
+            }
+            Asked::Offset(slot) => self.position_unknown(*slot, fx),
             Asked::Forward(ask) => self.forward_in_vain(ask, fx),
             Asked::Leave if self.stopping => fx.exit(),
-            Asked::Share(_) | Asked::Coordinator | Asked::Beat | Asked::Leave | Asked::Offset(_) | Asked::Fetch => {}
+            Asked::Share(_) | Asked::Beat | Asked::Leave | Asked::Fetch => {}
         }
     }
 

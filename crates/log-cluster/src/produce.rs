@@ -146,8 +146,8 @@ impl Broker {
             }
         }
         let epoch = replica.leader_epoch;
-        let age = topic.closes_after(slot, self.me, replica.log.segment_base());
-        let (base, rolled) = replica.log.append(epoch, batch, now, topic.segment_bytes, age);
+        let roll = topic.roll(slot, self.me, replica.log.segment_base());
+        let (base, rolled) = replica.log.append(epoch, batch, now, roll);
         fx.write(u64::from(batch.bytes));
         for (id, _) in batch.messages(0) {
             fx.note(Note::Life(id, Life::Stored, Rule("K-A1")));

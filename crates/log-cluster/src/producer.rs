@@ -278,19 +278,7 @@ impl Producer {
                 continue;
             }
             let queue = &self.gathered.queues[partition as usize];
-            let failures = queue.front().map_or(0, |head| head.attempts.saturating_sub(1));
-            let readiness = Readiness {
-                linger: millis(self.config.linger_ms),
-                backoff: Nanos(
-                    millis(self.config.retry_backoff_ms)
-                        .0
-                        .saturating_mul(1 << failures.min(16))
-                        .min(millis(self.config.retry_backoff_max_ms).0),
-                ),
-                now,
-                hurry,
-                leader_epoch: epoch,
-            };
+            let readiness = Readiness { linger: millis(self.config.linger_ms), now, hurry, leader_epoch: epoch };
             match readiness.of(queue) {
                 Ok(()) => ready.entry(leader).or_default().push(partition),
                 Err(at) => next = next.min(at),
@@ -378,13 +366,11 @@ impl Producer {
     }
 
     fn send(&mut self, leader: u16, mut bundles: Vec<Bundle>, fx: &mut Fx<'_>) {
-        let now = fx.now();
         let (mut bytes, mut count, mut attempt) = (60, 0, 0);
         let mut batches = Vec::with_capacity(bundles.len());
         for bundle in &mut bundles {
             attempt = attempt.max(bundle.attempts.min(255) as u8);
             bundle.attempts += 1;
-            bundle.last_try = now;
             bundle.tried_epoch = self.client.leader(self.first + bundle.partition).map_or(-1, |(_, epoch)| epoch);
             bytes += bundle.bytes;
             count += bundle.count() as usize;

@@ -3,6 +3,7 @@
 use crate::accumulator::Bundle;
 use crate::client::Fx;
 use crate::config::millis;
+use crate::dialer::backoff;
 use crate::error::Code;
 use crate::producer::{Asked, Producer};
 use sim::Time;
@@ -59,7 +60,8 @@ impl Producer {
             let rule = if code == Code::OutOfOrderSequence { "K-I3" } else { "K-P4" };
             fx.mark(MarkKind::Refusal, "producer-retries", values, Rule(rule));
         }
-        bundle.last_try = now;
+        let waits = &self.client.waits;
+        bundle.rests = now + backoff(waits.retry, waits.retry_most, bundle.attempts.saturating_sub(1), fx);
         self.gathered.put_back(bundle);
     }
 

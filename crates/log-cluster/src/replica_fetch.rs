@@ -157,8 +157,8 @@ impl Broker {
                 continue; // Asked for before a truncation.
             }
             asked = entry.end();
-            let age = topic.closes_after(slot, self.me, replica.log.segment_base());
-            let (base, rolled) = replica.log.append_at(entry, now, topic.segment_bytes, age);
+            let roll = topic.roll(slot, self.me, replica.log.segment_base());
+            let (base, rolled) = replica.log.append_at(entry, now, roll);
             fx.write(u64::from(entry.batch.bytes));
             if rolled {
                 let upto = base;

@@ -35,6 +35,26 @@ fn k_q8_a_controller_that_stops_in_good_order_names_its_successor() {
 }
 
 #[test]
+fn k_q8_the_next_successor_stands_after_a_while_if_the_first_does_not() {
+    let takes = |most: &str| {
+        let mut config = config();
+        config.controllers = Controllers::Dedicated(5);
+        config.broker.set("controller.quorum.election.backoff.max.ms", most).unwrap();
+        let mut story = Story::new(&config, &workload(10, 1, 0));
+        story.run_to(5_200);
+        // All four have all of the log, so that they are named in their order.
+        story.pause("controller-2");
+        story.stop("controller-1");
+        story.run_until(4_000, "another active controller", is_active)
+    };
+    // Of four successors the second waits for an eighth: less than any election timeout.
+    assert!((120..=250).contains(&takes("1000")), "{} ms", takes("1000"));
+    assert!((500..=650).contains(&takes("4000")), "{} ms", takes("4000"));
+    // All at once: nobody gets a majority, and who lost waits for the rest of its election timeout (K-Q2).
+    assert!((1_000..=2_200).contains(&takes("0")), "{} ms", takes("0"));
+}
+
+#[test]
 fn k_q3_a_broker_has_producer_ids_in_store_when_there_is_no_controller() {
     let mut config = config();
     config.producers = vec![producer(Acks::All), producer(Acks::All)];

@@ -199,3 +199,41 @@ fn k_g2_a_dynamic_member_needs_one_round_trip_more_than_a_static_one() {
     let (dynamic, fixed) = (takes(&[]), takes(&[("group.instance.id", "one")]));
     assert!((90..=110).contains(&dynamic.saturating_sub(fixed)), "{dynamic} {fixed}");
 }
+
+#[test]
+fn k_g4_a_member_of_a_generation_that_was_lost_keeps_its_id() {
+    let broker = [
+        ("offsets.topic.num.partitions", "1"),
+        ("unclean.leader.election.enable", "true"),
+        ("replica.lag.time.max.ms", "3000"),
+    ];
+    let (mut config, mut workload) = group(&[&[], &[], &[]], &broker);
+    config.topics[0].config.min_insync_replicas = Some(1);
+    workload.consumers[2].start = Time::ZERO + Nanos::secs(20);
+    let mut story = Story::new(&config, &workload);
+    story.run_to(9_000);
+    let before = story.view().groups[0].clone();
+    assert_eq!((before.state, before.members.len()), ("Stable", 2));
+    let keeper = story.cluster.nodes()[usize::from(before.coordinator.unwrap().0)].name.clone();
+    let others: Vec<String> = (1..=3).map(|n| format!("broker-{n}")).filter(|name| *name != keeper).collect();
+    // From now on the coordinator writes down for itself alone.
+    for other in &others {
+        story.cut(&keeper, other);
+        story.cut(other, &keeper);
+    }
+    story.run_to(40_000);
+    let lost = story.view().groups[0].clone();
+    assert_eq!((lost.state, lost.members.len()), ("Stable", 3), "{}", story.tell());
+    assert!(lost.generation > before.generation);
+    story.kill(&keeper);
+    let next = story.run_until(15_000, "another keeps it", |view| {
+        view.groups[0].coordinator.is_some_and(|node| node != lost.coordinator.unwrap())
+    });
+    assert!(next > 1_000 && story.view().groups[0].generation < lost.generation, "what was written last is gone");
+    // The two that it knows were told ILLEGAL_GENERATION. Under new ids they would have to wait for the old ones' sessions
+    // of 45 s.
+    let wait = story.run_until(30_000, "all three are members again", |view| {
+        view.groups[0].state == "Stable" && view.groups[0].members.len() == 3
+    });
+    assert!(wait < 15_000, "{wait} ms\n{}", story.tell());
+}

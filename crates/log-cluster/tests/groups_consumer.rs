@@ -232,3 +232,48 @@ fn k_c4_a_static_member_that_does_not_poll_is_away_and_comes_back() {
     story.run_until(8_000, "it is back", |view| view.consumers[0].assigned.len() == 6);
     assert_eq!(story.view().consumers[0].failed, None);
 }
+
+#[test]
+fn k_g7_a_group_may_have_a_session_and_an_interval_of_its_own() {
+    let gone_after = |own: &[(&str, &str)]| {
+        let (mut config, mut workload) = settings(&[], 2);
+        workload.consumers[1].start = Time::ZERO;
+        config.broker.set("group.consumer.min.session.timeout.ms", "6000").unwrap();
+        config.broker.set("group.consumer.min.heartbeat.interval.ms", "1000").unwrap();
+        let group = config.groups.entry("group".into()).or_default();
+        own.iter().for_each(|(name, value)| group.set(name, value).unwrap());
+        let mut story = Story::new(&config, &workload);
+        story.run_to(30_000);
+        story.kill("consumer-2");
+        story.run_until(70_000, "it is put out", |view| view.groups[0].members.len() == 1)
+    };
+    let (session, interval) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    assert!((40_000..=45_100).contains(&gone_after(&[])), "as the brokers have it: 45 s since the last sign of life");
+    assert!((5_000..=10_100).contains(&gone_after(&[(session, "10000")])), "a sign of life every 5 s");
+    assert!((9_000..=10_100).contains(&gone_after(&[(session, "10000"), (interval, "1000")])), "one every second");
+}
+
+#[test]
+fn k_g7_a_groups_session_and_interval_lie_within_the_brokers_bounds() {
+    let refused = |own: &[(&str, &str)]| {
+        let (mut config, _) = settings(&[], 1);
+        config.broker.set("group.consumer.max.heartbeat.interval.ms", "60000").unwrap();
+        let group = config.groups.entry("group".into()).or_default();
+        own.iter().for_each(|(name, value)| group.set(name, value).unwrap());
+        let problem = config.check().expect_err("Kafka refuses this").remove(0);
+        format!("{}: {}", problem.path, problem.message)
+    };
+    let (session, interval) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    for (name, value, bound) in [
+        (session, "44999", "greater than or equal to group.consumer.min.session.timeout.ms"),
+        (session, "60001", "less than or equal to group.consumer.max.session.timeout.ms"),
+        (interval, "4999", "greater than or equal to group.consumer.min.heartbeat.interval.ms"),
+        (interval, "60001", "less than or equal to group.consumer.max.heartbeat.interval.ms"),
+    ] {
+        assert_eq!(refused(&[(name, value)]), format!("groups.group.{name}: {name} must be {bound}"));
+    }
+    // The brokers' session counts where the group has none.
+    let message = "groups.group.consumer.session.timeout.ms: consumer.session.timeout.ms must be greater than \
+                   consumer.heartbeat.interval.ms";
+    assert_eq!(refused(&[(interval, "45000")]), message);
+}

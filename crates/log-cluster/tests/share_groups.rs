@@ -202,6 +202,39 @@ fn k_s8_partitions_are_dealt_so_that_all_members_have_work() {
 }
 
 #[test]
+fn k_h2_a_group_may_have_a_session_and_an_interval_of_its_own() {
+    let back_after = |own: &[(&str, &str)]| {
+        let (mut config, mut workload) = settings(&[], &SharePlan::default(), 10, 2);
+        config.share.set("group.share.min.session.timeout.ms", "6000").unwrap();
+        config.share.set("group.share.min.heartbeat.interval.ms", "1000").unwrap();
+        let group = config.groups.entry("group".into()).or_default();
+        own.iter().for_each(|(name, value)| group.set(name, value).unwrap());
+        workload.producers[0].limit = Some(10);
+        let mut story = Story::new(&config, &workload);
+        story.run_to(30_000);
+        story.kill("consumer-2");
+        story.run_until(70_000, "it is put out", |view| view.groups[0].members.len() == 1)
+    };
+    let (session, interval) = ("share.session.timeout.ms", "share.heartbeat.interval.ms");
+    assert!((40_000..=45_100).contains(&back_after(&[])), "as the brokers have it");
+    assert!((5_000..=10_100).contains(&back_after(&[(session, "10000")])), "a sign of life every 5 s");
+    assert!((9_000..=10_100).contains(&back_after(&[(session, "10000"), (interval, "1000")])), "one every second");
+    let (mut config, _) = settings(&[], &SharePlan::default(), 1, 1);
+    let group = config.groups.entry("group".into()).or_default();
+    group.set(session, "70000").unwrap();
+    group.set(interval, "4000").unwrap();
+    let problems = config.check().expect_err("Kafka refuses this");
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "share.heartbeat.interval.ms must be greater than or equal to group.share.min.heartbeat.interval.ms",
+            "share.session.timeout.ms must be less than or equal to group.share.max.session.timeout.ms",
+        ]
+    );
+}
+
+#[test]
 fn what_a_share_consumer_does_not_take_is_refused() {
     let refused = |own: &[(&str, &str)], plan: SharePlan| {
         let (config, _) = settings(own, &plan, 1, 1);

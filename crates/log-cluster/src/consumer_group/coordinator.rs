@@ -22,7 +22,8 @@ impl Broker {
         fx: &mut Fx<'_>,
     ) {
         let (layout, image) = (self.layout.clone(), self.image.clone());
-        let scene = Scene { layout: &layout, image: &image, now: fx.now() };
+        let pulse = layout.group_config(id).consumer_pulse(&layout.broker);
+        let scene = Scene { layout: &layout, image: &image, now: fx.now(), pulse };
         let mut before = Written::default();
         if beat.epoch == 0 && self.coordinator.groups.get(id).is_some_and(is_classic) {
             match self.upgrade_group(id, fx.now()) {

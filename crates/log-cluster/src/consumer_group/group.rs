@@ -4,10 +4,11 @@ use super::migration::Classic;
 use super::reconcile::{Standing, Target, step};
 use super::target::{Counts, assign, preferred};
 use super::{About, Heartbeat, HeartbeatAnswer, LEAVES, LEAVES_FOR_A_WHILE, Who};
-use crate::config::{BrokerConfig, ServerAssignor, millis};
+use crate::config::{BrokerConfig, ServerAssignor};
 use crate::error::Code;
 use crate::image::Image;
 use crate::layout::{Layout, Slot};
+use crate::share::Pulse;
 use sim::{Nanos, Time};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -101,6 +102,8 @@ pub(super) struct Scene<'a> {
     pub layout: &'a Layout,
     pub image: &'a Image,
     pub now: Time,
+    /// How the group keeps its members.
+    pub pulse: Pulse,
 }
 
 impl Scene<'_> {
@@ -253,7 +256,7 @@ impl ConsumerGroup {
     }
 
     pub(super) fn heartbeat(&mut self, node: u16, beat: &Heartbeat, scene: &Scene<'_>) -> Result<Beaten, Code> {
-        let interval = millis(scene.broker().group_consumer_heartbeat_interval_ms);
+        let interval = scene.pulse.interval;
         if beat.epoch == LEAVES || beat.epoch == LEAVES_FOR_A_WHILE {
             self.leave(&beat.who, beat.epoch)?;
             let answer = HeartbeatAnswer { epoch: beat.epoch, interval, assignment: None };
@@ -322,7 +325,7 @@ impl ConsumerGroup {
 
     fn prolong(&mut self, id: &Rc<str>, was: Option<Standing>, scene: &Scene<'_>) {
         let Some(member) = self.state.members.get(id) else { return };
-        let session = scene.now + millis(scene.broker().group_consumer_session_timeout_ms);
+        let session = scene.now + scene.pulse.session;
         let before = self.deadlines.get(id).and_then(|deadlines| deadlines.rebalance);
         let rebalance = (member.standing == Standing::UnrevokedPartitions).then(|| match before {
             Some(at) if was == Some(Standing::UnrevokedPartitions) => at,

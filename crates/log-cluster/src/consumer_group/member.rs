@@ -6,6 +6,7 @@ use crate::config::{GroupProtocol, millis};
 use crate::consumer::{Asked, Consumer};
 use crate::error::Code;
 use crate::layout::Slot;
+use crate::retries::Rest;
 use crate::rpc::{ClientWake, GroupRequest, Wake};
 use crate::view::MemberState;
 use sim::{Nanos, Time};
@@ -24,6 +25,8 @@ pub(crate) struct Modern {
     urgent: bool,
     next_beat: Time,
     interval: Nanos,
+    /// Of signs of life that failed.
+    pub rest: Rest,
     /// What it gives up once its progress is committed.
     pub revoking: Vec<Slot>,
     /// That commit is under way, or done.
@@ -83,7 +86,7 @@ impl Consumer {
         let due = m.urgent || fx.now() >= m.next_beat;
         // Who is led by hand and has never polled has not joined either.
         let joins = !self.hand.on || self.hand.has_polled;
-        if !due || m.stale || !joins || self.stopping || self.failed.is_some() {
+        if !due || !m.rest.is_over(fx.now()) || m.stale || !joins || self.stopping || self.failed.is_some() {
             return;
         }
         let Some(coordinator) = self.membership.coordinator else { return self.seek_coordinator(fx) };
@@ -125,6 +128,7 @@ impl Consumer {
                 m.last_beat = fx.now();
                 (m.modern.epoch, m.generation) = (answer.epoch, answer.epoch);
                 m.modern.interval = answer.interval;
+                m.modern.rest.succeeded();
                 m.modern.next_beat = fx.now() + answer.interval;
                 if let Some(assignment) = answer.assignment {
                     m.modern.target = Some(assignment);

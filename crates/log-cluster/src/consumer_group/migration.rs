@@ -137,7 +137,8 @@ impl Broker {
         fx: &mut Fx<'_>,
     ) -> Option<GroupRequest> {
         let (layout, image) = (self.layout.clone(), self.image.clone());
-        let scene = Scene { layout: &layout, image: &image, now: fx.now() };
+        let pulse = layout.group_config(id).consumer_pulse(&layout.broker);
+        let scene = Scene { layout: &layout, image: &image, now: fx.now(), pulse };
         let Some(Kind::Consumer(group)) = self.coordinator.groups.get_mut(id).map(|group| &mut group.kind) else {
             return Some(request);
         };

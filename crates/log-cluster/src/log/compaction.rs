@@ -113,7 +113,7 @@ impl Log {
                     let mut entries = Pages::default();
                     kept.into_iter().for_each(|entry| entries.push(entry));
                     let (first_time, last_time) = (segment.first_time, segment.last_time);
-                    rewritten.push_back(Segment { entries, bytes, first_time, last_time });
+                    rewritten.push_back(Segment { entries, bytes, first_time, last_time, fill: segment.fill });
                 }
             }
         }

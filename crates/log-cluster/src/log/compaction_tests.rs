@@ -1,7 +1,7 @@
 //! Compaction, rule by rule.
 
 use super::*;
-use crate::log::Stamp;
+use crate::log::{Indexes, Roll, Stamp};
 
 const SMALL: u64 = 300;
 const OLD: Nanos = Nanos(u64::MAX);
@@ -30,7 +30,7 @@ fn add(log: &mut Log, at: u32, row: Row, stamp: Option<Stamp>) {
     let payload = Payload::Messages(0, Box::new([row]));
     let created = Time::ZERO + Nanos::secs(u64::from(at));
     let batch = Rc::new(Batch { payload, bytes: 100, stamp, created });
-    log.append(0, &batch, created, SMALL, OLD);
+    log.append(0, &batch, created, Roll { bytes: SMALL, age: OLD, indexes: Indexes::ENDLESS });
 }
 
 fn offsets(log: &Log) -> Vec<u64> {

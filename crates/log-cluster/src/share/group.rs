@@ -1,8 +1,8 @@
 //! A share group as its coordinator keeps it: members come and go, and each is given partitions at once; many may have
 //! the same one (K-H1, K-S8). Without a clock or a network of its own.
 
+use super::Pulse;
 use crate::assignor::{Candidate, Part, java_order, share_simple};
-use crate::config::millis;
 use crate::consumer_group::{About, Heartbeat, HeartbeatAnswer, LEAVES};
 use crate::error::Code;
 use crate::image::Image;
@@ -52,6 +52,8 @@ pub(super) struct Scene<'a> {
     pub layout: &'a Layout,
     pub image: &'a Image,
     pub now: Time,
+    /// How the group keeps its members.
+    pub pulse: Pulse,
 }
 
 impl Scene<'_> {
@@ -90,7 +92,7 @@ impl ShareGroup {
 
     pub(super) fn heartbeat(&mut self, node: u16, beat: &Heartbeat, scene: &Scene<'_>) -> Result<Beaten, Code> {
         let settings = &scene.layout.share;
-        let interval = millis(settings.heartbeat_interval_ms);
+        let interval = scene.pulse.interval;
         let id = &beat.who.id;
         if beat.epoch == LEAVES {
             self.remove(id).ok_or(Code::UnknownMemberId)?;
@@ -109,7 +111,7 @@ impl ShareGroup {
             self.state.target_epoch = self.state.epoch;
             self.state.epoch
         });
-        self.sessions.insert(id.clone(), scene.now + millis(settings.session_timeout_ms));
+        self.sessions.insert(id.clone(), scene.now + scene.pulse.session);
         // Nobody has to give anything up first: a partition may be several members'.
         let target = self.state.target.get(id).cloned().unwrap_or_default();
         let epoch = self.state.target_epoch;

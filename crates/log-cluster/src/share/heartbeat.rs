@@ -23,7 +23,8 @@ impl Broker {
         fx: &mut Fx<'_>,
     ) {
         let (layout, image) = (self.layout.clone(), self.image.clone());
-        let scene = Scene { layout: &layout, image: &image, now: fx.now() };
+        let pulse = layout.group_config(id).share_pulse(&layout.share);
+        let scene = Scene { layout: &layout, image: &image, now: fx.now(), pulse };
         let mut before = ShareWritten::default();
         let result = self.share_group(id, beat.epoch == 0).and_then(|group| {
             before.clone_from(&group.state);

@@ -21,6 +21,7 @@ pub(crate) use group::{ShareGroup, ShareGroupMember};
 pub(crate) use leader::Shares;
 pub(crate) use partition::SharePartition;
 pub use partition::{Acquired, ShareState, Standing};
+pub(crate) use settings::Pulse;
 pub use settings::{AcknowledgementMode, AcquireMode, GroupConfig, ShareConfig, ShareReset};
 pub(crate) use state::StateAsk;
 pub use wire::{Ack, ShareFetch, ShareFetched, ShareOrder, ShareRequest, ShareResponse, ShareWake};

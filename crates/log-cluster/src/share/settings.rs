@@ -1,6 +1,6 @@
 //! Settings of share groups, under Kafka's names.
 
-use crate::config::{IsolationLevel, millis};
+use crate::config::{BrokerConfig, IsolationLevel, millis};
 use crate::settings::{settings, words};
 use sim::Nanos;
 
@@ -117,6 +117,14 @@ impl ShareConfig {
 settings! {
     /// Settings of one group.
     GroupConfig {
+        /// How long a member of a consumer group may be silent; unset: as the brokers have it (K-G7).
+        consumer_session_timeout_ms: Option<i64> = None, "consumer.session.timeout.ms", 1..INT_MAX;
+        /// How often members of a consumer group show signs of life; unset: as the brokers have it (K-G7).
+        consumer_heartbeat_interval_ms: Option<i64> = None, "consumer.heartbeat.interval.ms", 1..INT_MAX;
+        /// How long a member of a share group may be silent; unset: as the brokers have it (K-H2).
+        share_session_timeout_ms: Option<i64> = None, "share.session.timeout.ms", 1..INT_MAX;
+        /// How often members of a share group show signs of life; unset: as the brokers have it (K-H2).
+        share_heartbeat_interval_ms: Option<i64> = None, "share.heartbeat.interval.ms", 1..INT_MAX;
         /// Where a share group begins in a partition that nothing is known of (K-H1).
         share_auto_offset_reset: ShareReset = ShareReset::Latest, "share.auto.offset.reset";
         /// How long a member of a share group has a record for itself; unset: as the brokers have it (K-H2).
@@ -128,7 +136,30 @@ settings! {
     }
 }
 
+/// How a coordinator keeps the members of a group.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Pulse {
+    /// How long a member may be silent.
+    pub session: Nanos,
+    /// How often it shows a sign of life.
+    pub interval: Nanos,
+}
+
 impl GroupConfig {
+    /// Of a consumer group (K-G7).
+    pub(crate) fn consumer_pulse(&self, brokers: &BrokerConfig) -> Pulse {
+        let session = self.consumer_session_timeout_ms.unwrap_or(brokers.group_consumer_session_timeout_ms);
+        let interval = self.consumer_heartbeat_interval_ms.unwrap_or(brokers.group_consumer_heartbeat_interval_ms);
+        Pulse { session: millis(session), interval: millis(interval) }
+    }
+
+    /// Of a share group.
+    pub(crate) fn share_pulse(&self, brokers: &ShareConfig) -> Pulse {
+        let session = self.share_session_timeout_ms.unwrap_or(brokers.session_timeout_ms);
+        let interval = self.share_heartbeat_interval_ms.unwrap_or(brokers.heartbeat_interval_ms);
+        Pulse { session: millis(session), interval: millis(interval) }
+    }
+
     pub(crate) fn lock(&self, brokers: &ShareConfig) -> Nanos {
         millis(self.share_record_lock_duration_ms.unwrap_or(brokers.record_lock_duration_ms))
     }

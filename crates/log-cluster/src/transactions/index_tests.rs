@@ -1,10 +1,10 @@
 use super::*;
-use crate::log::{Log, NO_SEQUENCE, Row, Stamp, Verdict};
+use crate::log::{Indexes, Log, NO_SEQUENCE, Roll, Row, Stamp, Verdict};
 use sim::{Nanos, Time};
 
 fn append(log: &mut Log, payload: Payload, stamp: Option<Stamp>) -> u64 {
     let batch = Rc::new(Batch { payload, bytes: 100, stamp, created: Time::ZERO });
-    log.append(0, &batch, Time::ZERO, u64::MAX, Nanos::secs(1_000)).0
+    log.append(0, &batch, Time::ZERO, Roll { bytes: u64::MAX, age: Nanos::secs(1_000), indexes: Indexes::ENDLESS }).0
 }
 
 fn records(log: &mut Log, producer: u64, epoch: u16, first: u32) -> u64 {
