@@ -5,9 +5,10 @@ use crate::config::{IsolationLevel, OffsetReset, millis};
 use crate::consumer::{Asked, Consumer, InHand};
 use crate::error::Code;
 use crate::layout::Slot;
+use crate::log::{Payload, Row};
 use crate::rpc::{Fetch, FetchPart, Fetched, Request};
 use crate::transactions::readable;
-use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
+use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Consumer {
@@ -26,15 +27,24 @@ impl Consumer {
                 let Some(entry) = assigned.buffered.front() else { break };
                 let skip = position.saturating_sub(entry.base) as usize;
                 let room = most - self.in_hand.len();
-                let mut records = entry.batch.records(skip);
-                let taken = records.by_ref().take(room);
                 let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
                 let in_hand = |(delta, id, key)| InHand { slot, offset: entry.base + delta, id, key, bytes };
-                self.in_hand.extend(taken.map(in_hand));
-                // What compaction took, and what is not for applications, is passed over.
                 let end = entry.end();
-                position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
-                drop(records);
+                if let Payload::Messages(producer, rows) = &entry.batch.payload {
+                    let skip = skip.min(rows.len());
+                    let taken = room.min(rows.len() - skip);
+                    let record = |(delta, row): (u64, &Row)| {
+                        let id = MessageId { producer: *producer, sequence: row.sequence };
+                        in_hand((delta, id, row.key().unwrap_or(u32::MAX)))
+                    };
+                    self.in_hand.extend((skip as u64..).zip(&rows[skip..skip + taken]).map(record));
+                    position = entry.base + (skip + taken) as u64;
+                } else {
+                    let mut records = entry.batch.records(skip);
+                    self.in_hand.extend(records.by_ref().take(room).map(in_hand));
+                    // What compaction took, and what is not for applications, is passed over.
+                    position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
+                }
                 if position >= end {
                     assigned.buffered.pop_front();
                 }
@@ -173,9 +183,7 @@ impl Consumer {
         for entry in readable(part.entries, &part.aborted) {
             let skip = assigned.fetch_from.saturating_sub(entry.base) as usize;
             let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
-            for (id, _) in entry.batch.messages(skip) {
-                fx.note(Note::Life(id, life, Rule("K-C1")));
-            }
+            entry.batch.tell(skip, life, Rule("K-C1"), fx);
             assigned.fetch_from = entry.end();
             assigned.buffered.push_back(entry);
         }

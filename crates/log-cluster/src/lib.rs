@@ -55,6 +55,7 @@ mod share;
 mod shared_queue;
 mod tiers;
 mod transactions;
+mod unsettled;
 pub mod view;
 mod words;
 

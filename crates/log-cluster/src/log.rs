@@ -1,10 +1,11 @@
 //! A replica's log: batches in segments, leader epochs, producers' sequences, and how far it is on the disk.
 
+use crate::cluster::Node;
 use crate::error::Code;
 use crate::layout::Slot;
 use crate::transactions::{Index, Marker, TransactionRecord};
-use sim::story::MessageId;
-use sim::{Nanos, Pages, Time};
+use sim::story::{Life, MessageId, Note, Rule};
+use sim::{Effects, Nanos, Pages, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -157,6 +158,18 @@ impl Batch {
     /// What stands for the messages, and how far behind the first offset each is.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, Row)> {
         self.rows_from(0)
+    }
+
+    /// Tells the same of all messages from the `skip`-th offset on.
+    pub(crate) fn tell(&self, skip: usize, life: Life, rule: Rule, fx: &mut Effects<'_, Node>) {
+        if let Payload::Messages(producer, rows) = &self.payload {
+            for run in rows[skip.min(rows.len())..].chunk_by(|row, next| row.sequence.wrapping_add(1) == next.sequence) {
+                let first = MessageId { producer: *producer, sequence: run[0].sequence };
+                fx.note_run(first, run.len() as u32, life, rule);
+            }
+        } else {
+            self.messages(skip).for_each(|(id, _)| fx.note(Note::Life(id, life, rule)));
+        }
     }
 
     fn rows_from(&self, skip: usize) -> impl Iterator<Item = (u64, Row)> {

@@ -24,13 +24,15 @@ pub(crate) struct Sequences {
     id: Option<u64>,
     epoch: u16,
     partitions: Vec<Partition>,
+    /// Whether a partition may be unresolved.
+    doubtful: bool,
 }
 
 impl Sequences {
     pub fn of(config: &ProducerConfig, partitions: u32) -> Sequences {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
         let transactional = config.transactional_id.is_some();
-        Sequences { enabled: config.is_idempotent(), transactional, id: None, epoch: 0, partitions }
+        Sequences { enabled: config.is_idempotent(), transactional, id: None, epoch: 0, partitions, doubtful: false }
     }
 
     /// K-X3, K-X4: an id and an epoch of the coordinator's; all partitions begin at 0.
@@ -105,6 +107,7 @@ impl Sequences {
         if stamp.epoch == state.epoch {
             state.open.remove(&stamp.first);
             state.unresolved = true;
+            self.doubtful = true;
         }
         self.resolve(partition);
     }
@@ -118,6 +121,16 @@ impl Sequences {
         if state.unresolved && state.open.is_empty() && complete {
             state.unresolved = false;
         }
+    }
+
+    /// Whether it is worth a look which partitions are broken.
+    pub fn may_be_broken(&self) -> bool {
+        self.doubtful
+    }
+
+    /// All partitions were looked at.
+    pub fn look_for_doubts(&mut self) {
+        self.doubtful = self.partitions.iter().any(|partition| partition.unresolved);
     }
 
     /// K-I4: nothing is open, and a batch that was given up left a gap.
