@@ -178,8 +178,11 @@ impl Accumulator {
             return None;
         }
         last.bytes += bytes;
-        Rc::make_mut(&mut last.rows).push(row);
-        Some(last.is_full())
+        match Rc::get_mut(&mut last.rows) {
+            Some(rows) => rows.push(row),
+            None => Rc::make_mut(&mut last.rows).push(row),
+        }
+        Some(last.bytes >= last.room)
     }
 
     /// Whether all batches of a partition are full, so that none is left half full when another is turned to (K-T3).

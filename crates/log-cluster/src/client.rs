@@ -155,6 +155,11 @@ impl<A> Client<A> {
         self.asked.iter().filter_map(|open| open.about.as_ref())
     }
 
+    /// The same, and at which broker.
+    pub fn all_waiting_at(&self) -> impl Iterator<Item = (u16, &A)> {
+        self.asked.iter().filter_map(|open| Some((open.broker, open.about.as_ref()?)))
+    }
+
     /// All requests that are not answered, to be changed.
     pub fn all_waiting_mut(&mut self) -> impl Iterator<Item = &mut A> {
         self.asked.iter_mut().filter_map(|open| open.about.as_mut())

@@ -2,25 +2,30 @@
 
 use crate::client::Fx;
 use crate::config::{IsolationLevel, OffsetReset, millis};
-use crate::consumer::{Asked, Consumer, InHand};
+use crate::consumer::{Asked, Assigned, Consumer, InHand};
 use crate::error::Code;
 use crate::layout::Slot;
 use crate::log::{Payload, Row};
 use crate::rpc::{Fetch, FetchPart, Fetched, Request};
 use crate::transactions::readable;
 use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Rule};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl Consumer {
     /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
     pub(crate) fn take_records(&mut self) {
         let most = self.hand.most.map_or(self.poll_records as usize, usize::from);
-        let slots: Vec<Slot> = self.assigned.keys().copied().collect();
-        for turn in 0..slots.len() {
-            let slot = slots[(self.rotate as usize + turn) % slots.len()];
-            if self.membership.modern.revoking.contains(&slot) {
-                continue;
-            }
+        let count = self.assigned.len();
+        let start = if count == 0 { 0 } else { self.rotate as usize % count };
+        let (full, revoking) = (self.in_hand.len() >= most, &self.membership.modern.revoking);
+        // What has nothing buffered gets its turn, but there is nothing to do then.
+        let worth = |assigned: &Assigned| assigned.position.is_some() && (full || !assigned.buffered.is_empty());
+        let slots =
+            (0..).zip(&self.assigned).filter(|(_, (slot, assigned))| worth(assigned) && !revoking.contains(slot));
+        let turns: Vec<(usize, Slot)> = slots.map(|(place, (slot, _))| (place, *slot)).collect();
+        let (later, first) = turns.split_at(turns.partition_point(|(place, _)| *place < start));
+        for (place, slot) in first.iter().chain(later).copied() {
+            let turn = (place + count - start) % count;
             let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
             let Some(mut position) = assigned.position else { continue };
             while self.in_hand.len() < most {
@@ -62,8 +67,10 @@ impl Consumer {
         if self.stopping {
             return;
         }
-        let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
-        let mut busy: BTreeSet<u16> = BTreeSet::new();
+        // Leaders, and what to ask them for; nothing of those that are asked already, or of which something is buffered.
+        let mut wanted: BTreeMap<u16, Option<Vec<FetchPart>>> = BTreeMap::new();
+        let fetching = self.client.all_waiting_at().filter(|(_, asked)| matches!(asked, Asked::Fetch));
+        wanted.extend(fetching.map(|(leader, _)| (leader, None)));
         let mut stale = false;
         let revoking = &self.membership.modern.revoking;
         for (slot, assigned) in self.assigned.iter().filter(|(slot, _)| !revoking.contains(slot)) {
@@ -72,17 +79,16 @@ impl Consumer {
                 continue;
             };
             if !assigned.buffered.is_empty() {
-                busy.insert(leader);
-            } else if assigned.position.is_some() {
+                wanted.insert(leader, None);
+            } else if assigned.position.is_some()
+                && let Some(parts) = wanted.entry(leader).or_insert_with(|| Some(Vec::new()))
+            {
                 let part = FetchPart { slot: *slot, offset: assigned.fetch_from, leader_epoch, last_epoch: None };
-                wanted.entry(leader).or_default().push(part);
+                parts.push(part);
             }
         }
         for (leader, parts) in wanted {
-            let under_way = self.client.waiting(leader).any(|asked| matches!(asked, Asked::Fetch));
-            if busy.contains(&leader) || under_way {
-                continue;
-            }
+            let Some(parts) = parts else { continue };
             let fetch = Fetch {
                 replica: None,
                 max_wait: millis(self.config.fetch_max_wait_ms),

@@ -62,6 +62,8 @@ pub struct Producer {
     pub(crate) muted: BTreeSet<u32>,
     pump_alarm: Option<(Time, Alarm)>,
     source_alarm: Option<Alarm>,
+    /// Memory for how busy brokers are.
+    busy: Vec<u32>,
     /// No batch is too old before this; perhaps not then either (K-P4).
     pub(crate) none_expires_before: Time,
     pub(crate) closing: bool,
@@ -116,6 +118,7 @@ impl Producer {
             muted: BTreeSet::new(),
             pump_alarm: None,
             source_alarm: None,
+            busy: Vec::new(),
             none_expires_before: Time::ZERO,
             closing: false,
             born: false,
@@ -181,7 +184,7 @@ impl Producer {
             }
             ClientOrder::PublishOne { key, null, .. } => {
                 let fresh = self.source.make_one(*key, *null);
-                self.produce(&fresh, fx);
+                self.produce(fresh, fx);
                 self.pump(fx);
             }
             ClientOrder::EndTransaction { commit, .. } => {
@@ -199,10 +202,7 @@ impl Producer {
         match wake {
             ClientWake::Source => {
                 self.source_alarm = None;
-                let mut ready = false;
-                while let Some(fresh) = self.source.take_due(fx.now()) {
-                    ready |= self.produce(&fresh, fx);
-                }
+                let ready = self.produce_due(fx);
                 self.arm_source(fx);
                 if ready {
                     self.pump(fx);
@@ -272,11 +272,13 @@ impl Producer {
         }
         let now = fx.now();
         let hurry = self.closing || !self.blocked.is_empty() || self.transactions.as_ref().is_some_and(|t| t.hurries());
+        let limit = self.limit();
         let mut next = Time::NEVER;
-        let mut ready: Vec<(u16, u32)> = Vec::with_capacity(self.partitions as usize);
+        let mut ready: Vec<(u16, u32)> = Vec::new();
+        let busy = self.busy_brokers(fx);
         let mut leaderless = false;
-        for partition in 0..self.partitions {
-            if self.gathered.queues[partition as usize].is_empty() {
+        for (partition, queue) in (0..self.partitions).zip(&self.gathered.queues) {
+            if queue.is_empty() {
                 continue;
             }
             let Some((leader, epoch)) = self.client.leader(self.first + partition) else {
@@ -286,9 +288,10 @@ impl Producer {
             if self.muted.contains(&partition) {
                 continue;
             }
-            let queue = &self.gathered.queues[partition as usize];
             if goes_at_once(queue, hurry) {
-                ready.push((leader, partition));
+                if busy.get(usize::from(leader)) != Some(&limit) {
+                    ready.push((leader, partition));
+                }
                 continue;
             }
             let failures = queue.front().map_or(0, |head| head.attempts.saturating_sub(1));
@@ -309,6 +312,7 @@ impl Producer {
                 Err(at) => next = next.min(at),
             }
         }
+        self.busy = busy;
         self.drain_all(&ready, fx);
         self.weigh();
         if leaderless {
@@ -340,8 +344,36 @@ impl Producer {
         self.ids.look_for_doubts();
     }
 
+    /// How many requests with batches each broker has under way, up to as many as it may have; none of one that is out
+    /// of reach.
+    fn busy_brokers(&mut self, fx: &Fx<'_>) -> Vec<u32> {
+        let limit = self.limit();
+        let mut busy = std::mem::take(&mut self.busy);
+        busy.clear();
+        busy.resize(usize::from(self.client.layout.brokers), 0);
+        for (broker, asked) in self.client.all_waiting_at() {
+            if let Some(count) = busy.get_mut(usize::from(broker)).filter(|_| matches!(asked, Asked::Batches(_))) {
+                *count = limit.min(*count + 1);
+            }
+        }
+        for (broker, count) in (0..).zip(&mut busy) {
+            if *count == limit && !self.client.is_reachable(broker, fx) {
+                *count = 0;
+            }
+        }
+        busy
+    }
+
+    /// How many requests may be under way to a broker (K-P3).
+    fn limit(&self) -> u32 {
+        u32::try_from(self.config.max_in_flight_requests_per_connection.unsigned_abs()).unwrap_or(u32::MAX).max(1)
+    }
+
     /// Sends what is ready, broker by broker.
     fn drain_all(&mut self, ready: &[(u16, u32)], fx: &mut Fx<'_>) {
+        if ready.is_empty() {
+            return;
+        }
         let mut partitions = Vec::with_capacity(ready.len());
         let mut from = 0;
         while let Some(leader) = ready.iter().map(|(leader, _)| *leader).filter(|leader| *leader >= from).min() {

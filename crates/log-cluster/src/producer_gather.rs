@@ -9,7 +9,7 @@ use crate::partitioner::{LoadStats, consistent, next_sticky, partition_for_key};
 use crate::producer::Producer;
 use crate::rpc::{ClientWake, Wake};
 use sim::Nanos;
-use sim::story::{Life, MarkKind, Note, Rule};
+use sim::story::{Life, MarkKind, MessageId, Note, Rule};
 use sim::workload::Fresh;
 use std::rc::Rc;
 
@@ -28,17 +28,44 @@ pub(crate) struct LastRecord {
 
 impl Producer {
     /// The application hands over a record. True if something may be ready to go.
-    pub(crate) fn produce(&mut self, fresh: &Fresh, fx: &mut Fx<'_>) -> bool {
+    pub(crate) fn produce(&mut self, fresh: Fresh, fx: &mut Fx<'_>) -> bool {
         let key = fresh.key.unwrap_or(u32::MAX);
         fx.note(Note::Life(fresh.id, Life::Produced { key }, Rule("K-P1")));
-        self.gather_one_more(fresh).unwrap_or_else(|| self.hand_over(*fresh, fx))
+        self.hand_over(fresh, fx)
+    }
+
+    /// The application hands over what is due. True if something may be ready to go.
+    pub(crate) fn produce_due(&mut self, fx: &mut Fx<'_>) -> bool {
+        let now = fx.now();
+        let mut ready = false;
+        // Records that went the short way and are not told of yet: the first one, and how many.
+        let mut untold: Option<(MessageId, u32)> = None;
+        let tell = |untold: Option<(MessageId, u32)>, fx: &mut Fx<'_>| {
+            if let Some((first, count)) = untold {
+                fx.note_run(first, count, Life::Produced { key: u32::MAX }, Rule("K-P1"));
+            }
+        };
+        while let Some(fresh) = self.source.take_due(now) {
+            if let Some(full) = self.gather_one_more(&fresh) {
+                ready |= full;
+                untold = Some(untold.map_or((fresh.id, 1), |(first, count)| (first, count + 1)));
+            } else {
+                tell(untold.take(), fx);
+                ready |= self.produce(fresh, fx);
+            }
+        }
+        tell(untold, fx);
+        ready
     }
 
     /// K-P1: the short way of most records: one more like the last one, that fits into the batch that it was put into.
     /// `None` if it is not that simple.
     fn gather_one_more(&mut self, fresh: &Fresh) -> Option<bool> {
-        let last = self.last.filter(|last| last.value == fresh.bytes && fresh.key.is_none() && !fresh.null)?;
-        let partition = self.sticky.partition.filter(|_| self.blocked.is_empty())?;
+        let last = self.last.as_ref()?;
+        if last.value != fresh.bytes || fresh.key.is_some() || fresh.null || !self.blocked.is_empty() {
+            return None;
+        }
+        let partition = self.sticky.partition?;
         let full = self.gathered.append_on(partition, Row::new(fresh.id.sequence, None, false), last.record)?;
         self.sticky.produced(u64::from(last.record), last.batch_size, full);
         Some(full)

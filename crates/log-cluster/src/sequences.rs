@@ -2,17 +2,30 @@
 
 use crate::config::ProducerConfig;
 use crate::log::{Stamp, next_sequence};
-use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default)]
 struct Partition {
     epoch: u16,
     next: u32,
     last_acked: Option<u32>,
-    /// First sequences of the batches that are sent and neither acknowledged nor given up.
-    open: BTreeSet<u32>,
+    /// First sequences of the batches that are sent and neither acknowledged nor given up, in order: a handful.
+    open: Vec<u32>,
     /// A batch that was sent was given up: whether the broker has it is not known.
     unresolved: bool,
+}
+
+impl Partition {
+    fn open(&mut self, first: u32) {
+        if let Err(place) = self.open.binary_search(&first) {
+            self.open.insert(place, first);
+        }
+    }
+
+    fn close(&mut self, first: u32) {
+        if let Ok(place) = self.open.binary_search(&first) {
+            self.open.remove(place);
+        }
+    }
 }
 
 /// All sequence numbers of a producer.
@@ -79,7 +92,7 @@ impl Sequences {
         }
         let first = state.next;
         state.next = next_sequence(first, count);
-        state.open.insert(first);
+        state.open(first);
         Some(Stamp { producer, epoch: state.epoch, first, transactional: self.transactional })
     }
 
@@ -87,7 +100,7 @@ impl Sequences {
         let Some(stamp) = stamp else { return };
         let state = &mut self.partitions[partition as usize];
         if stamp.epoch == state.epoch {
-            state.open.remove(&stamp.first);
+            state.close(stamp.first);
             let last = next_sequence(stamp.first, count.saturating_sub(1));
             state.last_acked = Some(state.last_acked.map_or(last, |known| known.max(last)));
         }
@@ -97,7 +110,7 @@ impl Sequences {
     /// A batch goes on in two halves.
     pub fn split(&mut self, partition: u32, stamp: Option<Stamp>, count: u32) {
         if let Some(stamp) = stamp {
-            self.partitions[partition as usize].open.insert(next_sequence(stamp.first, count / 2));
+            self.partitions[partition as usize].open(next_sequence(stamp.first, count / 2));
         }
     }
 
@@ -105,7 +118,7 @@ impl Sequences {
         let Some(stamp) = stamp else { return };
         let state = &mut self.partitions[partition as usize];
         if stamp.epoch == state.epoch {
-            state.open.remove(&stamp.first);
+            state.close(stamp.first);
             state.unresolved = true;
             self.doubtful = true;
         }
