@@ -216,7 +216,12 @@ impl Producer {
         let led = self.led();
         let mut queues = std::mem::take(&mut self.weights);
         queues.clear();
-        queues.extend(led.iter().map(|partition| self.gathered.queues[*partition as usize].len() as u32));
+        let all = &self.gathered.queues[..self.partitions as usize];
+        if led.len() == all.len() {
+            queues.extend(all.iter().map(|queue| queue.len() as u32));
+        } else {
+            queues.extend(led.iter().map(|partition| all[*partition as usize].len() as u32));
+        }
         let old = match LoadStats::of(queues, led, self.partitions as usize) {
             Ok(stats) => self.stats.replace(stats).map(LoadStats::into_memory),
             Err(memory) => {
