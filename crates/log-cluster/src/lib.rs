@@ -54,6 +54,7 @@ pub mod settings;
 mod share;
 mod shared_queue;
 mod tiers;
+mod told;
 mod transactions;
 mod unsettled;
 pub mod view;

@@ -1,11 +1,10 @@
 //! A replica's log: batches in segments, leader epochs, producers' sequences, and how far it is on the disk.
 
-use crate::cluster::Node;
 use crate::error::Code;
 use crate::layout::Slot;
 use crate::transactions::{Index, Marker, TransactionRecord};
-use sim::story::{Life, MessageId, Note, Rule};
-use sim::{Effects, Nanos, Pages, Time};
+use sim::story::MessageId;
+use sim::{Nanos, Pages, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -158,24 +157,6 @@ impl Batch {
     /// What stands for the messages, and how far behind the first offset each is.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, Row)> {
         self.rows_from(0)
-    }
-
-    /// Tells the same of all messages from the `skip`-th offset on.
-    pub(crate) fn tell(&self, skip: usize, life: Life, rule: Rule, fx: &mut Effects<'_, Node>) {
-        if let Payload::Messages(producer, rows) = &self.payload {
-            let rows = &rows[skip.min(rows.len())..];
-            let mut run = |rows: &[Row]| {
-                let first = MessageId { producer: *producer, sequence: rows[0].sequence };
-                fx.note_run(first, rows.len() as u32, life, rule);
-            };
-            if follow_each_other(rows) {
-                run(rows);
-            } else {
-                rows.chunk_by(|row, next| row.sequence.wrapping_add(1) == next.sequence).for_each(run);
-            }
-        } else {
-            self.messages(skip).for_each(|(id, _)| fx.note(Note::Life(id, life, rule)));
-        }
     }
 
     fn rows_from(&self, skip: usize) -> impl Iterator<Item = (u64, Row)> {
@@ -563,13 +544,6 @@ impl Log {
         }
         start
     }
-}
-
-/// Whether there are rows, each the next of its producer. In one sweep without a branch: this is most batches.
-fn follow_each_other(rows: &[Row]) -> bool {
-    let first = rows.first().map_or(0, |row| row.sequence);
-    let astray = (0..).zip(rows).fold(0, |astray, (place, row)| astray | (row.sequence ^ first.wrapping_add(place)));
-    !rows.is_empty() && astray == 0
 }
 
 fn segment_end(segment: &Segment) -> u64 {
