@@ -41,16 +41,17 @@ impl Passed {
     /// Plays a little, and counts what the processes tell.
     pub(crate) fn pass<P: Process>(&mut self, world: &mut World<P>) {
         world.run_until(world.now() + SLICE);
-        for (_, _, note) in world.take_notes() {
+        for (_, _, count, note) in world.take_note_runs() {
             let Note::Life(_, life, _) = note else { continue };
-            match life {
-                Life::Produced { .. } => self.produced += 1,
-                Life::Acknowledged => self.confirmed += 1,
-                Life::Delivered { .. } => self.delivered += 1,
-                Life::Processed { .. } => self.processed += 1,
-                Life::Settled { .. } => self.settled += 1,
-                _ => {}
-            }
+            let passed = match life {
+                Life::Produced { .. } => &mut self.produced,
+                Life::Acknowledged => &mut self.confirmed,
+                Life::Delivered { .. } => &mut self.delivered,
+                Life::Processed { .. } => &mut self.processed,
+                Life::Settled { .. } => &mut self.settled,
+                _ => continue,
+            };
+            *passed += u64::from(count);
         }
         (self.events, self.digest) = (world.events(), world.digest());
     }

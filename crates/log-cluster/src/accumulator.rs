@@ -171,6 +171,21 @@ impl Accumulator {
         Some((true, second || HEADER + bytes >= room))
     }
 
+    /// K-P1: appends to the last batch of a partition, if there is one that it fits into. Answers whether that one is
+    /// full now.
+    pub fn append_on(&mut self, partition: u32, row: Row, bytes: u32) -> Option<bool> {
+        let last = self.queues.get_mut(partition as usize)?.back_mut()?;
+        if last.is_full() || last.bytes + bytes > last.room {
+            return None;
+        }
+        last.bytes += bytes;
+        match Rc::get_mut(&mut last.rows) {
+            Some(rows) => rows.push(row),
+            None => Rc::make_mut(&mut last.rows).push(row),
+        }
+        Some(last.bytes >= last.room)
+    }
+
     /// Whether all batches of a partition are full, so that none is left half full when another is turned to (K-T3).
     pub fn all_full(&self, partition: u32) -> bool {
         self.queues[partition as usize].back().is_none_or(Bundle::is_full)
@@ -207,6 +222,11 @@ impl Accumulator {
     }
 }
 
+/// K-P2: whether the head of a queue was never sent, and lingers no longer.
+pub(crate) fn goes_at_once(queue: &VecDeque<Bundle>, hurry: bool) -> bool {
+    queue.front().is_some_and(|head| head.attempts == 0 && (queue.len() > 1 || head.is_full() || hurry))
+}
+
 /// What the sending of a batch depends on.
 pub(crate) struct Readiness {
     pub linger: Nanos,
@@ -223,7 +243,7 @@ impl Readiness {
         let backing_off = head.attempts > 0 && head.tried_epoch == self.leader_epoch;
         let waits_until = if backing_off {
             head.rests
-        } else if head.attempts > 0 || queue.len() > 1 || head.is_full() || self.hurry {
+        } else if head.attempts > 0 || goes_at_once(queue, self.hurry) {
             return Ok(());
         } else {
             head.created + self.linger

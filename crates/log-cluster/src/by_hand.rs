@@ -162,7 +162,7 @@ impl Consumer {
         let worked = self
             .assigned
             .iter()
-            .flat_map(|(slot, assigned)| assigned.unsettled.iter().map(|(offset, id)| (place(*slot), *offset, *id)));
+            .flat_map(|(slot, assigned)| assigned.unsettled.iter().map(|(offset, id)| (place(*slot), offset, id)));
         let in_hand = self.in_hand.iter().map(|held| (place(held.slot), held.offset, held.id));
         worked.chain(in_hand).map(|((topic, partition), offset, id)| (topic, partition, offset, id)).collect()
     }

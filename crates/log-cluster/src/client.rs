@@ -7,7 +7,7 @@ use crate::layout::{Layout, Slot};
 use crate::rpc::{ClientWake, Message, Request, Ticket, Wake};
 use sim::story::{FlightKind, Look};
 use sim::{Alarm, Effects, Nanos, NodeId, Time};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub(crate) type Fx<'a> = Effects<'a, Node>;
@@ -32,6 +32,15 @@ enum Overdue {
     Dial(u16),
 }
 
+/// A request that is not answered.
+#[derive(Clone, Debug)]
+struct Open<A> {
+    ticket: Ticket,
+    broker: u16,
+    about: Option<A>,
+    alarm: Alarm,
+}
+
 /// A client. `A` is what it remembers of each request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client<A> {
@@ -41,7 +50,8 @@ pub(crate) struct Client<A> {
     pub waits: Waits,
     dialer: Dialer,
     tickets: Ticket,
-    asked: BTreeMap<Ticket, (u16, Option<A>, Alarm)>,
+    /// In the order in which it was asked: mostly that of the answers.
+    asked: VecDeque<Open<A>>,
     wants_metadata: bool,
     asking_metadata: Option<Ticket>,
     metadata_tries: u32,
@@ -61,7 +71,7 @@ impl<A> Client<A> {
             dialer: Dialer::new(waits.reconnect, waits.reconnect_most, wake),
             waits,
             tickets: 0,
-            asked: BTreeMap::new(),
+            asked: VecDeque::new(),
             wants_metadata: true,
             asking_metadata: None,
             metadata_tries: 0,
@@ -117,7 +127,7 @@ impl<A> Client<A> {
         let ticket = self.tickets;
         fx.send(NodeId(broker), Message::Ask(ticket, request), bytes, look);
         let alarm = fx.wake_in(self.waits.request, Wake::Client(ClientWake::RequestExpires(broker, ticket)));
-        self.asked.insert(ticket, (broker, about, alarm));
+        self.asked.push_back(Open { ticket, broker, about, alarm });
         Some(ticket)
     }
 
@@ -129,24 +139,30 @@ impl<A> Client<A> {
 
     /// An answer came: to what?
     pub fn answered(&mut self, ticket: Ticket, fx: &mut Fx<'_>) -> Option<A> {
-        let (_, about, alarm) = self.asked.remove(&ticket)?;
-        fx.cancel(alarm);
-        about
+        let place = self.asked.iter().position(|open| open.ticket == ticket)?;
+        let open = self.asked.remove(place)?;
+        fx.cancel(open.alarm);
+        open.about
     }
 
     /// Requests to one broker that are not answered.
     pub fn waiting(&self, broker: u16) -> impl Iterator<Item = &A> {
-        self.asked.values().filter(move |(to, _, _)| *to == broker).filter_map(|(_, about, _)| about.as_ref())
+        self.asked.iter().filter(move |open| open.broker == broker).filter_map(|open| open.about.as_ref())
     }
 
     /// All requests that are not answered.
     pub fn all_waiting(&self) -> impl Iterator<Item = &A> {
-        self.asked.values().filter_map(|(_, about, _)| about.as_ref())
+        self.asked.iter().filter_map(|open| open.about.as_ref())
+    }
+
+    /// The same, and at which broker.
+    pub fn all_waiting_at(&self) -> impl Iterator<Item = (u16, &A)> {
+        self.asked.iter().filter_map(|open| Some((open.broker, open.about.as_ref()?)))
     }
 
     /// All requests that are not answered, to be changed.
     pub fn all_waiting_mut(&mut self) -> impl Iterator<Item = &mut A> {
-        self.asked.values_mut().filter_map(|(_, about, _)| about.as_mut())
+        self.asked.iter_mut().filter_map(|open| open.about.as_mut())
     }
 
     pub fn connected(&mut self, broker: u16, fx: &mut Fx<'_>) {
@@ -157,13 +173,14 @@ impl<A> Client<A> {
     /// A connection is gone: what was asked over it?
     pub fn disconnected(&mut self, broker: u16, fx: &mut Fx<'_>) -> Vec<A> {
         let mut lost = Vec::new();
-        let tickets: Vec<Ticket> =
-            self.asked.iter().filter(|(_, (to, _, _))| *to == broker).map(|(ticket, _)| *ticket).collect();
-        for ticket in tickets {
-            let Some((_, about, alarm)) = self.asked.remove(&ticket) else { continue };
-            fx.cancel(alarm);
-            lost.extend(about);
-            if self.asking_metadata == Some(ticket) {
+        for open in std::mem::take(&mut self.asked) {
+            if open.broker != broker {
+                self.asked.push_back(open);
+                continue;
+            }
+            fx.cancel(open.alarm);
+            lost.extend(open.about);
+            if self.asking_metadata == Some(open.ticket) {
                 self.asking_metadata = None;
             }
         }
@@ -174,7 +191,7 @@ impl<A> Client<A> {
 
     /// A request was not answered in time: the connection is given up, as Kafka's clients do. True if it was waited for.
     pub fn expired(&mut self, broker: u16, ticket: Ticket, fx: &mut Fx<'_>) -> bool {
-        if !self.asked.contains_key(&ticket) {
+        if !self.waits_for(ticket) {
             return false;
         }
         if let Some(at) = self.sleeps_until(fx) {
@@ -188,9 +205,13 @@ impl<A> Client<A> {
     }
 
     fn rearm(&mut self, ticket: Ticket, alarm: Alarm, fx: &mut Fx<'_>) {
-        if let Some((_, _, old)) = self.asked.get_mut(&ticket) {
-            fx.cancel(std::mem::replace(old, alarm));
+        if let Some(open) = self.asked.iter_mut().find(|open| open.ticket == ticket) {
+            fx.cancel(std::mem::replace(&mut open.alarm, alarm));
         }
+    }
+
+    fn waits_for(&self, ticket: Ticket) -> bool {
+        self.asked.iter().any(|open| open.ticket == ticket)
     }
 
     /// When its thread wakes by itself, if it sleeps now: again and again after as long as a request may take.
@@ -205,7 +226,7 @@ impl<A> Client<A> {
         self.awake = fx.now();
         for overdue in std::mem::take(&mut self.overdue) {
             match overdue {
-                Overdue::Request(broker, ticket) if self.asked.contains_key(&ticket) => {
+                Overdue::Request(broker, ticket) if self.waits_for(ticket) => {
                     let alarm = fx.wake_at(fx.now(), Wake::Client(ClientWake::RequestExpires(broker, ticket)));
                     self.rearm(ticket, alarm, fx);
                 }
@@ -259,7 +280,7 @@ impl<A> Client<A> {
         let brokers: Vec<u16> = (0..self.layout.brokers).collect();
         let start = fx.dice().below(brokers.len() as u64) as usize;
         let turned = || brokers[start..].iter().chain(&brokers[..start]).copied();
-        let load = |broker: &u16| self.asked.values().filter(|(to, _, _)| to == broker).count();
+        let load = |broker: &u16| self.asked.iter().filter(|open| open.broker == *broker).count();
         if let Some(best) = turned().filter(|broker| fx.is_connected(NodeId(*broker))).min_by_key(load) {
             self.asking_metadata = self.send(best, Request::Metadata, None, 60, Look::plain(FlightKind::Control), fx);
         } else {

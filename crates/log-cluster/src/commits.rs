@@ -6,9 +6,8 @@ use crate::consumer::{Asked, Consumer};
 use crate::error::Code;
 use crate::layout::Slot;
 use crate::rpc::{ClientWake, GroupRequest, Request, Wake};
-use crate::shared_queue::SharedQueue;
 use sim::Nanos;
-use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Note, Rule};
+use sim::story::{FlightKind, Life, Look, MarkKind, Rule};
 
 impl Consumer {
     /// Sends the positions to be committed. False if there is nothing to commit, or nobody to send it to.
@@ -53,8 +52,8 @@ impl Consumer {
                 continue;
             }
             assigned.committed = Some(assigned.committed.map_or(*offset, |known| known.max(*offset)));
-            while let Some((_, id)) = pop_before(&mut assigned.unsettled, *offset) {
-                fx.note(Note::Life(id, Life::Settled { reader: self.reader }, Rule("K-O1")));
+            while let Some((first, count)) = assigned.unsettled.pop_before(*offset) {
+                fx.note_run(first, count, Life::Settled { reader: self.reader }, Rule("K-O1"));
             }
         }
     }
@@ -69,8 +68,4 @@ impl Consumer {
             fx.wake_in(Nanos::ZERO, Wake::Client(ClientWake::Poll));
         }
     }
-}
-
-fn pop_before(unsettled: &mut SharedQueue<(u64, MessageId)>, offset: u64) -> Option<(u64, MessageId)> {
-    if unsettled.front()?.0 < offset { unsettled.pop_front() } else { None }
 }

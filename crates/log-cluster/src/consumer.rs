@@ -9,8 +9,8 @@ use crate::log::Entry;
 use crate::membership::Membership;
 use crate::rpc::{ClientWake, Message, Response, Ticket, Wake};
 use crate::share::{ShareAsk, ShareMember};
-use crate::shared_queue::SharedQueue;
 use crate::transactions::{Forward, ForwardAsk};
+use crate::unsettled::Unsettled;
 use crate::view::MemberState;
 use sim::story::{Life, MessageId, Note, Rule};
 use sim::workload::{ClientOrder, ConsumerSpec, Duration};
@@ -51,7 +51,7 @@ pub(crate) struct Assigned {
     /// Fetched and not polled.
     pub buffered: VecDeque<Entry>,
     /// Worked on and not known to be committed.
-    pub(crate) unsettled: SharedQueue<(u64, MessageId)>,
+    pub(crate) unsettled: Unsettled,
     /// Looking for its position.
     pub(crate) seeking: bool,
     /// Not asked for again before.
@@ -67,6 +67,14 @@ pub(crate) struct InHand {
     pub key: u32,
     /// Bytes of its value, about.
     pub bytes: u32,
+}
+
+impl InHand {
+    /// Whether `next` is the record behind it, of the same producer.
+    fn goes_on(&self, next: &InHand) -> bool {
+        let follows = next.id == MessageId { sequence: self.id.sequence.wrapping_add(1), ..self.id };
+        follows && next.slot == self.slot && next.offset == self.offset + 1
+    }
 }
 
 /// A consumer.
@@ -320,7 +328,8 @@ impl Consumer {
 
     /// The application works on the next record.
     fn work(&mut self, fx: &mut Fx<'_>) {
-        loop {
+        self.work_for_nothing(fx);
+        while !self.in_hand.is_empty() {
             let cost = self.processing.sample(fx.dice());
             self.works = self.works.wrapping_add(1);
             self.working = true;
@@ -329,12 +338,28 @@ impl Consumer {
                 return;
             }
             self.done(fx);
-            if self.in_hand.is_empty() {
-                break;
-            }
         }
         // Not at once: an application without work of its own would never let go.
         fx.work(0, Nanos::micros(1), Wake::Client(ClientWake::Worked(self.works)));
+    }
+
+    /// Records whose processing takes no time, and that nobody else is told of, are worked on all at once.
+    fn work_for_nothing(&mut self, fx: &mut Fx<'_>) {
+        let plain = self.share.is_none() && self.forward.is_none() && self.fails_on.is_none();
+        if !plain || self.processing != Duration::Constant(Nanos::ZERO) {
+            return;
+        }
+        self.working = true;
+        self.works = self.works.wrapping_add(self.in_hand.len() as u32);
+        let life = Life::Processed { reader: self.reader, consumer: self.index };
+        for run in self.in_hand.make_contiguous().chunk_by(InHand::goes_on) {
+            let (first, count) = (run[0], run.len() as u32);
+            fx.note_run(first.id, count, life, Rule("K-O2"));
+            if let Some(assigned) = self.assigned.get_mut(&first.slot) {
+                assigned.unsettled.push(first.offset, first.id, count);
+            }
+        }
+        self.in_hand.clear();
     }
 
     fn worked(&mut self, fx: &mut Fx<'_>) {
@@ -359,7 +384,7 @@ impl Consumer {
         fx.note(Note::Life(record.id, life, Rule("K-O2")));
         self.forward.iter_mut().for_each(|own| own.take(record));
         if let Some(assigned) = self.assigned.get_mut(&record.slot) {
-            assigned.unsettled.push_back((record.offset, record.id));
+            assigned.unsettled.push(record.offset, record.id, 1);
         }
     }
 

@@ -2,39 +2,54 @@
 
 use crate::client::Fx;
 use crate::config::{IsolationLevel, OffsetReset, millis};
-use crate::consumer::{Asked, Consumer, InHand};
+use crate::consumer::{Asked, Assigned, Consumer, InHand};
 use crate::error::Code;
 use crate::layout::Slot;
+use crate::log::{Payload, Row};
 use crate::rpc::{Fetch, FetchPart, Fetched, Request};
 use crate::transactions::readable;
-use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
-use std::collections::{BTreeMap, BTreeSet};
+use sim::story::{FlightKind, Life, Look, MarkKind, MessageId, Rule};
+use std::collections::BTreeMap;
 
 impl Consumer {
     /// K-C3: at most `max.poll.records` of what is buffered, partition by partition.
     pub(crate) fn take_records(&mut self) {
         let most = self.hand.most.map_or(self.poll_records as usize, usize::from);
-        let slots: Vec<Slot> = self.assigned.keys().copied().collect();
-        for turn in 0..slots.len() {
-            let slot = slots[(self.rotate as usize + turn) % slots.len()];
-            if self.membership.modern.revoking.contains(&slot) {
-                continue;
-            }
+        let count = self.assigned.len();
+        let start = if count == 0 { 0 } else { self.rotate as usize % count };
+        let (full, revoking) = (self.in_hand.len() >= most, &self.membership.modern.revoking);
+        // What has nothing buffered gets its turn, but there is nothing to do then.
+        let worth = |assigned: &Assigned| assigned.position.is_some() && (full || !assigned.buffered.is_empty());
+        let slots =
+            (0..).zip(&self.assigned).filter(|(_, (slot, assigned))| worth(assigned) && !revoking.contains(slot));
+        let turns: Vec<(usize, Slot)> = slots.map(|(place, (slot, _))| (place, *slot)).collect();
+        let (later, first) = turns.split_at(turns.partition_point(|(place, _)| *place < start));
+        for (place, slot) in first.iter().chain(later).copied() {
+            let turn = (place + count - start) % count;
             let Some(assigned) = self.assigned.get_mut(&slot) else { continue };
             let Some(mut position) = assigned.position else { continue };
             while self.in_hand.len() < most {
                 let Some(entry) = assigned.buffered.front() else { break };
                 let skip = position.saturating_sub(entry.base) as usize;
                 let room = most - self.in_hand.len();
-                let mut records = entry.batch.records(skip);
-                let taken = records.by_ref().take(room);
                 let bytes = entry.batch.bytes / entry.batch.count().max(1) as u32;
                 let in_hand = |(delta, id, key)| InHand { slot, offset: entry.base + delta, id, key, bytes };
-                self.in_hand.extend(taken.map(in_hand));
-                // What compaction took, and what is not for applications, is passed over.
                 let end = entry.end();
-                position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
-                drop(records);
+                if let Payload::Messages(producer, rows) = &entry.batch.payload {
+                    let skip = skip.min(rows.len());
+                    let taken = room.min(rows.len() - skip);
+                    let record = |(delta, row): (u64, &Row)| {
+                        let id = MessageId { producer: *producer, sequence: row.sequence };
+                        in_hand((delta, id, row.key().unwrap_or(u32::MAX)))
+                    };
+                    self.in_hand.extend((skip as u64..).zip(&rows[skip..skip + taken]).map(record));
+                    position = entry.base + (skip + taken) as u64;
+                } else {
+                    let mut records = entry.batch.records(skip);
+                    self.in_hand.extend(records.by_ref().take(room).map(in_hand));
+                    // What compaction took, and what is not for applications, is passed over.
+                    position = records.next().map_or(end, |(delta, _, _)| entry.base + delta);
+                }
                 if position >= end {
                     assigned.buffered.pop_front();
                 }
@@ -52,8 +67,10 @@ impl Consumer {
         if self.stopping {
             return;
         }
-        let mut wanted: BTreeMap<u16, Vec<FetchPart>> = BTreeMap::new();
-        let mut busy: BTreeSet<u16> = BTreeSet::new();
+        // Leaders, and what to ask them for; nothing of those that are asked already, or of which something is buffered.
+        let mut wanted: BTreeMap<u16, Option<Vec<FetchPart>>> = BTreeMap::new();
+        let fetching = self.client.all_waiting_at().filter(|(_, asked)| matches!(asked, Asked::Fetch));
+        wanted.extend(fetching.map(|(leader, _)| (leader, None)));
         let mut stale = false;
         let revoking = &self.membership.modern.revoking;
         for (slot, assigned) in self.assigned.iter().filter(|(slot, _)| !revoking.contains(slot)) {
@@ -62,17 +79,16 @@ impl Consumer {
                 continue;
             };
             if !assigned.buffered.is_empty() {
-                busy.insert(leader);
-            } else if assigned.position.is_some() {
+                wanted.insert(leader, None);
+            } else if assigned.position.is_some()
+                && let Some(parts) = wanted.entry(leader).or_insert_with(|| Some(Vec::new()))
+            {
                 let part = FetchPart { slot: *slot, offset: assigned.fetch_from, leader_epoch, last_epoch: None };
-                wanted.entry(leader).or_default().push(part);
+                parts.push(part);
             }
         }
         for (leader, parts) in wanted {
-            let under_way = self.client.waiting(leader).any(|asked| matches!(asked, Asked::Fetch));
-            if busy.contains(&leader) || under_way {
-                continue;
-            }
+            let Some(parts) = parts else { continue };
             let fetch = Fetch {
                 replica: None,
                 max_wait: millis(self.config.fetch_max_wait_ms),
@@ -183,9 +199,7 @@ impl Consumer {
         for entry in readable(part.entries, &part.aborted) {
             let skip = assigned.fetch_from.saturating_sub(entry.base) as usize;
             let life = Life::Delivered { reader: self.reader, consumer: self.index, redelivered: false };
-            for (id, _) in entry.batch.messages(skip) {
-                fx.note(Note::Life(id, life, Rule("K-C1")));
-            }
+            entry.batch.tell(skip, life, Rule("K-C1"), fx);
             assigned.fetch_from = entry.end();
             assigned.buffered.push_back(entry);
         }

@@ -70,6 +70,10 @@ impl Broker {
     pub(crate) fn after_append(&mut self, slot: Slot, closed_at: Option<u64>, fx: &mut Fx<'_>) {
         let topic = self.image.topic(&self.layout, self.me, slot);
         let (messages, after) = (topic.flush_messages, topic.flush_after);
+        // Kafka's default: by count means never.
+        if messages >= i64::MAX.unsigned_abs() && after.is_none() && closed_at.is_none() {
+            return;
+        }
         let Some(replica) = self.replicas.get_mut(&slot) else { return };
         let end = replica.log.end();
         if end - replica.log.flushed() >= messages {

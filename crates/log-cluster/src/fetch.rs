@@ -7,7 +7,7 @@ use crate::layout::Slot;
 use crate::log::Entry;
 use crate::rpc::{BrokerWake, Fetch, FetchPart, Fetched, Response, Ticket, Wake};
 use sim::Nanos;
-use sim::story::{FlightKind, Life, Look, Note, Rule};
+use sim::story::{FlightKind, Life, Look, Rule};
 
 /// What an answer to a fetch would be now.
 struct Reading {
@@ -258,9 +258,7 @@ impl Broker {
             if start > replica.log.start() {
                 if replica.leads().is_some() && !topic.internal {
                     for entry in replica.log.read(replica.log.start()).take_while(|entry| entry.end() <= start) {
-                        for (id, _) in entry.batch.messages(0) {
-                            fx.note(Note::Life(id, Life::Deleted, Rule("K-D2")));
-                        }
+                        entry.batch.tell(0, Life::Deleted, Rule("K-D2"), fx);
                     }
                 }
                 replica.log.advance_start(start);

@@ -55,7 +55,9 @@ pub mod settings;
 mod share;
 mod shared_queue;
 mod tiers;
+mod told;
 mod transactions;
+mod unsettled;
 pub mod view;
 mod words;
 

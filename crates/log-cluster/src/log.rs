@@ -413,14 +413,16 @@ impl Log {
             return 0;
         }
         let mut taken = 0;
-        for entry in self.read(offset) {
+        // The chain of segments is faster from within than by a loop.
+        self.read(offset).all(|entry| {
             let size = u64::from(entry.batch.bytes);
-            if entry.end() > limit || (taken > 0 && taken + size > bytes) {
-                break;
+            let fits = entry.end() <= limit && (taken == 0 || taken + size <= bytes);
+            if fits {
+                taken += size;
+                into.push(entry.clone());
             }
-            taken += size;
-            into.push(entry.clone());
-        }
+            fits
+        });
         taken
     }
 
@@ -557,9 +559,16 @@ fn segment_end(segment: &Segment) -> u64 {
     segment.entries.len().checked_sub(1).and_then(|last| segment.entries.get(last)).map_or(0, Entry::end)
 }
 
-/// The place of the first entry that ends after `offset`.
+/// The place of the first entry that ends after `offset`. Who reads is mostly near the end.
 fn find(entries: &Pages<Entry>, offset: u64) -> usize {
-    let (mut low, mut high) = (0, entries.len());
+    let (mut low, mut high, mut step) = (0, entries.len(), 1);
+    while let Some(place) = high.checked_sub(step) {
+        if entries.get(place).is_some_and(|entry| entry.end() <= offset) {
+            low = place + 1;
+            break;
+        }
+        (high, step) = (place, 2 * step);
+    }
     while low < high {
         let middle = usize::midpoint(low, high);
         if entries.get(middle).is_some_and(|entry| entry.end() <= offset) {

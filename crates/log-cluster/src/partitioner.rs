@@ -1,6 +1,7 @@
 //! Which partition a record goes to (K-T1 to K-T5).
 
 use sim::Dice;
+use std::rc::Rc;
 
 /// Kafka's murmur2 of a key's bytes (K-T1).
 #[must_use]
@@ -49,7 +50,7 @@ pub struct LoadStats {
     /// Running sums of the weights.
     sums: Vec<u32>,
     /// The partitions that the sums are of.
-    partitions: Vec<u32>,
+    partitions: Rc<[u32]>,
 }
 
 impl LoadStats {
@@ -58,19 +59,27 @@ impl LoadStats {
     #[must_use]
     pub fn new(queues: &[u32], partitions: &[u32], all: usize) -> Option<LoadStats> {
         let length = queues.len().min(partitions.len());
-        let queues = &queues[..length];
-        let most = queues.iter().copied().max()?;
+        LoadStats::of(queues[..length].to_vec(), partitions[..length].into(), all).ok()
+    }
+
+    /// The same, in the memory of `queues`, which come back if they say nothing.
+    pub(crate) fn of(mut queues: Vec<u32>, partitions: Rc<[u32]>, all: usize) -> Result<LoadStats, Vec<u32>> {
+        let Some(most) = queues.iter().copied().max() else { return Err(queues) };
         let alike = queues.iter().all(|queue| *queue == queues[0]);
-        if length < 1 || all < 2 || (alike && length == all) {
-            return None;
+        if all < 2 || (alike && queues.len() == all) {
+            return Err(queues);
         }
         let mut sum = 0;
-        let mut add = |queue: &u32| {
-            sum += most + 1 - queue;
-            sum
-        };
-        let sums = queues.iter().map(&mut add).collect();
-        Some(LoadStats { sums, partitions: partitions[..length].to_vec() })
+        for queue in &mut queues {
+            sum += most + 1 - *queue;
+            *queue = sum;
+        }
+        Ok(LoadStats { sums: queues, partitions })
+    }
+
+    /// Its memory, for the next ones.
+    pub(crate) fn into_memory(self) -> Vec<u32> {
+        self.sums
     }
 
     /// The sum of all weights: a draw is below it.
@@ -88,12 +97,20 @@ impl LoadStats {
 }
 
 /// K-T4: the next sticky partition: by weight if there are statistics, else at random among those with a leader.
-pub(crate) fn next_sticky(stats: Option<&LoadStats>, available: &[u32], partitions: u32, dice: &mut Dice) -> u32 {
-    match stats {
-        Some(stats) if stats.total() > 0 => stats.pick(dice.below(u64::from(stats.total())) as u32),
-        _ if available.is_empty() => dice.below(u64::from(partitions)) as u32,
-        _ => available[dice.below(available.len() as u64) as usize],
+pub(crate) fn next_sticky(
+    stats: Option<&LoadStats>,
+    available: impl FnOnce() -> Rc<[u32]>,
+    partitions: u32,
+    dice: &mut Dice,
+) -> u32 {
+    if let Some(stats) = stats.filter(|stats| stats.total() > 0) {
+        return stats.pick(dice.below(u64::from(stats.total())) as u32);
     }
+    let available = available();
+    if available.is_empty() {
+        return dice.below(u64::from(partitions)) as u32;
+    }
+    available[dice.below(available.len() as u64) as usize]
 }
 
 /// The sticky partition of records without a key (K-T3).

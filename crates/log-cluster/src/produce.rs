@@ -6,7 +6,7 @@ use crate::error::Code;
 use crate::layout::Slot;
 use crate::log::{Batch, Payload, Verdict};
 use crate::rpc::{BrokerWake, Produce, Response, Ticket, Wake};
-use sim::story::{FlightKind, Life, Look, MarkKind, Note, Rule};
+use sim::story::{FlightKind, Life, Look, MarkKind, Rule};
 use sim::{Alarm, NodeId};
 use std::rc::Rc;
 
@@ -149,9 +149,7 @@ impl Broker {
         let roll = topic.roll(slot, self.me, replica.log.segment_base());
         let (base, rolled) = replica.log.append(epoch, batch, now, roll);
         fx.write(u64::from(batch.bytes));
-        for (id, _) in batch.messages(0) {
-            fx.note(Note::Life(id, Life::Stored, Rule("K-A1")));
-        }
+        batch.tell(0, Life::Stored, Rule("K-A1"), fx);
         self.after_append(slot, rolled.then_some(base), fx);
         self.complete_fetches(slot, fx);
         Ok((base, false))

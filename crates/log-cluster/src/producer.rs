@@ -1,12 +1,14 @@
 //! A producer: gathers records, sends them in batches, and tries again what failed (K-P1 to K-P6, K-I1 to K-I5).
 
-use crate::accumulator::{Accumulator, Bundle, Readiness};
+use crate::accumulator::{Accumulator, Bundle, Readiness, goes_at_once};
 use crate::admin::Order;
 use crate::client::{Client, Fx, Waits};
 use crate::config::{Acks, ProducerClient, ProducerConfig, millis};
 use crate::error::Code;
+use crate::image::Image;
 use crate::layout::{Layout, Slot};
 use crate::partitioner::{LoadStats, Sticky};
+use crate::producer_gather::LastRecord;
 use crate::rpc::{ClientWake, Message, Produce, Request, Response, Ticket, Wake};
 use crate::sequences::Sequences;
 use crate::shared_queue::SharedQueue;
@@ -42,6 +44,11 @@ pub struct Producer {
     pub(crate) gathered: Accumulator,
     pub(crate) sticky: Sticky,
     pub(crate) stats: Option<LoadStats>,
+    /// Memory for the next ones.
+    pub(crate) weights: Vec<u32>,
+    pub(crate) last: Option<LastRecord>,
+    /// The partitions with a leader, by which metadata, of how many.
+    pub(crate) led: (Rc<Image>, u32, Rc<[u32]>),
     pub(crate) turn: u32,
     /// The partition drawn at random for records without a key, and until when (K-T5).
     pub(crate) drawn: (u32, Time),
@@ -55,6 +62,10 @@ pub struct Producer {
     pub(crate) muted: BTreeSet<u32>,
     pump_alarm: Option<(Time, Alarm)>,
     source_alarm: Option<Alarm>,
+    /// Memory for how busy brokers are.
+    busy: Vec<u32>,
+    /// No batch is too old before this; perhaps not then either (K-P4).
+    pub(crate) none_expires_before: Time,
     pub(crate) closing: bool,
     born: bool,
     pub(crate) retry_told: Option<Code>,
@@ -95,6 +106,9 @@ impl Producer {
             gathered: Accumulator::new(room),
             sticky: Sticky::default(),
             stats: None,
+            last: None,
+            weights: Vec::new(),
+            led: (Rc::default(), 0, Rc::default()),
             turn: 0,
             drawn: (0, Time::ZERO),
             blocked: SharedQueue::default(),
@@ -104,6 +118,8 @@ impl Producer {
             muted: BTreeSet::new(),
             pump_alarm: None,
             source_alarm: None,
+            busy: Vec::new(),
+            none_expires_before: Time::ZERO,
             closing: false,
             born: false,
             retry_told: None,
@@ -186,10 +202,7 @@ impl Producer {
         match wake {
             ClientWake::Source => {
                 self.source_alarm = None;
-                let mut ready = false;
-                while let Some(fresh) = self.source.take_due(fx.now()) {
-                    ready |= self.produce(fresh, fx);
-                }
+                let ready = self.produce_due(fx);
                 self.arm_source(fx);
                 if ready {
                     self.pump(fx);
@@ -245,12 +258,8 @@ impl Producer {
     pub(crate) fn pump(&mut self, fx: &mut Fx<'_>) {
         self.client.stir(fx);
         self.expire(fx);
-        for partition in 0..self.partitions {
-            if self.ids.is_broken(partition) && self.transactions.is_some() {
-                self.fail_transaction(fx);
-            } else if self.ids.is_broken(partition) {
-                self.raise_epoch(partition, None, fx);
-            }
+        if self.ids.may_be_broken() {
+            self.mend(fx);
         }
         if !self.blocked.is_empty() {
             self.unblock(fx);
@@ -263,11 +272,13 @@ impl Producer {
         }
         let now = fx.now();
         let hurry = self.closing || !self.blocked.is_empty() || self.transactions.as_ref().is_some_and(|t| t.hurries());
+        let limit = self.limit();
         let mut next = Time::NEVER;
-        let mut ready: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+        let mut ready: Vec<(u16, u32)> = Vec::new();
+        let busy = self.busy_brokers(fx);
         let mut leaderless = false;
-        for partition in 0..self.partitions {
-            if self.gathered.queues[partition as usize].is_empty() {
+        for (partition, queue) in (0..self.partitions).zip(&self.gathered.queues) {
+            if queue.is_empty() {
                 continue;
             }
             let Some((leader, epoch)) = self.client.leader(self.first + partition) else {
@@ -277,27 +288,87 @@ impl Producer {
             if self.muted.contains(&partition) {
                 continue;
             }
-            let queue = &self.gathered.queues[partition as usize];
+            if goes_at_once(queue, hurry) {
+                if busy.get(usize::from(leader)) != Some(&limit) {
+                    ready.push((leader, partition));
+                }
+                continue;
+            }
             let readiness = Readiness { linger: millis(self.config.linger_ms), now, hurry, leader_epoch: epoch };
             match readiness.of(queue) {
-                Ok(()) => ready.entry(leader).or_default().push(partition),
+                Ok(()) => ready.push((leader, partition)),
                 Err(at) => next = next.min(at),
             }
         }
-        for (leader, partitions) in ready {
-            self.drain(leader, &partitions, fx);
-        }
+        self.busy = busy;
+        self.drain_all(&ready, fx);
         self.weigh();
         if leaderless {
             self.client.refresh(fx);
         }
-        if let Some(deadline) = self.next_expiry() {
+        // What expires later than the alarm will wake it, or has to be woken, moves nothing.
+        let armed = self.pump_alarm.map_or(Time::NEVER, |(armed, _)| armed);
+        if self.none_expires_before < next.min(armed)
+            && let Some(deadline) = self.look_for_expiry(now)
+        {
             next = next.min(deadline);
         }
         self.arm_pump(next, fx);
         self.pump_transactions(fx);
         if self.closing && self.is_done() {
             fx.exit();
+        }
+    }
+
+    /// K-I4: partitions whose sequences have a gap begin anew.
+    fn mend(&mut self, fx: &mut Fx<'_>) {
+        for partition in 0..self.partitions {
+            if self.ids.is_broken(partition) && self.transactions.is_some() {
+                self.fail_transaction(fx);
+            } else if self.ids.is_broken(partition) {
+                self.raise_epoch(partition, None, fx);
+            }
+        }
+        self.ids.look_for_doubts();
+    }
+
+    /// How many requests with batches each broker has under way, up to as many as it may have; none of one that is out
+    /// of reach.
+    fn busy_brokers(&mut self, fx: &Fx<'_>) -> Vec<u32> {
+        let limit = self.limit();
+        let mut busy = std::mem::take(&mut self.busy);
+        busy.clear();
+        busy.resize(usize::from(self.client.layout.brokers), 0);
+        for (broker, asked) in self.client.all_waiting_at() {
+            if let Some(count) = busy.get_mut(usize::from(broker)).filter(|_| matches!(asked, Asked::Batches(_))) {
+                *count = limit.min(*count + 1);
+            }
+        }
+        for (broker, count) in (0..).zip(&mut busy) {
+            if *count == limit && !self.client.is_reachable(broker, fx) {
+                *count = 0;
+            }
+        }
+        busy
+    }
+
+    /// How many requests may be under way to a broker (K-P3).
+    fn limit(&self) -> u32 {
+        u32::try_from(self.config.max_in_flight_requests_per_connection.unsigned_abs()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Sends what is ready, broker by broker.
+    fn drain_all(&mut self, ready: &[(u16, u32)], fx: &mut Fx<'_>) {
+        if ready.is_empty() {
+            return;
+        }
+        let mut partitions = Vec::with_capacity(ready.len());
+        let mut from = 0;
+        while let Some(leader) = ready.iter().map(|(leader, _)| *leader).filter(|leader| *leader >= from).min() {
+            partitions.clear();
+            partitions.extend(ready.iter().filter(|(of, _)| *of == leader).map(|(_, partition)| *partition));
+            self.drain(leader, &partitions, fx);
+            from = leader + 1;
         }
     }
 
@@ -337,7 +408,7 @@ impl Producer {
         let most = u64::try_from(self.config.max_request_size).unwrap_or(0);
         let one_at_a_time = self.config.max_in_flight_requests_per_connection == 1;
         let mut bytes = 0;
-        let mut bundles: Vec<Bundle> = Vec::new();
+        let mut bundles: Vec<Bundle> = Vec::with_capacity(ready.len());
         for turn in 0..ready.len() {
             let partition = ready[(start as usize + turn) % ready.len()];
             if self.muted.contains(&partition) {

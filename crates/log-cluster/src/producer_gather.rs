@@ -9,11 +9,22 @@ use crate::partitioner::{LoadStats, consistent, next_sticky, partition_for_key};
 use crate::producer::Producer;
 use crate::rpc::{ClientWake, Wake};
 use sim::Nanos;
-use sim::story::{Life, MarkKind, Note, Rule};
+use sim::story::{Life, MarkKind, MessageId, Note, Rule};
 use sim::workload::Fresh;
+use std::rc::Rc;
 
 /// librdkafka: sticky.partitioning.linger.ms, 10 ms.
 const STICKY_LINGER: Nanos = Nanos::millis(10);
+
+/// The record that was gathered last, if it had neither a key nor a peculiarity: others like it take the same bytes.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct LastRecord {
+    /// Bytes of the value.
+    value: u32,
+    /// Bytes in a batch.
+    record: u32,
+    batch_size: u64,
+}
 
 impl Producer {
     /// The application hands over a record. True if something may be ready to go.
@@ -21,6 +32,43 @@ impl Producer {
         let key = fresh.key.unwrap_or(u32::MAX);
         fx.note(Note::Life(fresh.id, Life::Produced { key }, Rule("K-P1")));
         self.hand_over(fresh, fx)
+    }
+
+    /// The application hands over what is due. True if something may be ready to go.
+    pub(crate) fn produce_due(&mut self, fx: &mut Fx<'_>) -> bool {
+        let now = fx.now();
+        let mut ready = false;
+        // Records that went the short way and are not told of yet: the first one, and how many.
+        let mut untold: Option<(MessageId, u32)> = None;
+        let tell = |untold: Option<(MessageId, u32)>, fx: &mut Fx<'_>| {
+            if let Some((first, count)) = untold {
+                fx.note_run(first, count, Life::Produced { key: u32::MAX }, Rule("K-P1"));
+            }
+        };
+        while let Some(fresh) = self.source.take_due(now) {
+            if let Some(full) = self.gather_one_more(&fresh) {
+                ready |= full;
+                untold = Some(untold.map_or((fresh.id, 1), |(first, count)| (first, count + 1)));
+            } else {
+                tell(untold.take(), fx);
+                ready |= self.produce(fresh, fx);
+            }
+        }
+        tell(untold, fx);
+        ready
+    }
+
+    /// K-P1: the short way of most records: one more like the last one, that fits into the batch that it was put into.
+    /// `None` if it is not that simple.
+    fn gather_one_more(&mut self, fresh: &Fresh) -> Option<bool> {
+        let last = self.last.as_ref()?;
+        if last.value != fresh.bytes || fresh.key.is_some() || fresh.null || !self.blocked.is_empty() {
+            return None;
+        }
+        let partition = self.sticky.partition?;
+        let full = self.gathered.append_on(partition, Row::new(fresh.id.sequence, None, false), last.record)?;
+        self.sticky.produced(u64::from(last.record), last.batch_size, full);
+        Some(full)
     }
 
     /// Takes a record to be sent, if a transaction is open or there are none. True if something may be ready to go.
@@ -124,6 +172,9 @@ impl Producer {
         let memory = self.config.buffer_memory.unsigned_abs();
         let (begun, full) = self.gathered.append(partition, row, bytes, batch_size, memory, fx.now())?;
         if key.is_none() && class == PartitionerClass::Default {
+            let plain = fresh.key.is_none() && !null && every == 0 && self.transactions.is_none();
+            let last = LastRecord { value: fresh.bytes, record: bytes, batch_size: batch_size.into() };
+            self.last = plain.then_some(last);
             let all_full = self.gathered.all_full(partition);
             self.sticky.produced(u64::from(bytes), u64::from(batch_size), all_full);
         }
@@ -150,10 +201,9 @@ impl Producer {
         if let Some(partition) = self.sticky.partition {
             return partition;
         }
-        let led = |partition: &u32| self.client.leader(self.first + partition).is_some();
-        let available: Vec<u32> = (0..self.partitions).filter(led).collect();
+        let led = self.led();
         let stats = self.stats.as_ref().filter(|_| self.config.partitioner_adaptive_partitioning_enable);
-        let next = next_sticky(stats, &available, self.partitions, fx.dice());
+        let next = next_sticky(stats, || led, self.partitions, fx.dice());
         self.sticky.partition = Some(next);
         next
     }
@@ -163,9 +213,32 @@ impl Producer {
         if !self.config.partitioner_adaptive_partitioning_enable || self.partitions < 2 {
             return;
         }
-        let led: Vec<u32> =
-            (0..self.partitions).filter(|partition| self.client.leader(self.first + partition).is_some()).collect();
-        let queues: Vec<u32> = led.iter().map(|p| self.gathered.queues[*p as usize].len() as u32).collect();
-        self.stats = LoadStats::new(&queues, &led, self.partitions as usize);
+        let led = self.led();
+        let mut queues = std::mem::take(&mut self.weights);
+        queues.clear();
+        let all = &self.gathered.queues[..self.partitions as usize];
+        if led.len() == all.len() {
+            queues.extend(all.iter().map(|queue| queue.len() as u32));
+        } else {
+            queues.extend(led.iter().map(|partition| all[*partition as usize].len() as u32));
+        }
+        let old = match LoadStats::of(queues, led, self.partitions as usize) {
+            Ok(stats) => self.stats.replace(stats).map(LoadStats::into_memory),
+            Err(memory) => {
+                self.stats = None;
+                Some(memory)
+            }
+        };
+        self.weights = old.unwrap_or_default();
+    }
+
+    /// The partitions with a leader.
+    fn led(&mut self) -> Rc<[u32]> {
+        let (image, partitions) = (&self.client.image, self.partitions);
+        if !Rc::ptr_eq(&self.led.0, image) || self.led.1 != partitions {
+            let led = (0..partitions).filter(|partition| image.leader(self.first + partition).is_some()).collect();
+            self.led = (image.clone(), partitions, led);
+        }
+        self.led.2.clone()
     }
 }

@@ -18,8 +18,8 @@ impl Producer {
                 self.retry_told = None;
                 self.ids.acknowledged(bundle.partition, bundle.stamp(), bundle.count());
                 // What is within a transaction is acknowledged with its commit.
-                for id in bundle.messages(self.index).into_iter().filter(|_| self.transactions.is_none()) {
-                    fx.note(Note::Life(id, Life::Acknowledged, Rule("K-A1")));
+                if let Some(batch) = bundle.sealed.as_ref().filter(|_| self.transactions.is_none()) {
+                    batch.tell(0, Life::Acknowledged, Rule("K-A1"), fx);
                 }
                 return self.finish(&bundle);
             }
@@ -112,13 +112,20 @@ impl Producer {
         heads.chain(under_way).min().map(|created| created + limit)
     }
 
+    /// The same, and remembers that until then there is no need to look again: what comes later expires later.
+    pub(crate) fn look_for_expiry(&mut self, now: Time) -> Option<Time> {
+        let at = self.next_expiry();
+        self.none_expires_before = at.unwrap_or(now + millis(self.config.delivery_timeout_ms));
+        at
+    }
+
     /// K-P4: what is older than `delivery.timeout.ms` is given up, under way or not.
     pub(crate) fn expire(&mut self, fx: &mut Fx<'_>) {
         let now = fx.now();
-        if self.next_expiry().is_none_or(|at| at > now) {
+        let limit = millis(self.config.delivery_timeout_ms);
+        if self.none_expires_before > now || self.look_for_expiry(now).is_none_or(|at| at > now) {
             return;
         }
-        let limit = millis(self.config.delivery_timeout_ms);
         let old = |bundle: &Bundle| now.since(bundle.created) >= limit;
         let mut expired = Vec::new();
         for queue in &mut self.gathered.queues {

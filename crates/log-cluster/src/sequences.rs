@@ -2,17 +2,30 @@
 
 use crate::config::ProducerConfig;
 use crate::log::{Stamp, next_sequence};
-use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default)]
 struct Partition {
     epoch: u16,
     next: u32,
     last_acked: Option<u32>,
-    /// First sequences of the batches that are sent and neither acknowledged nor given up.
-    open: BTreeSet<u32>,
+    /// First sequences of the batches that are sent and neither acknowledged nor given up, in order: a handful.
+    open: Vec<u32>,
     /// A batch that was sent was given up: whether the broker has it is not known.
     unresolved: bool,
+}
+
+impl Partition {
+    fn open(&mut self, first: u32) {
+        if let Err(place) = self.open.binary_search(&first) {
+            self.open.insert(place, first);
+        }
+    }
+
+    fn close(&mut self, first: u32) {
+        if let Ok(place) = self.open.binary_search(&first) {
+            self.open.remove(place);
+        }
+    }
 }
 
 /// All sequence numbers of a producer.
@@ -24,13 +37,15 @@ pub(crate) struct Sequences {
     id: Option<u64>,
     epoch: u16,
     partitions: Vec<Partition>,
+    /// Whether a partition may be unresolved.
+    doubtful: bool,
 }
 
 impl Sequences {
     pub fn of(config: &ProducerConfig, partitions: u32) -> Sequences {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
         let transactional = config.transactional_id.is_some();
-        Sequences { enabled: config.is_idempotent(), transactional, id: None, epoch: 0, partitions }
+        Sequences { enabled: config.is_idempotent(), transactional, id: None, epoch: 0, partitions, doubtful: false }
     }
 
     /// K-X3, K-X4: an id and an epoch of the coordinator's; all partitions begin at 0.
@@ -77,7 +92,7 @@ impl Sequences {
         }
         let first = state.next;
         state.next = next_sequence(first, count);
-        state.open.insert(first);
+        state.open(first);
         Some(Stamp { producer, epoch: state.epoch, first, transactional: self.transactional })
     }
 
@@ -85,7 +100,7 @@ impl Sequences {
         let Some(stamp) = stamp else { return };
         let state = &mut self.partitions[partition as usize];
         if stamp.epoch == state.epoch {
-            state.open.remove(&stamp.first);
+            state.close(stamp.first);
             let last = next_sequence(stamp.first, count.saturating_sub(1));
             state.last_acked = Some(state.last_acked.map_or(last, |known| known.max(last)));
         }
@@ -95,7 +110,7 @@ impl Sequences {
     /// A batch goes on in two halves.
     pub fn split(&mut self, partition: u32, stamp: Option<Stamp>, count: u32) {
         if let Some(stamp) = stamp {
-            self.partitions[partition as usize].open.insert(next_sequence(stamp.first, count / 2));
+            self.partitions[partition as usize].open(next_sequence(stamp.first, count / 2));
         }
     }
 
@@ -103,8 +118,9 @@ impl Sequences {
         let Some(stamp) = stamp else { return };
         let state = &mut self.partitions[partition as usize];
         if stamp.epoch == state.epoch {
-            state.open.remove(&stamp.first);
+            state.close(stamp.first);
             state.unresolved = true;
+            self.doubtful = true;
         }
         self.resolve(partition);
     }
@@ -118,6 +134,16 @@ impl Sequences {
         if state.unresolved && state.open.is_empty() && complete {
             state.unresolved = false;
         }
+    }
+
+    /// Whether it is worth a look which partitions are broken.
+    pub fn may_be_broken(&self) -> bool {
+        self.doubtful
+    }
+
+    /// All partitions were looked at.
+    pub fn look_for_doubts(&mut self) {
+        self.doubtful = self.partitions.iter().any(|partition| partition.unresolved);
     }
 
     /// K-I4: nothing is open, and a batch that was given up left a gap.

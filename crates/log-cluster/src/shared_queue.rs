@@ -51,6 +51,14 @@ impl<T: Copy> SharedQueue<T> {
         self.pages.front()?.get(self.gone)
     }
 
+    pub fn front_mut(&mut self) -> Option<&mut T> {
+        Rc::make_mut(self.pages.front_mut()?).get_mut(self.gone)
+    }
+
+    pub fn back_mut(&mut self) -> Option<&mut T> {
+        Rc::make_mut(self.pages.back_mut()?).last_mut()
+    }
+
     pub fn pop_front(&mut self) -> Option<T> {
         let page = self.pages.front()?;
         let item = *page.get(self.gone)?;

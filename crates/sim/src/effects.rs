@@ -1,6 +1,6 @@
 //! What a process can do.
 
-use crate::story::{Look, Mark, MarkKind, Note, Rule};
+use crate::story::{Life, Look, Mark, MarkKind, MessageId, Note, Rule};
 use crate::world::{Alarm, Kit, NodeId, Process, Scheduled};
 use crate::{Dice, Nanos, Time};
 
@@ -92,7 +92,13 @@ impl<P: Process> Effects<'_, P> {
 
     /// Tells the observers something.
     pub fn note(&mut self, note: Note) {
-        self.kit.notes.push((self.kit.now, self.me, note));
+        self.kit.notes.push((self.kit.now, self.me, 1, note));
+    }
+
+    /// Tells the observers the same of `count` messages of one producer that follow each other, `first` being the first
+    /// of them: as if it were told of each in its turn.
+    pub fn note_run(&mut self, first: MessageId, count: u32, life: Life, rule: Rule) {
+        self.kit.notes.push((self.kit.now, self.me, count, Note::Life(first, life, rule)));
     }
 
     /// Tells the observers of something that belongs on the time line.

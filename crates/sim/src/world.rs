@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::machine::{Machine, MachineProfile, Slowness};
 use crate::net::{Flight, Hangup, LinkProfile, Network, Sent, Side, SideState, Wreck};
 use crate::objection;
-use crate::story::{Note, Objection};
+use crate::story::{MessageId, Note, Objection};
 use crate::wheel::{Handle, Wheel};
 use crate::{Dice, Digest, Nanos, Time};
 
@@ -142,7 +142,7 @@ pub(crate) struct Kit<P: Process> {
     pub(crate) nodes: Vec<Node>,
     /// What happened to a paused process, in order; it sees it when it goes on.
     pub(crate) held: Vec<Vec<Event<P>>>,
-    pub(crate) notes: Vec<(Time, NodeId, Note)>,
+    pub(crate) notes: Vec<(Time, NodeId, u32, Note)>,
     pub(crate) attempts: u32,
     /// What was sent, while somebody keeps account of it.
     pub(crate) journal: Option<Vec<Sent<P::Message>>>,
@@ -305,7 +305,23 @@ impl<P: Process> World<P> {
     }
 
     /// Takes what the processes told since the last call.
-    pub fn take_notes(&mut self) -> std::vec::Drain<'_, (Time, NodeId, Note)> {
+    pub fn take_notes(&mut self) -> impl Iterator<Item = (Time, NodeId, Note)> {
+        self.take_note_runs().flat_map(|(at, node, count, note)| {
+            (0..count).map(move |place| {
+                let note = match &note {
+                    Note::Life(id, life, rule) => {
+                        Note::Life(MessageId { sequence: id.sequence.wrapping_add(place), ..*id }, *life, *rule)
+                    }
+                    mark => mark.clone(),
+                };
+                (at, node, note)
+            })
+        })
+    }
+
+    /// Takes the same, but messages of one producer that follow each other, and of which the same was told at once, are
+    /// not told apart: each note comes with the number of messages that it is of, of which it names the first.
+    pub fn take_note_runs(&mut self) -> std::vec::Drain<'_, (Time, NodeId, u32, Note)> {
         self.kit.notes.drain(..)
     }
 
