@@ -76,7 +76,7 @@ export async function firstVisit(folder, bytes) {
   for (const side of SIDES) lab.attach(side, standIn(HTMLCanvasElement));
   // Wide, and as narrow as a phone, where parts are folded.
   for (const [width, height] of [
-    [358, 440],
+    [358, 372],
     [700, 460],
   ]) {
     for (const side of SIDES) {
