@@ -24,8 +24,8 @@ async function measure({ text, stage, at, frames, crowd }) {
   let rows = [];
   for (let frame = 0; frame < frames; frame += 1) {
     lab.advance(at + (frame + 1) * 16_666_667, 0xffffffff);
-    timed('picture', () => lab.picture(1));
     rows = timed('fly', () => lab.fly(1, 900e6, crowd));
+    timed('picture', () => lab.faces(1));
     timed('paint', () => lab.paintAlone(1, 1, true));
     await new Promise((next) => requestAnimationFrame(next));
   }

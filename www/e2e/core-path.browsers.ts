@@ -1,7 +1,7 @@
 // The core path — open, break, rewind, share — in the browsers that are not Chromium, and to the same digests.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Foreign, firefox, type Tab, until, webkit } from './foreign';
 import { type House, open } from './house';
 
@@ -82,20 +82,29 @@ async function look(tab: Tab, name: string): Promise<void> {
 }
 
 describe.each(browsers)('$name', ({ name, launch }) => {
-  let browser: Foreign;
-  let from = 0;
-  beforeAll(async () => {
+  let browser: Foreign | undefined;
+  let [version, from] = ['', 0];
+  beforeAll(() => {
     from = Date.now();
-    if (launch) browser = await launch();
   });
-  afterAll(async () => {
+  // A browser for each attempt: what ended one is not in the way of the next.
+  const opened = async () => {
+    if (!launch) throw new Error(`${name} is not installed.`);
+    browser = await launch();
+    version = browser.version;
+    return browser;
+  };
+  afterEach(async () => {
     await browser?.close();
+    browser = undefined;
+  });
+  afterAll(() => {
     const seconds = Math.round((Date.now() - from) / 1000);
-    console.log(launch ? `${browser.version}: ${seconds} s` : `${name}: NOT RUN, as it is not installed`);
+    console.log(launch ? `${version}: ${seconds} s` : `${name}: NOT RUN, as it is not installed`);
   });
 
   it.skipIf(!launch)('opens already playing, and comes to the digest that the run has natively', async () => {
-    const tab = await browser.tab();
+    const tab = await (await opened()).tab();
     await tab.goto(house.address);
     await until(tab, isThere, '[data-node="broker-1"]');
     await until(tab, isThere, NODE);
@@ -116,6 +125,7 @@ describe.each(browsers)('$name', ({ name, launch }) => {
   });
 
   it.skipIf(!launch)('breaks a node, rewinds over it, and shares the exact run with a fresh page', async () => {
+    const browser = await opened();
     const tab = await browser.tab();
     await tab.goto(house.address);
     await until(tab, isThere, NODE);

@@ -102,9 +102,10 @@ class Driver {
     return value;
   }
 
+  /** Ends the driver and the browsers that it began, whatever state they are in. */
   end() {
-    this.child.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.child.pid) process.kill(-this.child.pid, 'SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -135,12 +136,16 @@ class WebKitTab implements Tab {
 
   async run<A extends unknown[], T>(what: InPage<A, T>, ...given: A) {
     const script = `const value = (${what})(...arguments); return [value, window.wrong?.splice(0) ?? []];`;
-    const [value, wrong] = await this.driver.call<[T, string[]]>('POST', `${this.session}/execute/sync`, {
-      script,
-      args: given,
-    });
-    this.wrong.push(...wrong);
-    return value;
+    try {
+      const path = `${this.session}/execute/sync`;
+      const [value, wrong] = await this.driver.call<[T, string[]]>('POST', path, { script, args: given });
+      this.wrong.push(...wrong);
+      return value;
+    } catch (error) {
+      // The driver does not say whether there was anybody to answer.
+      const there = await this.driver.call<string>('GET', `${this.session}/url`).catch((gone) => String(gone));
+      throw new Error(`${error instanceof Error ? error.message : error} (asked for its address then: ${there})`);
+    }
   }
 
   async click(xpath: string) {
@@ -166,7 +171,7 @@ export async function webkit(driverPath: string, browserPath: string): Promise<F
   const folder = mkdtempSync(join(tmpdir(), 'webkit-'));
   // What it keeps goes with it. In a container its sandbox cannot be made.
   const env = { ...process.env, HOME: folder, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' };
-  const child = spawn(driverPath, [`--port=${port}`], { env, stdio: 'ignore' });
+  const child = spawn(driverPath, [`--port=${port}`], { env, stdio: 'ignore', detached: true });
   const driver = new Driver(`http://127.0.0.1:${port}`, child, folder);
   const isUp = () => driver.call('GET', '/status').catch(() => undefined);
   for (let tries = 0; (await isUp()) === undefined; tries += 1) {
@@ -193,7 +198,7 @@ export async function webkit(driverPath: string, browserPath: string): Promise<F
       return tab;
     },
     async close() {
-      await first?.tab.close();
+      await first?.tab.close().catch(() => {});
       driver.end();
     },
   };

@@ -15,6 +15,9 @@ const NARROW: f32 = 520.0;
 const SHORT: f32 = 370.0;
 /// The least width on which clients and servers stand beside each other.
 const LEAST: f32 = 300.0;
+/// On stages as broad as this there is room for both ways: rows are for those that are at least `ROWS` high.
+const BROAD: f32 = 460.0;
+const ROWS: f32 = 420.0;
 const MARGIN: f32 = 12.0;
 
 /// Places and paths of one stage.
@@ -78,7 +81,9 @@ impl Layout {
             focus: None,
             faded: Vec::new(),
             zoom,
-            wide: width >= NARROW * zoom || (height < SHORT * zoom && width >= LEAST * zoom),
+            wide: [(NARROW, f32::INFINITY), (BROAD, ROWS), (LEAST, SHORT)]
+                .iter()
+                .any(|(least, below)| width >= least * zoom && height < below * zoom),
             tall,
             places: vec![Rect::default(); nodes.len()],
             servers,

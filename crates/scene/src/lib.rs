@@ -38,7 +38,7 @@ use player::{Cluster, Player, Side, say};
 use queue_cluster::{MetadataStore, PartitionHandling};
 use sim::story::MarkKind;
 use sim::workload::{NodeInfo, Role};
-use sim::{NodeId, Time};
+use sim::{Nanos, NodeId, Time};
 
 /// Which cluster.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,14 @@ pub fn relaid(player: &Player, which: Which, layout: &Layout) -> Option<Layout> 
 /// The picture of a cluster at the playhead; `None` if the document has no such cluster.
 #[must_use]
 pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture> {
+    let mut flying = Flying::default();
+    flights(player, which, layout, Sight { wrecks: Nanos::ZERO, most: 0, crowd: CROWD }, &mut flying);
+    picture_of(player, which, layout, &flying)
+}
+
+/// The same for whom has looked for what flies already.
+#[must_use]
+pub fn picture_of(player: &Player, which: Which, layout: &Layout, flying: &Flying) -> Option<Picture> {
     let state = player.state();
     let subtitles = subtitles::Subtitles::of(player);
     let (caption, mut cards, links) = match which {
@@ -111,7 +119,7 @@ pub fn picture(player: &Player, which: Which, layout: &Layout) -> Option<Picture
     for (card, faded) in cards.iter_mut().zip(&layout.faded) {
         card.faded = *faded;
     }
-    let streams = streams::streams(player, which, layout);
+    let streams = streams::streams(player, which, layout, &flying.streams);
     Some(Picture { width: layout.width, height: layout.height, caption, links, cards, streams })
 }
 

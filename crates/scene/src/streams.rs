@@ -1,12 +1,12 @@
 //! Streams in words: how much flows on a way, and where it is written.
 
-use crate::flights::{CROWD, Flying, Sight, StreamKind, StreamRow, flights};
+use crate::flights::{StreamKind, StreamRow};
 use crate::layout::{Curve, Layout, point};
 use crate::picture::{Rect, Stream, width_of};
 use crate::{Which, nodes};
 use player::words::grouped;
 use player::{Player, say};
-use sim::{Nanos, NodeId};
+use sim::NodeId;
 
 /// The size of a label's text.
 const SIZE: f32 = 11.0;
@@ -73,9 +73,7 @@ fn room(row: &StreamRow, rows: &[StreamRow], text: &str, taken: &[Rect], layout:
 }
 
 /// The streams of a cluster at the playhead, in words.
-pub(crate) fn streams(player: &Player, which: Which, layout: &Layout) -> Vec<Stream> {
-    let mut flying = Flying::default();
-    flights(player, which, layout, Sight { wrecks: Nanos::ZERO, most: 0, crowd: CROWD }, &mut flying);
+pub(crate) fn streams(player: &Player, which: Which, layout: &Layout, rows: &[StreamRow]) -> Vec<Stream> {
     let name = |id: u16| nodes(player, which).get(usize::from(id)).map_or(String::new(), |node| node.name.clone());
     let mut taken = Vec::new();
     let stream = |row: &StreamRow| {
@@ -84,12 +82,12 @@ pub(crate) fn streams(player: &Player, which: Which, layout: &Layout) -> Vec<Str
         let says = format!("{from} → {to}: {rate}, {}", say!("{} in flight", grouped(u64::from(row.flying))));
         // What answers and asks is said on its link only: what they are about is what one reads.
         let wanted = matches!(kind, StreamKind::Messages | StreamKind::Copies);
-        let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, &flying.streams, rate, &taken, layout));
+        let place = Some(&rate).filter(|_| wanted).and_then(|rate| room(row, rows, rate, &taken, layout));
         let (x, y) = place.map_or((0.0, 0.0), |place| ((place.x + place.w / 2.0).round(), (place.y + SIZE).round()));
         taken.extend(place);
         Stream { from, to, says, label: place.map_or(String::new(), |_| rate), x, y }
     };
-    flying.streams.iter().map(stream).collect()
+    rows.iter().map(stream).collect()
 }
 
 #[cfg(test)]

@@ -119,6 +119,32 @@ struct Stage {
     /// What is seen of it; all where nothing else is asked for.
     view: Option<scene::Rect>,
     painter: Option<Painter>,
+    flying: Flying,
+    /// Of when that is, until it has been painted.
+    flown: Option<Seen>,
+    /// For how long what was lost stayed when it was last painted, in nanoseconds of the run.
+    wrecks: f64,
+}
+
+/// What there is to be seen on a stage: at which time, after how many events, with what was lost so long ago.
+type Seen = (Time, u64, f64);
+
+impl Stage {
+    /// Looks for what flies, unless a picture has just been made of the same.
+    fn look(&mut self, player: &Player, which: Which, wrecks: f64) {
+        let state = player.state();
+        let seen = (state.at, state.events(), wrecks);
+        let Some(layout) = self.layout.as_ref().filter(|_| self.flown != Some(seen)) else { return };
+        scene::flights(player, which, layout, painter::sight(wrecks), &mut self.flying);
+        self.flown = Some(seen);
+    }
+
+    /// The picture of it, with the streams that were found.
+    fn picture(&self, player: &Player, which: Which) -> JsValue {
+        let layout = self.layout.as_ref();
+        let picture = layout.and_then(|layout| scene::picture_of(player, which, layout, &self.flying));
+        picture.map_or(JsValue::NULL, |picture| to_js(&picture))
+    }
 }
 
 /// A run in the page.
@@ -126,7 +152,6 @@ struct Stage {
 pub struct Lab {
     player: Player,
     stages: [Stage; 2],
-    flying: Flying,
     followed: Option<player::Followed>,
 }
 
@@ -140,6 +165,7 @@ impl Lab {
         for (side, stage) in (0u8..).zip(&mut self.stages) {
             let old = stage.layout.take();
             stage.layout = old.and_then(|layout| scene::relaid(&self.player, which(side), &layout));
+            stage.flown = None;
         }
     }
 }
@@ -156,7 +182,7 @@ impl Lab {
         let mut player = Player::new(document).map_err(|error| refusal(&error))?;
         // A first visit plays on while the code that copies states is still on its way.
         player.keep_states(false);
-        Ok(Lab { player, stages: [Stage::default(), Stage::default()], flying: Flying::default(), followed: None })
+        Ok(Lab { player, stages: [Stage::default(), Stage::default()], followed: None })
     }
 
     /// What is accepted in the document, and does less or something else than one may think: a sentence each.
@@ -299,14 +325,18 @@ impl Lab {
         let layout = scene::layout(&self.player, which(side), width, height);
         let stage = &mut self.stages[usize::from(side != 0)];
         stage.layout = layout;
+        stage.flown = None;
         stage.view = None;
         stage.layout.is_some()
     }
 
     /// The picture of a cluster at the playhead, without what flies; `null` before [`Lab::layout`].
-    pub fn picture(&self, side: u8) -> JsValue {
-        let layout = self.stages[usize::from(side != 0)].layout.as_ref();
-        layout.and_then(|layout| scene::picture(&self.player, which(side), layout)).map_or(JsValue::NULL, |p| to_js(&p))
+    pub fn picture(&mut self, side: u8) -> JsValue {
+        let stage = &mut self.stages[usize::from(side != 0)];
+        // What one looks at may have changed without a time or an event in between.
+        stage.flown = None;
+        stage.look(&self.player, which(side), stage.wrecks);
+        stage.picture(&self.player, which(side))
     }
 
     /// The run's figure as SVG.
@@ -338,13 +368,16 @@ impl Lab {
     /// The words of the graphics driver, if it refused what paints.
     pub fn paint(&mut self, side: u8, scale: f32, dark: bool, wrecks: f64) -> Result<Option<u32>, JsError> {
         let stage = &mut self.stages[usize::from(side != 0)];
-        let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return Ok(None) };
-        if !painter.is_ready().map_err(|message| JsError::new(&message))? {
+        stage.wrecks = wrecks;
+        let ready = stage.painter.as_mut().map(Painter::is_ready).transpose();
+        if ready.map_err(|message| JsError::new(&message))? != Some(true) {
             return Ok(None);
         }
-        scene::flights(&self.player, which(side), layout, painter::sight(wrecks), &mut self.flying);
-        painter.paint(&self.flying, stage.view.unwrap_or(view::whole(layout)), scale, dark);
-        Ok(Some((self.flying.rows.len() + self.flying.streams.len()) as u32))
+        stage.look(&self.player, which(side), wrecks);
+        stage.flown = None;
+        let (Some(layout), Some(painter)) = (&stage.layout, &mut stage.painter) else { return Ok(None) };
+        painter.paint(&stage.flying, stage.view.unwrap_or(view::whole(layout)), scale, dark);
+        Ok(Some((stage.flying.rows.len() + stage.flying.streams.len()) as u32))
     }
 }
 

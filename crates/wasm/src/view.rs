@@ -22,6 +22,7 @@ impl Lab {
         let focus = (!name.is_empty()).then_some(Focus { kind, name });
         let stage = &mut self.stages[usize::from(side != 0)];
         stage.layout = scene::layout_of(&self.player, which(side), (width * zoom, height * zoom), zoom, focus);
+        stage.flown = None;
         stage.view = Some(Rect { x: 0.0, y: 0.0, w: width, h: height });
         stage.layout.is_some()
     }

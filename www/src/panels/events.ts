@@ -12,6 +12,19 @@ export class BlEvents extends Panel {
   private followed = -1;
   private kind = 'all';
   private text = '';
+  /** A sheet that opens has its height only later. */
+  private readonly sized = new ResizeObserver(() => this.follow());
+
+  override connectedCallback() {
+    super.connectedCallback();
+    const panel = this.closest('.panel');
+    if (panel) this.sized.observe(panel);
+  }
+
+  override disconnectedCallback() {
+    super.disconnectedCallback();
+    this.sized.disconnect();
+  }
 
   protected override hear({ tape }: { moved: boolean; tape: boolean }) {
     if (tape || this.past() !== this.shown) this.requestUpdate();
@@ -30,17 +43,21 @@ export class BlEvents extends Panel {
     return this.found().filter((mark) => mark.at <= at).length;
   }
 
-  /** Keeps what has just happened in sight, unless somebody reads elsewhere. */
   protected override updated() {
     super.updated();
+    if (this.followed !== this.shown) this.follow();
+  }
+
+  /** Keeps what has just happened in sight, unless somebody reads elsewhere. */
+  private follow() {
     const reads = this.contains(document.activeElement) || (hovers.matches && this.matches(':hover'));
-    if (this.followed === this.shown || reads) return;
+    const [now, panel] = [this.querySelector('[aria-current]'), this.closest('.panel')];
+    if (reads || !now || !panel) return;
     this.followed = this.shown;
-    const now = this.querySelector('[aria-current]');
-    const panel = this.closest('.panel');
-    if (!now || !panel) return;
     const [line, room] = [now.getBoundingClientRect(), panel.getBoundingClientRect()];
-    panel.scrollTop += line.top - room.top - room.height / 2;
+    // The tabs and the filter stay where they are, over the list.
+    const top = this.querySelector('.filter')?.getBoundingClientRect().bottom ?? room.top;
+    panel.scrollTop += line.top - (top + room.bottom) / 2;
   }
 
   override render() {
