@@ -466,7 +466,7 @@ export class BlLab extends LitElement {
         <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
         <button class="optional" title=${`${words.waits.title} (W)`} aria-label=${words.waits.title} @click=${() => this.with(() => this.askWaits())}>?</button>
         <button class="commands" title=${`${words.commands} (Ctrl K)`} aria-label=${words.commands} @click=${() => this.commands()}></button>
-        <button class="optional" @click=${() => this.with((session) => this.saveFigure(session))}>${words.figure}</button>
+        <button class="optional figure" @click=${() => this.with((session) => this.saveFigure(session))}>${words.figure}</button>
         <label class="optional button"><input class="sr" type="file" accept=".json,.jsonl" @change=${(event: Event) => {
           const file = event.target instanceof HTMLInputElement ? event.target.files?.[0] : undefined;
           this.with(() => this.openFile(file));
