@@ -11,7 +11,7 @@ use scenario::{Deed, Part};
 use sim::story::{Life, Mark, MarkKind, MessageId, Note, Objection, Rule};
 use sim::workload::Role;
 use sim::workload::{ClientOrder, NodeInfo};
-use sim::{Crash, Flight, Nanos, NodeId, Pages, Slowness, Time, Wreck};
+use sim::{Crash, Flight, Health, Nanos, NodeId, Pages, Slowness, Time, Wreck};
 
 /// What a player needs of a cluster.
 pub trait Cluster: Clone {
@@ -25,6 +25,8 @@ pub trait Cluster: Clone {
     fn take_notes(&mut self, hear: &mut dyn FnMut(Time, NodeId, Note));
     /// Its nodes.
     fn nodes(&self) -> &[NodeInfo];
+    /// How a node has been, each from when on; before the first it was not there yet.
+    fn course(&self, node: NodeId) -> &[(Time, Health)];
     /// Visits every message that a reader can still get.
     fn held(&self, visit: &mut dyn FnMut(u8, MessageId));
     /// From now on keeps account of what is sent.
@@ -72,6 +74,10 @@ macro_rules! cluster {
 
             fn nodes(&self) -> &[NodeInfo] {
                 <$name>::nodes(self)
+            }
+
+            fn course(&self, node: NodeId) -> &[(Time, Health)] {
+                self.world().course(node)
             }
 
             fn held(&self, visit: &mut dyn FnMut(u8, MessageId)) {

@@ -27,6 +27,7 @@ const SPANS: &[(&str, u64)] = &[
     ("min", 60_000_000_000),
     ("h", 3_600_000_000_000),
 ];
+const SECOND: u64 = 1_000_000_000;
 const SIZES: &[(&str, u64)] = &[
     ("B", 1),
     ("KB", 1_000),
@@ -112,7 +113,20 @@ impl Size {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.0 == 0 { f.write_str("0s") } else { f.write_str(&shown(self.0.0, SPANS)) }
+        let value = self.0.0;
+        if value == 0 {
+            return f.write_str("0s");
+        }
+        let text = shown(value, SPANS);
+        // Longer times are read in seconds, however fine they are: the playhead's place when an order was given.
+        if value < SECOND || text.ends_with('h') || text.ends_with("min") {
+            return f.write_str(&text);
+        }
+        let fraction = format!("{:09}", value % SECOND);
+        match fraction.trim_end_matches('0') {
+            "" => write!(f, "{}s", value / SECOND),
+            fraction => write!(f, "{}.{fraction}s", value / SECOND),
+        }
     }
 }
 
@@ -207,6 +221,10 @@ mod tests {
         }
         assert_eq!(Span::parse("1.5 s").unwrap().to_string(), "1.5s");
         assert_eq!(Span::parse("0.5ms").unwrap().to_string(), "500us");
+        for text in ["5.055413841s", "1.5005s", "90s", "10.5s", "1.5min", "1.000001s", "1h"] {
+            let printed = Span::parse(text).unwrap().to_string();
+            assert_eq!(printed, if text == "90s" { "1.5min" } else { text });
+        }
         for text in ["4ms", "2ms..6ms", "exp(4ms)"] {
             assert_eq!(Spread::parse(text).unwrap().to_string(), text);
         }

@@ -1,12 +1,13 @@
 //! The space-time diagram: nodes as lanes, time from left to right, what is sent as arrows from lane to lane.
 
 use crate::Which;
+use crate::faces::health_words;
 use crate::picture::{Pen, Shape, fitted};
 use player::{Arrow, Cluster, LifeStep, Player, Side, SideTrace, say, words};
 use serde::Serialize;
 use sim::story::{FlightKind, Life, MarkKind, MessageId};
 use sim::workload::NodeInfo;
-use sim::{NodeId, Time};
+use sim::{Health, NodeId, Time};
 
 /// Which window, how large, and whose life.
 #[derive(Copy, Clone, Debug)]
@@ -128,6 +129,10 @@ fn diagram<C: Cluster>(player: &Player, side: &Side<C>, log: bool, trace: &SideT
     let left = if window.width < 520.0 { 100.0 } else { 116.0 };
     let sheet = Sheet { nodes, lanes: lanes.iter().map(|node| node.id).collect(), window, left };
     let mut spots = Vec::new();
+    let mut shapes = grid(&sheet);
+    for node in &sheet.lanes {
+        lane(&sheet, *node, side.cluster.course(*node), &mut shapes, &mut spots);
+    }
     let left_out = arrows(player, &sheet, trace, &mut spots);
     steps(player, &sheet, trace, log, &mut spots);
     for mark in side.marks.iter().filter(|mark| (window.from..=window.to).contains(&mark.at)) {
@@ -146,7 +151,7 @@ fn diagram<C: Cluster>(player: &Player, side: &Side<C>, log: bool, trace: &SideT
         left,
         from: window.from.0 as f64,
         to: window.to.0 as f64,
-        shapes: grid(&sheet),
+        shapes,
         spots,
         left_out,
     }
@@ -182,11 +187,39 @@ fn grid(sheet: &Sheet<'_>) -> Vec<Shape> {
         at += step;
     }
     for node in &sheet.lanes {
-        let y = sheet.y(*node);
-        pen.path(format!("M{} {y}H{}", sheet.left, window.width - RIGHT), "lane");
-        pen.text(sheet.left - 8.0, y + 4.0, fitted(sheet.name(*node), sheet.left - 12.0, 12.0), "lane-name", "end");
+        let name = fitted(sheet.name(*node), sheet.left - 12.0, 12.0);
+        pen.text(sheet.left - 8.0, sheet.y(*node) + 4.0, name, "lane-name", "end");
     }
     pen.shapes
+}
+
+/// A node's lane, as it has been: a line while it runs, a spot of its own while it does not, nothing before it joins.
+fn lane(sheet: &Sheet<'_>, node: NodeId, course: &[(Time, Health)], shapes: &mut Vec<Shape>, spots: &mut Vec<Spot>) {
+    let mut pen = Pen::default();
+    let window = sheet.window;
+    let ends = course.iter().skip(1).map(|(at, _)| *at).chain([Time::NEVER]);
+    for ((from, health), to) in course.iter().zip(ends) {
+        if *from > window.to || to < window.from || to == *from {
+            continue;
+        }
+        let (x0, x1) = (sheet.x((*from).max(window.from)), sheet.x(to.min(window.to)));
+        let d = format!("M{x0:.1} {:.1}H{x1:.1}", sheet.y(node));
+        let class = match health {
+            Health::Running | Health::Stopping => {
+                pen.path(d, "lane");
+                continue;
+            }
+            Health::Paused => "lane paused",
+            Health::Stopped | Health::Killed | Health::PoweredOff => "lane down",
+        };
+        let (name, state) = (sheet.name(node), health_words(*health));
+        let says = match to {
+            Time::NEVER => format!("{name}: {state}"),
+            to => say!("{}: {}, for {}", name, state, say::number(to.since(*from))),
+        };
+        spots.push(Spot { says, at: from.0 as f64, d, class, message: Vec::new() });
+    }
+    shapes.extend(pen.shapes);
 }
 
 fn kind_words(kind: FlightKind) -> (&'static str, &'static str) {

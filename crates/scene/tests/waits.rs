@@ -56,3 +56,25 @@ fn a_window_shows_lanes_arrows_and_the_life_of_a_message_over_them() {
     assert!(diagram.spots.iter().any(|spot| spot.class == "event fault" && spot.says.contains("rabbit-1 loses power")));
     assert!(diagram.spots.iter().any(|spot| spot.class == "arrow lost"));
 }
+
+#[test]
+fn a_lane_is_broken_where_its_node_does_not_run() {
+    let mut player = played("one-node-lost", 18_000);
+    let down = |player: &Player, from: u64, to: u64| {
+        let window = Window { from: Time(from * 1_000_000), to: Time(to * 1_000_000), width: 900.0, of: None };
+        let diagram = space_time(player, Which::Log, window).unwrap();
+        diagram
+            .spots
+            .into_iter()
+            .filter(|spot| spot.class == "lane down")
+            .map(|spot| (spot.says, spot.at))
+            .collect::<Vec<_>>()
+    };
+    let off = ("broker-1: power off, for 21 s".to_owned(), 5e9);
+    let none = Vec::new();
+    assert_eq!(down(&player, 4_000, 4_900), none);
+    assert_eq!(down(&player, 4_900, 5_100), [("broker-1: power off".to_owned(), 5e9)], "nobody knows for how long yet");
+    player.advance(Time(30_000_000_000), u64::MAX);
+    assert_eq!(down(&player, 9_000, 9_100), [off], "all of the window, and when it began");
+    assert_eq!(down(&player, 27_000, 27_100), none, "it runs again");
+}

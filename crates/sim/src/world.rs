@@ -131,6 +131,15 @@ pub(crate) struct Node {
     pub(crate) dice: Dice,
     /// Whether it was asked to stop before it was paused.
     pub(crate) stopping: bool,
+    /// How it has been, each from when on.
+    course: Vec<(Time, Health)>,
+}
+
+impl Node {
+    fn turn(&mut self, now: Time, health: Health) {
+        self.health = health;
+        self.course.push((now, health));
+    }
 }
 
 /// What processes act through; all of the world but the processes themselves.
@@ -167,6 +176,7 @@ impl<P: Process> World<P> {
             machine: Machine::new(profile.clone()),
             dice: Dice::named(seed, "process", &[index]),
             stopping: false,
+            course: Vec::new(),
         });
         let nodes: Vec<Node> = nodes.collect();
         let count = nodes.len();
@@ -239,6 +249,12 @@ impl<P: Process> World<P> {
     #[must_use]
     pub fn health(&self, node: NodeId) -> Health {
         self.kit.nodes[node.index()].health
+    }
+
+    /// How a node has been, each from when on; before the first it was not there yet.
+    #[must_use]
+    pub fn course(&self, node: NodeId) -> &[(Time, Health)] {
+        &self.kit.nodes[node.index()].course
     }
 
     /// A node's machine.
@@ -397,7 +413,7 @@ impl<P: Process> World<P> {
         if state.health.is_alive() {
             return;
         }
-        state.health = Health::Running;
+        state.turn(self.kit.now, Health::Running);
         state.stopping = false;
         state.life += 1;
         self.kit.revive_connections(node);
@@ -409,7 +425,7 @@ impl<P: Process> World<P> {
         self.digest.mix(10 | u64::from(node.0) << 8);
         let state = &mut self.kit.nodes[node.index()];
         if state.health == Health::Running {
-            state.health = Health::Stopping;
+            state.turn(self.kit.now, Health::Stopping);
         }
         if state.health.is_alive() && !state.stopping {
             state.stopping = true;
@@ -425,7 +441,7 @@ impl<P: Process> World<P> {
         if was == Health::PoweredOff || (!was.is_alive() && crash == Crash::Kill) {
             return;
         }
-        state.health = if crash == Crash::Kill { Health::Killed } else { Health::PoweredOff };
+        state.turn(self.kit.now, if crash == Crash::Kill { Health::Killed } else { Health::PoweredOff });
         state.life += 1;
         state.machine.abandon(self.kit.now, crash == Crash::PowerLoss);
         self.kit.held[node.index()].clear();
@@ -438,7 +454,7 @@ impl<P: Process> World<P> {
         self.digest.mix(12 | u64::from(node.0) << 8);
         let state = &mut self.kit.nodes[node.index()];
         if matches!(state.health, Health::Running | Health::Stopping) {
-            state.health = Health::Paused;
+            state.turn(self.kit.now, Health::Paused);
         }
     }
 
@@ -449,7 +465,7 @@ impl<P: Process> World<P> {
         if state.health != Health::Paused {
             return;
         }
-        state.health = if state.stopping { Health::Stopping } else { Health::Running };
+        state.turn(self.kit.now, if state.stopping { Health::Stopping } else { Health::Running });
         for event in std::mem::take(&mut self.kit.held[node.index()]) {
             self.happen(node, event);
         }
@@ -500,7 +516,7 @@ impl<P: Process> World<P> {
                 self.processes[node.index()].on_event(event, &mut fx);
                 if fx.exiting {
                     let state = &mut self.kit.nodes[node.index()];
-                    state.health = Health::Stopped;
+                    state.turn(self.kit.now, Health::Stopped);
                     state.life += 1;
                     state.machine.abandon(self.kit.now, false);
                     self.kit.drop_connections(node, Some(Hangup::Closed));

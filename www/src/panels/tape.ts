@@ -85,7 +85,7 @@ export class BlTape extends Panel {
         }}>${words.tape.leave}</button></form></li>`;
     }
     const { muted: _muted, ...heard } = line;
-    return html`<li class=${line.muted ? 'muted' : ''}><span class="when">${line.at}</span><span class="what"><button class="inspect" title=${words.inspector.open} @click=${() => this.dispatchEvent(new InspectAsked({ kind: 'order', place }, true))}><strong>${line.order}</strong></button> ${rest(line)}</span>
+    return html`<li class=${line.muted ? 'muted' : ''}><span class="when" title=${line.at}>${line.at.replace(/(\.\d{3})\d+s$/, '$1s')}</span><span class="what"><button class="inspect" title=${words.inspector.open} @click=${() => this.dispatchEvent(new InspectAsked({ kind: 'order', place }, true))}><strong>${line.order}</strong></button> ${rest(line)}</span>
       <button @click=${() => {
         this.editing = place;
         this.requestUpdate();
