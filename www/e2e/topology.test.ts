@@ -70,14 +70,17 @@ describe('two runs side by side', () => {
     await context.close();
   });
 
-  it('shows other settings beside this run', async () => {
-    const { page, context, wrong } = await house.paused(5);
+  it('shows other settings beside this run, and what came of them where both stand', async () => {
+    const { page, context, wrong } = await house.paused(20);
     await page.keyboard.press('7');
     await page.fill('#setting-linger-ms', '500');
     await page.keyboard.press('Tab');
     await page.locator('bl-settings').getByRole('button', { name: 'Watch side by side' }).click();
     await page.waitForSelector('bl-beside .side:nth-child(2) [data-node="broker-1"]');
     expect(await page.locator('bl-beside h2').allTextContents()).toHaveLength(2);
+    // The other run comes to this one's place later, while nothing else moves.
+    const processed = page.locator('bl-beside .side:nth-child(2) .figures div:nth-child(2) dd');
+    await expect.poll(async () => Number.parseInt(await processed.innerText(), 10)).toBeGreaterThan(50);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -37,6 +37,8 @@ export class BlBeside extends Panel {
     this.shown = beside;
     this.other = new Session(beside.text, { speed: session.transport.speed, playing: false });
     this.other.keepUpWith(session);
+    // While this run stands, the other one still comes to where it is.
+    this.other.listen(() => this.requestUpdate());
     if (session.parsed().log === undefined) this.side = 1;
   }
 
