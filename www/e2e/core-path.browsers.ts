@@ -168,3 +168,28 @@ describe.each(browsers)('$name', ({ name, launch }) => {
     await context.close();
   });
 });
+
+describe('Firefox on a phone', () => {
+  it.skipIf(!FIREFOX)('shows the picture first, and lives once it is asked to', async () => {
+    if (!FIREFOX) return;
+    const browser = await firefox(FIREFOX, true);
+    try {
+      const tab = await browser.tab();
+      await tab.goto(house.address);
+      await until(tab, isThere, '.shell .start');
+      expect(await tab.run(isThere, 'bl-stage')).toBe(false);
+      await tab.click("//*[contains(@class,'start')]");
+      await until(tab, isThere, NODE);
+      const before = await tab.run(clock);
+      await until(tab, (then) => Number.parseFloat(document.querySelector('.clock')?.textContent ?? '') > then, before);
+      await tab.click("//button[normalize-space()='Queues']");
+      await tab.click("//*[@data-node='rabbit-2']");
+      await until(tab, isThere, '.menu ul button');
+      await look(tab, 'Firefox-phone');
+      expect(await tab.run(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+      expect(tab.wrong).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+});

@@ -28,6 +28,9 @@ export interface Foreign {
 }
 
 const SIZE = { width: 1440, height: 900 };
+const PHONE_SIZE = { width: 390, height: 844 };
+/** Firefox then says that nothing hovers, and that what points is a finger. */
+const FINGERS = { 'ui.primaryPointerCapabilities': 1, 'ui.allPointerCapabilities': 1 };
 
 const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -71,15 +74,16 @@ class FirefoxTab implements Tab {
   }
 }
 
-/** Firefox, by WebDriver BiDi. With a window: without one it has no WebGL2. */
-export async function firefox(executablePath: string): Promise<Foreign> {
-  const browser = await puppeteer.launch({ browser: 'firefox', executablePath, headless: false });
+/** Firefox, by WebDriver BiDi, as on a desk or as on a phone. With a window: without one it has no WebGL2. */
+export async function firefox(executablePath: string, phone = false): Promise<Foreign> {
+  const extraPrefsFirefox = phone ? FINGERS : {};
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath, headless: false, extraPrefsFirefox });
   return {
     version: (await browser.version()).replace('firefox/', 'Firefox '),
     async tab() {
       const context = await browser.createBrowserContext();
       const page = await context.newPage();
-      await page.setViewport(SIZE);
+      await page.setViewport(phone ? PHONE_SIZE : SIZE);
       return new FirefoxTab(context, page);
     },
     close: () => browser.close(),
