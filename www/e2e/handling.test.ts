@@ -10,6 +10,27 @@ afterAll(() => house?.close());
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
+describe('what a run is about', () => {
+  it.each([
+    { locale: 'en-GB', name: 'A transaction that hangs', says: /Two applications write to one topic.*comes to itself/ },
+    { locale: 'de-DE', name: 'Eine Transaktion, die hängt', says: /Zwei Anwendungen schreiben.*zu sich kommt/ },
+  ])('stands in the bar, and all of it is a click or a key away, $locale', async ({ locale, name, says }) => {
+    const { page, context, wrong } = await house.visit('', { locale });
+    await page.waitForSelector('[data-node="broker-1"]');
+    await page.selectOption('.top select', 'hung-transaction');
+    await page.waitForFunction((title) => document.title.startsWith(title), name);
+    const all = page.locator('#about');
+    expect(await all.isVisible()).toBe(false);
+    await page.locator('button.what').press('Enter');
+    await page.waitForSelector('#about:popover-open');
+    expect(await all.innerText()).toMatch(says);
+    await page.keyboard.press('Escape');
+    await all.waitFor({ state: 'hidden' });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('while the engines load', () => {
   it('the page stands, is used, and does what was asked once they are there', async () => {
     const { page, context, wrong } = await house.blank({ reducedMotion: 'reduce' });

@@ -6,6 +6,8 @@ import { type DeedName, deeds, type Words, words } from './words';
 export interface Catalogue {
   words: Words;
   deeds: Record<DeedName, [label: string, hint: string]>;
+  /** The scenarios of the gallery, by their files' names. */
+  examples: Record<string, [title: string, about: string]>;
   /** What the engines say: a template in English on a line, its translation on the next. */
   engines: string;
 }

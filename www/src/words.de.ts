@@ -6,6 +6,56 @@ import shell from './shell.json';
 import './words';
 
 export const catalogue: Catalogue = {
+  examples: {
+    'acks-1-cut-leader': [
+      'acks=1, und der Leader ist abgeschnitten',
+      'Der Leader des Logs ist von allen außer den Producern abgeschnitten: Mit acks=1 bestätigt er weiter, und was er bestätigt hat, ist fort, wenn er zurückkommt. Der Leader der Quorum Queue bestätigt in der Minderheit nichts.',
+    ],
+    'all-power-lost': [
+      'Alle Rechner verlieren zugleich den Strom',
+      'Was eine Bestätigung versprach: Die Replicas des Logs hatten die Nachrichten im Speicher, die Quorum Queue hatte sie auf zwei Platten.',
+    ],
+    'by-hand': [
+      'Von Hand: publish, ack, commit, eins nach dem anderen',
+      'Nichts geschieht von selbst. Klick orders an und veröffentliche eine Nachricht; klick fulfil an. Die Queue drängt: Ihr Consumer hält die Nachricht, bis du ack oder nack sagst. Das Log wartet: erst poll, dann commit. Schieß einen Consumer vorher ab und starte ihn wieder: Er bekommt die Nachricht noch einmal.',
+    ],
+    'dead-letters': [
+      'Dead Letters, die ankommen müssen',
+      'Jede dritte Nachricht wird abgelehnt. Zwei Quorum Queues tun dasselbe, bis auf ein Argument: dead-letter-strategy. Solange das Zuhause ihres Ziels weg ist, warten die Dead Letters der einen in ihr, und die der anderen sind fort.',
+    ],
+    'disk-alarm': [
+      'Ein Plattenalarm hält jeden Publisher an',
+      'Die Platte eines Knotens läuft voll. Mit welchem Knoten ein Publisher auch verbunden ist: Von ihm wird nicht mehr gelesen, sobald er veröffentlicht; Consumer machen weiter und leeren die Queue. Ist wieder Platz, fließt alles.',
+    ],
+    'hung-transaction': [
+      'Eine Transaktion, die hängt',
+      'Zwei Anwendungen schreiben in ein Topic: payments in Transaktionen, von denen jede vierte abgebrochen wird, und audit ohne. Nach etwa 12 Sekunden bleibt payments in einer Transaktion hängen. Wer nur liest, was committet ist, bleibt vor ihrem ersten Record stehen, auch vor denen von audit dahinter; wer alles liest, macht weiter. Nach transaction.timeout.ms, wenn der Koordinator das nächste Mal nachsieht, wird die Transaktion abgebrochen, und payments ist ausgesperrt, wenn es zu sich kommt.',
+    ],
+    'mirrored-queue': [
+      'Eine gespiegelte Queue verliert ihr Zuhause (3.10)',
+      'RabbitMQ 3.10, neben dem Zuhause ein Spiegel (ha-mode=exactly, 2). Das Zuhause wird abgeschossen: Sein synchroner Spiegel übernimmt, und auf dem dritten Knoten beginnt ein neuer, ohne das, was vorher da war. Dann stirbt auch das zweite Zuhause: Der nicht synchrone Spiegel übernimmt, wie ha-promote-on-failure=always es sagt, und was ihm fehlt, ist verloren.',
+    ],
+    'one-node-lost': [
+      'Gleiche Bestellungen, ein Knoten fällt aus',
+      'Beide Cluster nehmen dieselben Bestellungen an. Nach 5 Sekunden verliert in jedem der Rechner, der führt, den Strom; nach 26 Sekunden ist er wieder da.',
+    ],
+    'partition-autoheal': [
+      'Eine Partition, und autoheal (Mnesia)',
+      'Ein Knoten sieht die beiden anderen nicht mehr. Mit Mnesia und autoheal machen beide Seiten weiter; sehen sich alle wieder, startet die Seite mit weniger Clients neu und übernimmt die Metadaten der anderen. Die Quorum Queue kümmert nur ihre Mehrheit.',
+    ],
+    'poison-message': [
+      'Eine vergiftete Nachricht',
+      'Drei Mitglieder einer Share Group lesen eine Partition. Jede 40. Nachricht ist Gift: Wer sie bekommt, scheitert und gibt sie frei. Der Leader der Partition gibt sie dem Nächsten, fünfmal insgesamt, dann legt er sie wortlos ab; die anderen laufen derweil weiter. Nach 20 Sekunden wird ein Mitglied abgeschossen: Seine Records gehen binnen einer halben Sekunde an die anderen. Nach 30 Sekunden wird der Leader abgeschossen: Sein Nachfolger zählt von dem Stand weiter, der aufgeschrieben war.',
+    ],
+    prefetch: [
+      'Prefetch: ein schneller und ein langsamer Consumer',
+      'fulfil-2 ist zehnmal langsamer. Mit einem Prefetch von 20 hortet er Nachrichten, die fulfil-1 hätte haben können; stell ihn an seinem Knoten auf 1 und sieh zu. Die Partitionen des Logs bleiben bei ihrem Consumer.',
+    ],
+    'rolling-restart': [
+      'Ein Neustart reihum',
+      'Jeder Server wird gebeten, geordnet aufzuhören, und wieder gestartet: Vorher gibt er ab, was er führt.',
+    ],
+  },
   engines: Object.entries(engines).flat().join('\n'),
   deeds: {
     kill: ['Abschießen', 'kill -9: Verbindungen brechen sofort ab, der Page Cache überlebt'],
@@ -28,6 +78,7 @@ export const catalogue: Catalogue = {
     language: { tag: 'de', point: ',', other: 'en', otherName: 'English', title: 'Sprache' },
     name: shell.de.name,
     what: shell.de.what,
+    about: 'Worum es in diesem Lauf geht',
     log: shell.de.log,
     queue: shell.de.queue,
     share: 'Teilen',

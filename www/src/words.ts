@@ -5,6 +5,7 @@ export const words = {
   language: { tag: 'en', point: '.', other: 'de', otherName: 'Deutsch', title: 'Language' },
   name: shell.en.name,
   what: shell.en.what,
+  about: 'What this run is about',
   log: shell.en.log,
   queue: shell.en.queue,
   share: 'Share',

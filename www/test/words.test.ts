@@ -51,6 +51,16 @@ describe('the German catalogue', () => {
     expect(leaves(catalogue.words).filter(([, text]) => text.trim() === '')).toEqual([]);
   });
 
+  it('has the title of every scenario of the gallery, and what it is about', () => {
+    const names = readdirSync(`${crates}/../scenarios`).filter((name) => name !== 'digests.json');
+    expect(Object.keys(catalogue.examples).map((name) => `${name}.json`)).toEqual(names.sort());
+    expect(
+      Object.values(catalogue.examples)
+        .flat()
+        .filter((text) => text.trim() === ''),
+    ).toEqual([]);
+  });
+
   it('has every template of the engines and no other, and each puts the same values in its places', () => {
     const wanted = templates();
     expect(wanted.size).toBeGreaterThan(400);

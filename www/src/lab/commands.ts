@@ -4,6 +4,7 @@ import { linkOrders } from '../panels/applies';
 import type { Session } from '../session';
 import { BlStage } from '../stage/stage';
 import { deeds, words } from '../words';
+import { titleOf } from './about';
 import { handCommands } from './by-hand';
 import { gallery } from './gallery';
 import { joinCommands } from './joins';
@@ -142,7 +143,7 @@ export function commandsOf(session: Session, page: Deeds): Command[] {
     ...linkCommands(session, page.say),
     { name: words.links.heal, run: () => void session.order({ order: 'heal-all' }) },
     ...gallery.map((example) => ({
-      name: `${words.presets.open}: ${example.title}`,
+      name: `${words.presets.open}: ${titleOf(example)}`,
       run: () => void example.text().then(page.open),
     })),
   ];

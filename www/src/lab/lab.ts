@@ -26,6 +26,7 @@ import '../stage/tools';
 import type { SessionWanted } from '../transport/bar';
 import '../transport/bar';
 import { words } from '../words';
+import { about, titleOf, tongueOf } from './about';
 import type { Beside } from './beside';
 import { gallery, opening } from './gallery';
 import { uncover } from './shell';
@@ -203,7 +204,9 @@ export class BlLab extends LitElement {
     this.selected = undefined;
     this.beside = undefined;
     this.caption(session.parsed());
-    if (this.captions.title) window.document.title = `${this.captions.title} · Brokerlab`;
+    const known = this.known();
+    const title = known ? titleOf(known) : this.captions.title;
+    if (title) window.document.title = `${title} · Brokerlab`;
     let captioned = false;
     session.listen(({ tape, moved }) => {
       if (tape || !captioned) this.requestUpdate();
@@ -449,18 +452,23 @@ export class BlLab extends LitElement {
     return html`<bl-node-menu class="menu" role="dialog" aria-label=${card.name} .session=${session} .side=${side} .card=${card} .face=${part}></bl-node-menu>`;
   }
 
+  /** Which scenario of the gallery it is, if it is one. */
+  private known() {
+    return gallery.find((example) => example.title === this.captions.title);
+  }
+
   private top() {
-    const known = gallery.find((example) => example.title === this.captions.title);
+    const known = this.known();
     return html`<header class="top">
-      <h1>${words.name}</h1>
+      <h1 title=${words.what}>${words.name}</h1>
       <select aria-label=${words.scenario} @change=${(event: Event) => {
         const chosen = gallery.find(
           (example) => event.target instanceof HTMLSelectElement && example.name === event.target.value,
         );
         if (chosen) void chosen.text().then((text) => this.with(() => this.openText(text)));
       }}>${known ? '' : html`<option selected>${this.captions.title || words.untitled}</option>`}
-        ${gallery.map((example) => html`<option lang="en" value=${example.name} ?selected=${example === known}>${example.title}</option>`)}</select>
-      <span class="what" title=${this.captions.about || words.what}>${words.what}</span>
+        ${gallery.map((example) => html`<option lang=${tongueOf(example)} value=${example.name} ?selected=${example === known}>${titleOf(example)}</option>`)}</select>
+      ${about(known, this.captions.about)}
       <div class="actions">
         <button class="break" title=${`${words.breakItWhy} (B)`} @click=${() => this.breakIt()}>⚡ ${words.breakIt}</button>
         <button class="optional" title="Z" @click=${() => this.with((session) => session.undo())}>${words.undo}</button>
