@@ -72,7 +72,7 @@ function preload(): Plugin {
 }
 
 /** The keys of shell.json. */
-type Text = 'name' | 'what' | 'log' | 'queue' | 'play' | 'loading';
+type Text = 'name' | 'title' | 'what' | 'log' | 'queue' | 'play' | 'loading';
 
 /** Puts into the page what stands before the lab does: its name, and for phones the pictures of scripts/poster.mjs. */
 function shell(): Plugin {
@@ -86,19 +86,20 @@ function shell(): Plugin {
     transformIndexHtml: {
       order: 'pre',
       handler(html) {
-        const { captions, title, size } = shown;
+        const { captions, size } = shown;
         const texts = JSON.parse(readFileSync(page('src/shell.json'), 'utf8')) as Record<
           'en' | 'de',
           Record<Text, string>
         >;
+        const both = (en: string, de: string) => `data-en="${en}" data-de="${de}"`;
         const text = (tag: string, key: Text, more = '') =>
-          `<${tag} data-en="${texts.en[key]}" data-de="${texts.de[key]}"${more}>${texts.en[key]}</${tag}>`;
+          `<${tag} ${both(texts.en[key], texts.de[key])}${more}>${texts.en[key]}</${tag}>`;
         const poster = (
           key: 'log' | 'queue',
-        ) => `<figure class="${key}-side"><figcaption>${text('strong', key)}<span lang="en">${captions[key]}</span></figcaption>
-          <picture><source media="(prefers-color-scheme: light)" srcset="./poster/${key}-light.svg" /><img loading="lazy" width="${size[0]}" height="${size[1]}" alt="${captions[key]}" src="./poster/${key}-dark.svg" /></picture></figure>`;
+        ) => `<figure class="${key}-side"><figcaption>${text('strong', key)}<span ${both(captions.en[key], captions.de[key])}>${captions.en[key]}</span></figcaption>
+          <picture><source media="(prefers-color-scheme: light)" srcset="./poster/${key}-light.svg" /><img loading="lazy" width="${size[0]}" height="${size[1]}" alt="${captions.en[key]}" src="./poster/${key}-dark.svg" /></picture></figure>`;
         const stands = `<div class="shell"><header class="top"><h1>${texts.en.name}</h1>${text('span', 'what', ' class="what"')}</header>
-      <main class="posters"><h2 class="scenario" lang="en">${title}</h2>${poster('log')}${poster('queue')}
+      <main class="posters">${text('h2', 'title', ' class="scenario"')}${poster('log')}${poster('queue')}
         <button class="start filled">▶ ${text('span', 'play', ' class="play"')}${text('span', 'loading', ' class="loading"')}</button></main></div>`;
         return {
           html: html.replace('<!-- shell -->', stands),

@@ -1,7 +1,6 @@
-/** The pictures by their names in the page, what each says over its stage, and their size in pixels. */
+/** The pictures by their names in the page, what each says over its stage in each language, and their size in pixels. */
 export function posters(): Promise<{
   pictures: Record<string, string>;
-  captions: Record<'log' | 'queue', string>;
-  title: string;
+  captions: Record<'en' | 'de', Record<'log' | 'queue', string>>;
   size: [number, number];
 }>;

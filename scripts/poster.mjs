@@ -1,5 +1,5 @@
-// Pictures of the gallery's first scenario, one of each cluster in both themes, as the engines draw them: a phone shows
-// them until it is touched (www/src/boot.ts).
+// Pictures of the gallery's first scenario, one of each cluster in both themes and each language, as the engines draw
+// them: a phone shows them until it is touched (www/src/boot.ts).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,25 +18,41 @@ export async function posters() {
   const folder = join(root, 'www', 'src', 'engine', 'pkg');
   const engines = await import(pathToFileURL(join(folder, 'brokerlab.js')).href);
   engines.initSync({ module: readFileSync(join(folder, 'brokerlab_bg.wasm')) });
-  const document = JSON.parse(readFileSync(join(root, 'scenarios', 'one-node-lost.json'), 'utf8'));
   const pictures = {};
   const captions = {};
-  for (const [side, key, other] of [
-    [0, 'log', 'queue'],
-    [1, 'queue', 'log'],
+  for (const [tongue, catalogue] of [
+    ['en', ''],
+    ['de', catalogueOf('de')],
   ]) {
-    const lab = new engines.Lab(JSON.stringify({ ...document, [other]: undefined, tape: [] }));
-    lab.advance(AT, EVENTS);
-    const [width, height] = SIZE;
-    lab.layout(side, width, height);
-    captions[key] = lab.picture(side).caption;
-    for (const dark of [false, true]) {
-      const whole = lab.figure(width, height + 2 * AROUND, dark);
-      pictures[`${key}-${dark ? 'dark' : 'light'}.svg`] = cropped(whole, width, height);
-    }
-    lab.free();
+    engines.speak(catalogue);
+    captions[tongue] = {};
+    for (const side of [0, 1]) Object.assign(pictures, drawn(engines, side, tongue, captions[tongue]));
   }
-  return { pictures, captions, title: document.title, size: SIZE };
+  engines.speak('');
+  return { pictures, captions, size: SIZE };
+}
+
+/** What the engines say in another language, as the page hands it over. */
+function catalogueOf(tongue) {
+  const words = JSON.parse(readFileSync(join(root, 'www', 'src', `engine-words.${tongue}.json`), 'utf8'));
+  return Object.entries(words).flat().join('\n');
+}
+
+/** One cluster's pictures in the language that is spoken, by their names; what stands over them goes to `captions`. */
+function drawn(engines, side, tongue, captions) {
+  const [key, other] = side === 0 ? ['log', 'queue'] : ['queue', 'log'];
+  const document = JSON.parse(readFileSync(join(root, 'scenarios', 'one-node-lost.json'), 'utf8'));
+  const lab = new engines.Lab(JSON.stringify({ ...document, [other]: undefined, tape: [] }));
+  lab.advance(AT, EVENTS);
+  const [width, height] = SIZE;
+  lab.layout(side, width, height);
+  captions[key] = lab.picture(side).caption;
+  const themes = ['light', 'dark'].map((theme) => {
+    const whole = lab.figure(width, height + 2 * AROUND, theme === 'dark');
+    return [`${key}-${theme}${tongue === 'en' ? '' : `.${tongue}`}.svg`, cropped(whole, width, height)];
+  });
+  lab.free();
+  return Object.fromEntries(themes);
 }
 
 /** Of a figure the stage alone, without what a picture of an `img` cannot say: titles of its parts. */

@@ -30,6 +30,13 @@ function speak(shell: Element): void {
   for (const text of shell.querySelectorAll<HTMLElement>(`[data-${tongue}]`)) {
     text.textContent = text.dataset[tongue] ?? '';
   }
+  if (tongue === 'en') return;
+  const named = (address: string) => address.replace(/\.svg$/, `.${tongue}.svg`);
+  for (const light of shell.querySelectorAll('source')) light.srcset = named(light.srcset);
+  for (const picture of shell.querySelectorAll('img')) {
+    picture.alt = picture.closest('figure')?.querySelector('figcaption span')?.textContent ?? '';
+    picture.src = named(picture.src);
+  }
 }
 
 /** Fetches what the lab needs. A script that waits to be touched is not compiled before it is run. */

@@ -36,7 +36,7 @@ export const catalogue: Catalogue = {
       'RabbitMQ 3.10, neben dem Zuhause ein Spiegel (ha-mode=exactly, 2). Das Zuhause wird abgeschossen: Sein synchroner Spiegel übernimmt, und auf dem dritten Knoten beginnt ein neuer, ohne das, was vorher da war. Dann stirbt auch das zweite Zuhause: Der nicht synchrone Spiegel übernimmt, wie ha-promote-on-failure=always es sagt, und was ihm fehlt, ist verloren.',
     ],
     'one-node-lost': [
-      'Gleiche Bestellungen, ein Knoten fällt aus',
+      shell.de.title,
       'Beide Cluster nehmen dieselben Bestellungen an. Nach 5 Sekunden verliert in jedem der Rechner, der führt, den Strom; nach 26 Sekunden ist er wieder da.',
     ],
     'partition-autoheal': [

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import engines from '../src/engine-words.de.json';
+import shell from '../src/shell.json';
 import { words } from '../src/words';
 import { catalogue } from '../src/words.de';
 
@@ -53,6 +54,8 @@ describe('the German catalogue', () => {
 
   it('has the title of every scenario of the gallery, and what it is about', () => {
     const names = readdirSync(`${crates}/../scenarios`).filter((name) => name !== 'digests.json');
+    const first = JSON.parse(readFileSync(`${crates}/../scenarios/one-node-lost.json`, 'utf8')) as { title: string };
+    expect(shell.en.title).toBe(first.title);
     expect(Object.keys(catalogue.examples).map((name) => `${name}.json`)).toEqual(names.sort());
     expect(
       Object.values(catalogue.examples)
