@@ -1,6 +1,6 @@
 // What the hand does before, beside and around the stages: a page that still loads, a phone, the time line, the panel's edge.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type House, open } from './house';
+import { axe, type House, open } from './house';
 
 let house: House;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ describe('what a run is about', () => {
     { locale: 'en-GB', name: 'A transaction that hangs', says: /Two applications write to one topic.*comes to itself/ },
     { locale: 'de-DE', name: 'Eine Transaktion, die hängt', says: /Zwei Anwendungen schreiben.*zu sich kommt/ },
   ])('stands in the bar, and all of it is a click or a key away, $locale', async ({ locale, name, says }) => {
-    const { page, context, wrong } = await house.visit('', { locale });
+    const { page, context, wrong } = await house.visit('', { locale, bypassCSP: true });
     await page.waitForSelector('[data-node="broker-1"]');
     await page.selectOption('.top select', 'hung-transaction');
     await page.waitForFunction((title) => document.title.startsWith(title), name);
@@ -24,6 +24,7 @@ describe('what a run is about', () => {
     await page.locator('button.what').press('Enter');
     await page.waitForSelector('#about:popover-open');
     expect(await all.innerText()).toMatch(says);
+    expect(await axe(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await all.waitFor({ state: 'hidden' });
     expect(wrong).toEqual([]);
