@@ -112,7 +112,11 @@ export class BlLab extends LitElement {
       if (this.tab !== 'space-time') this.show('message');
     });
     this.addEventListener('fate-asked', (event) => {
-      this.fate = (event as FateAsked).detail;
+      const { side, fate } = (event as FateAsked).detail;
+      this.fate = { side, fate };
+      // The first of them at once: a number is clicked to see what became of one.
+      const [first] = this.session?.run.messages(side, fate, 1) ?? [];
+      if (first) this.message = { side, producer: first.producer, sequence: first.sequence };
       this.show('message');
     });
     this.addEventListener('document-changed', (event) => this.openText((event as DocumentChanged).detail, true));
