@@ -4,10 +4,10 @@ use crate::cluster::Node;
 use crate::dialer::{Dialer, backoff};
 use crate::image::Image;
 use crate::layout::{Layout, Slot};
-use crate::rpc::{ClientWake, Message, Request, Ticket, Wake};
+use crate::rpc::{ClientWake, Message, NewLeader, Request, Ticket, Wake};
 use sim::story::{FlightKind, Look};
 use sim::{Alarm, Effects, Nanos, NodeId, Time};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 pub(crate) type Fx<'a> = Effects<'a, Node>;
@@ -56,10 +56,16 @@ pub(crate) struct Client<A> {
     asking_metadata: Option<Ticket>,
     metadata_tries: u32,
     not_before: Time,
+    /// Leaders that brokers named when they were asked in vain, while the metadata has older ones (K-T8).
+    named: BTreeMap<Slot, NewLeader>,
     metadata_alarm: Option<Alarm>,
     /// When its thread was last awake.
     awake: Time,
     overdue: Vec<Overdue>,
+}
+
+fn known_epoch(image: &Image, slot: Slot) -> i32 {
+    image.partition(slot).map_or(-1, |partition| partition.leader_epoch)
 }
 
 impl<A> Client<A> {
@@ -76,6 +82,7 @@ impl<A> Client<A> {
             asking_metadata: None,
             metadata_tries: 0,
             not_before: Time::ZERO,
+            named: BTreeMap::new(),
             metadata_alarm: None,
             awake: Time::ZERO,
             overdue: Vec::new(),
@@ -315,11 +322,25 @@ impl<A> Client<A> {
         self.metadata_alarm = Some(fx.wake_in(self.waits.metadata_age, Wake::Client(ClientWake::Metadata)));
         if newer {
             self.image = image;
+            let known = &self.image;
+            self.named.retain(|slot, (_, epoch)| *epoch > known_epoch(known, *slot));
         }
         newer
     }
 
-    pub fn leader(&self, slot: Slot) -> Option<(u16, i32)> {
-        self.image.leader(slot)
+    /// K-T8: a broker named a leader. True if it is a newer one than was known: it can be asked at once.
+    pub fn hear_of(&mut self, slot: Slot, (leader, epoch): NewLeader) -> bool {
+        let named = self.named.get(&slot).map_or(-1, |(_, epoch)| *epoch);
+        let newer = epoch > named.max(known_epoch(&self.image, slot));
+        if newer {
+            self.named.insert(slot, (leader, epoch));
+        }
+        newer
+    }
+
+    pub fn leader(&self, slot: Slot) -> Option<NewLeader> {
+        // Mostly nobody was named.
+        let named = if self.named.is_empty() { None } else { self.named.get(&slot) };
+        named.copied().or_else(|| self.image.leader(slot))
     }
 }

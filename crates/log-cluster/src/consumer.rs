@@ -423,7 +423,7 @@ impl Consumer {
                     self.on_group(&asked, response, fx);
                 }
             }
-            response @ (Response::Produced(_) | Response::Transaction(_)) => self.on_forward(ticket, response, fx),
+            response @ (Response::Produced(..) | Response::Transaction(_)) => self.on_forward(ticket, response, fx),
             Response::Share(response) => self.on_share_answer(ticket, response, fx),
             Response::Producer(_) => {}
         }

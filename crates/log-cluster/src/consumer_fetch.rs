@@ -187,7 +187,13 @@ impl Consumer {
                 assigned.buffered.clear();
                 return;
             }
-            Some(_) => return self.try_later(fx),
+            Some(_) => {
+                // K-T8: who is named instead is asked at once.
+                if part.leader.is_some_and(|leader| self.client.hear_of(part.slot, leader)) {
+                    return self.client.refresh(fx);
+                }
+                return self.try_later(fx);
+            }
             None => {}
         }
         let committed_only = self.config.isolation_level == IsolationLevel::ReadCommitted;

@@ -99,13 +99,15 @@ impl Broker {
     fn read_part(&self, fetch: &Fetch, part: &FetchPart, room: u64) -> Fetched {
         let follower = fetch.replica.is_some();
         let Some(replica) = self.replicas.get(&part.slot).filter(|replica| replica.leads().is_some()) else {
-            return Fetched::refused(part.slot, Code::NotLeaderOrFollower);
+            let leader = self.image.leader(part.slot);
+            return Fetched { leader, ..Fetched::refused(part.slot, Code::NotLeaderOrFollower) };
         };
         let log = &replica.log;
         let mut fetched = Fetched {
             slot: part.slot,
             asked: part.offset,
             error: None,
+            leader: None,
             high_watermark: replica.high_watermark,
             last_stable: replica.last_stable(),
             aborted: Vec::new(),
@@ -119,6 +121,7 @@ impl Broker {
         if part.leader_epoch != replica.leader_epoch {
             let older = part.leader_epoch < replica.leader_epoch;
             fetched.error = Some(if older { Code::FencedLeaderEpoch } else { Code::UnknownLeaderEpoch });
+            fetched.leader = older.then_some((self.me, replica.leader_epoch));
         } else if part.offset < log.start() {
             fetched.error = Some(Code::OffsetOutOfRange);
         } else if follower && part.offset < log.local_start() {

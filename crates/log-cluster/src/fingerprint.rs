@@ -5,7 +5,7 @@ use crate::layout::java_hash;
 use crate::log::Entry;
 use crate::rpc::{
     BrokerWake, ClientWake, ControlRequest, ControlResponse, ControllerWake, GroupRequest, GroupResponse, Message,
-    Request, Response, Wake,
+    NewLeader, Request, Response, Wake,
 };
 use crate::share::{ShareOrder, ShareRequest, ShareResponse, ShareWake};
 use crate::transactions::{TransactionRequest, TransactionResponse, TransactionWake};
@@ -86,16 +86,25 @@ impl Fingerprint for Request {
     }
 }
 
+/// With a leader that is named.
+fn named(sum: u64, (leader, epoch): NewLeader) -> u64 {
+    mix(&[sum, u64::from(leader), epoch as u64])
+}
+
 impl Fingerprint for Response {
     fn fingerprint(&self) -> u64 {
         match self {
             Response::Metadata(image) => mix(&[1, image.offset]),
             Response::Producer(id) => mix(&[2, id.unwrap_or(u64::MAX)]),
-            Response::Produced(results) => results.iter().fold(3, |sum, (slot, result)| {
-                mix(&[sum, u64::from(*slot), result.map_or_else(|code| u64::MAX - code as u64, |base| base)])
-            }),
+            Response::Produced(results, leaders) => {
+                let sum = results.iter().fold(3, |sum, (slot, result)| {
+                    mix(&[sum, u64::from(*slot), result.map_or_else(|code| u64::MAX - code as u64, |base| base)])
+                });
+                leaders.iter().fold(sum, |sum, (slot, leader)| named(mix(&[sum, u64::from(*slot)]), *leader))
+            }
             Response::Fetched(parts) => parts.iter().fold(4, |sum, part| {
                 let end = part.entries.last().map_or(0, Entry::end);
+                let sum = part.leader.map_or(sum, |leader| named(sum, leader));
                 mix(&[
                     sum,
                     u64::from(part.slot),

@@ -214,6 +214,8 @@ impl Broker {
         let refused = parts.iter().any(|part| part.result.is_err());
         let look = Look::plain(if refused { FlightKind::Refuse } else { FlightKind::Ack });
         let results = parts.iter().map(|part| (part.slot, part.result)).collect();
-        self.answer(from, ticket, Response::Produced(results), 60, look, fx);
+        let elsewhere = parts.iter().filter(|part| part.result == Err(Code::NotLeaderOrFollower));
+        let leaders = elsewhere.filter_map(|part| Some((part.slot, self.image.leader(part.slot)?))).collect();
+        self.answer(from, ticket, Response::Produced(results, leaders), 60, look, fx);
     }
 }

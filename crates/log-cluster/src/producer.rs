@@ -494,8 +494,11 @@ impl Producer {
                     self.ids.begin(id);
                 }
             }
-            Response::Produced(results) => {
+            Response::Produced(results, leaders) => {
                 if let Some(Asked::Batches(bundles)) = self.client.answered(ticket, fx) {
+                    for (slot, leader) in leaders {
+                        self.client.hear_of(slot, leader);
+                    }
                     for bundle in bundles {
                         let slot = self.first + bundle.partition;
                         let result = results.iter().find(|(of, _)| *of == slot).map(|(_, result)| *result);

@@ -134,6 +134,9 @@ pub struct Fetch {
     pub parts: Vec<FetchPart>,
 }
 
+/// A leader and its epoch, as a broker that is asked in vain names them (K-T8).
+pub type NewLeader = (u16, i32);
+
 /// What a fetch got of a partition.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -143,6 +146,8 @@ pub struct Fetched {
     pub asked: u64,
     /// What went wrong, if anything.
     pub error: Option<Code>,
+    /// Who leads instead, if that is known and what went wrong.
+    pub leader: Option<NewLeader>,
     /// The high watermark.
     pub high_watermark: u64,
     /// The last stable offset (K-X6).
@@ -167,6 +172,7 @@ impl Fetched {
             slot,
             asked: 0,
             error: Some(code),
+            leader: None,
             high_watermark: 0,
             last_stable: 0,
             aborted: Vec::new(),
@@ -185,8 +191,8 @@ pub enum Response {
     Metadata(Rc<Image>),
     /// A producer's id.
     Producer(Result<u64, Code>),
-    /// For each batch its first offset.
-    Produced(Vec<(Slot, Result<u64, Code>)>),
+    /// For each batch its first offset; and of partitions that are led elsewhere, by whom.
+    Produced(Vec<(Slot, Result<u64, Code>)>, Vec<(Slot, NewLeader)>),
     /// For each partition what there was.
     Fetched(Vec<Fetched>),
     /// An offset.

@@ -251,7 +251,10 @@ impl Consumer {
     pub(crate) fn on_forward(&mut self, ticket: Ticket, response: Response, fx: &mut Fx<'_>) {
         let Some(Asked::Forward(ask)) = self.client.answered(ticket, fx) else { return };
         match (ask, response) {
-            (ForwardAsk::Batches(batches), Response::Produced(results)) => {
+            (ForwardAsk::Batches(batches), Response::Produced(results, leaders)) => {
+                for (slot, leader) in leaders {
+                    self.client.hear_of(slot, leader);
+                }
                 for (slot, batch) in batches {
                     let result = results.iter().find(|(of, _)| *of == slot).map(|(_, result)| *result);
                     self.batch_answered(slot, batch, result.unwrap_or(Err(Code::NetworkException)), fx);
