@@ -55,6 +55,11 @@ impl<K: JavaHash, V> JavaMap<K, V> {
         JavaMap::of_bins(((expected + 1) * 4 / 3 + 1).next_power_of_two())
     }
 
+    /// As a set that is made from a collection of so many: a load of three quarters, and never less than the usual.
+    pub fn of_collection(len: usize) -> JavaMap<K, V> {
+        JavaMap::of_bins((len * 4 / 3 + 1).next_power_of_two().max(DEFAULT_BINS))
+    }
+
     fn of_bins(count: usize) -> JavaMap<K, V> {
         let mut bins = Vec::new();
         bins.resize_with(count, Vec::new);

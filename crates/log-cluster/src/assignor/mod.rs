@@ -76,6 +76,13 @@ pub(crate) fn static_first(members: &[Candidate]) -> Vec<usize> {
     order
 }
 
+/// Takes a partition out of a list once, however often it is in it.
+fn take_one(list: &mut Vec<Part>, part: Part) {
+    if let Some(at) = list.iter().position(|held| *held == part) {
+        list.remove(at);
+    }
+}
+
 /// Whether all members subscribed to the same topics.
 pub(crate) fn same_topics(members: &[Candidate]) -> bool {
     let sorted = |member: &Candidate| {

@@ -1,5 +1,6 @@
 //! The group coordinator's own assignors: range and uniform (K-S1, K-S6, K-S7).
 
+use super::hash_order::JavaMap;
 use super::{Candidate, Part, Racks, client::range, same_topics};
 use std::collections::BTreeSet;
 
@@ -26,7 +27,6 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
     let wanted = || topics.iter().copied().filter(|topic| first.topics.contains(topic));
     let all: Vec<Part> =
         wanted().flat_map(|topic| (0..count(counts, topic)).map(move |partition| (topic, partition))).collect();
-    let valid: BTreeSet<Part> = all.iter().copied().collect();
     let held: BTreeSet<Part> = members.iter().flat_map(|member| member.owned.iter().copied()).collect();
     let mut unassigned: Vec<Part> = all.iter().copied().filter(|part| !held.contains(part)).collect();
     let least = all.len() / members.len();
@@ -39,12 +39,12 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
             quota += 1;
             extras -= 1;
         }
-        for part in member.owned.iter().filter(|part| valid.contains(part)) {
+        for part in wanted().flat_map(|topic| in_set_order(member, topic, count(counts, topic))) {
             if quota > 0 {
-                shares[place].push(*part);
+                shares[place].push(part);
                 quota -= 1;
             } else {
-                unassigned.push(*part);
+                unassigned.push(part);
             }
         }
         // Who has room left gives an extra back, as long as those after it can take it.
@@ -61,6 +61,16 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
         shares[place].extend(next.by_ref().take(quota));
     }
     shares
+}
+
+/// What a member owns of the partitions of a topic, in the order of the set that the coordinator reads it into.
+fn in_set_order(member: &Candidate, topic: u32, count: u32) -> Vec<Part> {
+    let owned: Vec<usize> =
+        member.owned.iter().filter(|part| part.0 == topic).map(|(_, partition)| *partition as usize).collect();
+    let mut set = JavaMap::of_collection(owned.len());
+    owned.into_iter().for_each(|partition| set.put(partition, ()));
+    let valid = set.keys().into_iter().map(|partition| (topic, partition as u32));
+    valid.filter(|(_, partition)| *partition < count).collect()
 }
 
 /// How often the topics are gone through at the most.

@@ -11,8 +11,11 @@ pub fn share_simple(counts: &[u32], members: &[Candidate], topics: &[u32], hashe
     let count = |topic: u32| counts.get(topic as usize).copied().unwrap_or(0);
     let wants = |place: &usize, topic: u32| members[*place].topics.contains(&topic);
     let mut shares: Vec<Vec<Part>> = members.iter().map(|member| member.owned.clone()).collect();
-    let wanted: Vec<u32> =
-        topics.iter().copied().filter(|topic| (0..members.len()).any(|place| wants(&place, *topic))).collect();
+    let is_wanted = |topic: u32| count(topic) > 0 && (0..members.len()).any(|place| wants(&place, topic));
+    let wanted: Vec<u32> = topics.iter().copied().filter(|topic| is_wanted(*topic)).collect();
+    if wanted.is_empty() {
+        return vec![Vec::new(); members.len()];
+    }
     if same_topics(members) {
         // All topics at once; what is not subscribed any more is given up.
         shares.iter_mut().for_each(|share| share.retain(|part| wanted.contains(&part.0)));

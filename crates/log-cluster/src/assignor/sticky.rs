@@ -1,7 +1,7 @@
 //! The sticky assignors: balanced shares with as few moves as possible (K-S3, K-S5).
 
 use super::racks::all_parts;
-use super::{Candidate, Part, Racks, by_id, same_topics, sticky_general};
+use super::{Candidate, Part, Racks, by_id, sticky_general, take_one};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// K-S3 if all subscriptions agree, K-S4 if not.
@@ -14,9 +14,7 @@ pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<P
 #[must_use]
 pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
     let (mut shares, moving) = share_out(counts, members, racks);
-    for (place, share) in shares.iter_mut().enumerate() {
-        share.retain(|part| moving.get(part) != Some(&place));
-    }
+    moving.into_iter().for_each(|(part, place)| take_one(&mut shares[place], part));
     shares
 }
 
@@ -24,7 +22,7 @@ pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks) 
 fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
     let claims = Claims::of(counts, members);
     let racks = Some(racks).filter(|racks| racks.matter(members.iter(), &all_parts(counts)));
-    if same_topics(members) {
+    if same_subscriptions(members) {
         return constrained(counts, members, &claims, racks);
     }
     let shares = sticky_general::balance(counts, members, &claims, racks);
@@ -39,6 +37,14 @@ fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<P
         moving.extend(added.filter(|part| given_up.contains(part)).map(|part| (*part, place)));
     }
     (shares, moving)
+}
+
+/// Whether all subscriptions agree. Those without topics that come before the first with some are overlooked.
+fn same_subscriptions(members: &[Candidate]) -> bool {
+    let mut subscribed = members.iter().map(|member| &member.topics).skip_while(|topics| topics.is_empty());
+    let Some(first) = subscribed.next() else { return true };
+    let first: BTreeSet<u32> = first.iter().copied().collect();
+    subscribed.all(|topics| topics.len() == first.len() && first.is_subset(&topics.iter().copied().collect()))
 }
 
 /// Who may keep what.
@@ -65,9 +71,13 @@ impl Claims {
                         owner.insert(*part, place);
                         kept[place].push(*part);
                     }
-                    Some(other) if members[other].generation == member.generation => drop(contested.insert(*part)),
+                    Some(other) if members[other].generation == member.generation => {
+                        contested.insert(*part);
+                        take_one(&mut kept[other], *part);
+                        owner.insert(*part, place);
+                    }
                     Some(other) if members[other].generation < member.generation => {
-                        kept[other].retain(|held| held != part);
+                        take_one(&mut kept[other], *part);
                         kept[place].push(*part);
                         owner.insert(*part, place);
                     }

@@ -1,7 +1,7 @@
 //! The sticky assignors when subscriptions differ (K-S4).
 
 use super::sticky::Claims;
-use super::{Candidate, Part, Racks, by_id};
+use super::{Candidate, Part, Racks, by_id, take_one};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The work in progress.
@@ -101,18 +101,16 @@ impl Balancer<'_> {
         topics.sort_unstable();
         let all: Vec<Part> =
             topics.iter().flat_map(|(_, topic)| (0..self.count(*topic)).map(|partition| (*topic, partition))).collect();
-        let mut fresh: Vec<Part> = all.iter().copied().filter(|part| !self.owner.contains_key(part)).collect();
+        let mut fresh = self.unassigned(&all);
         let initializing = self.shares.iter().all(Vec::is_empty);
         // First with racks that match, then whatever is left.
         let passes: &[bool] = if self.racks.is_some() { &[true, false] } else { &[false] };
+        let mut left = fresh.clone();
         for strict in passes.iter().copied() {
-            for part in &fresh {
-                let may = |place: usize| !strict || !self.misses(place, *part);
-                let place = self.least_loaded(part.0, may).filter(|_| !self.owner.contains_key(part));
-                if let Some(place) = place {
-                    self.give(*part, place);
-                }
-            }
+            left.retain(|part| {
+                let place = self.least_loaded(part.0, |place| !strict || !self.misses(place, *part));
+                place.inspect(|place| self.give(*part, *place)).is_none()
+            });
         }
         let shared = |part: &Part| topics.iter().any(|(takers, topic)| *topic == part.0 && *takers >= 2);
         let movable: Vec<Part> = all.iter().copied().filter(shared).collect();
@@ -128,6 +126,16 @@ impl Balancer<'_> {
             (self.shares, self.owner) = kept;
         }
         self.shares
+    }
+
+    /// What nobody has, of `all` in its order. Kafka goes through `all` and through what is owned, in the same order, side
+    /// by side: at a partition that is owned and not there, or owned twice, the latter comes to a halt, and whatever
+    /// follows counts as nobody's, although it is owned.
+    fn unassigned(&self, all: &[Part]) -> Vec<Part> {
+        let mut owned: Vec<Part> = self.shares.iter().flatten().copied().collect();
+        owned.sort_by_cached_key(|part| (self.takers(part.0).len(), *part));
+        let mut owned = owned.into_iter().peekable();
+        all.iter().copied().filter(|part| owned.next_if_eq(part).is_none()).collect()
     }
 
     fn room(&self, place: usize) -> usize {
@@ -207,7 +215,7 @@ impl Balancer<'_> {
         let reverse = self.moves.iter().find(|(moved, pair)| moved.0 == part.0 && **pair == (to, from));
         let actual = reverse.map_or(part, |(moved, _)| *moved);
         let Some(old) = self.owner.insert(actual, to) else { return };
-        self.shares[old].retain(|held| *held != actual);
+        take_one(&mut self.shares[old], actual);
         self.shares[to].push(actual);
         match self.moves.remove(&actual) {
             Some((from, _)) if from != to => drop(self.moves.insert(actual, (from, to))),
