@@ -39,11 +39,12 @@ pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
         None => (0..topics.len() as u32).collect(),
     };
     let racks = Racks::default();
+    let hashes: Vec<u32> = topics.iter().map(|topic| assignor::text_hash(topic)).collect();
     let (shares, by_topic) = match name {
         "range" => (assignor::range(&counts, &members, &racks), false),
         "roundrobin" => (assignor::round_robin(&counts, &members), false),
-        "sticky" => (assignor::sticky(&counts, &members, &racks), false),
-        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members, &racks), false),
+        "sticky" => (assignor::sticky(&counts, &members, &racks, &hashes), false),
+        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members, &racks, &hashes), false),
         "server-range" => (assignor::server_range(&counts, &members), true),
         "server-uniform" => (assignor::server_uniform(&counts, &members, &topic_order), true),
         "share-simple" => {

@@ -26,11 +26,17 @@ impl JavaHash for Text {
     }
 }
 
+/// A text's hash code in Java, such as that of a topic's name.
+#[must_use]
+pub fn text_hash(text: &str) -> u32 {
+    crate::layout::java_hash(text).cast_unsigned()
+}
+
 /// The places of texts in the order in which a hash map of them is gone through.
 pub(crate) fn java_order(texts: &[std::rc::Rc<str>]) -> Vec<usize> {
     let mut map = JavaMap::new();
     for (place, text) in texts.iter().enumerate() {
-        map.put(Text(crate::layout::java_hash(text).cast_unsigned(), place), ());
+        map.put(Text(text_hash(text), place), ());
     }
     map.keys().into_iter().map(|text| text.1).collect()
 }

@@ -12,6 +12,7 @@ mod sticky;
 mod sticky_general;
 
 pub(crate) use hash_order::java_order;
+pub use hash_order::text_hash;
 
 pub use client::{range, round_robin};
 pub use racks::Racks;
@@ -39,21 +40,22 @@ pub struct Candidate {
     pub rack: Option<String>,
 }
 
-/// The group leader's choice, by strategy. `counts` are the partitions of each topic, `racks` where their replicas are;
-/// answers shares in the order of `members`.
+/// The group leader's choice, by strategy. `counts` are the partitions of each topic, `racks` where their replicas are,
+/// `hashes` the hash codes of the topics' names; answers shares in the order of `members`.
 #[must_use]
 pub fn assign(
     strategy: crate::config::Strategy,
     counts: &[u32],
     members: &[Candidate],
     racks: &Racks,
+    hashes: &[u32],
 ) -> Vec<Vec<Part>> {
     use crate::config::Strategy;
     match strategy {
         Strategy::Range => range(counts, members, racks),
         Strategy::RoundRobin => round_robin(counts, members),
-        Strategy::Sticky => sticky(counts, members, racks),
-        Strategy::CooperativeSticky => cooperative_sticky(counts, members, racks),
+        Strategy::Sticky => sticky(counts, members, racks, hashes),
+        Strategy::CooperativeSticky => cooperative_sticky(counts, members, racks, hashes),
     }
 }
 

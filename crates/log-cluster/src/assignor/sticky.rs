@@ -4,28 +4,33 @@ use super::racks::all_parts;
 use super::{Candidate, Part, Racks, by_id, sticky_general, take_one};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// K-S3 if all subscriptions agree, K-S4 if not.
+/// K-S3 if all subscriptions agree, K-S4 if not, where an order hangs on `hashes` of the topics' names.
 #[must_use]
-pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
-    share_out(counts, members, racks).0
+pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks, hashes: &[u32]) -> Vec<Vec<Part>> {
+    share_out(counts, members, racks, hashes).0
 }
 
 /// K-S5: what changes hands is given to nobody yet; its owner gives it up first, and the next rebalance moves it.
 #[must_use]
-pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
-    let (mut shares, moving) = share_out(counts, members, racks);
+pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks, hashes: &[u32]) -> Vec<Vec<Part>> {
+    let (mut shares, moving) = share_out(counts, members, racks, hashes);
     moving.into_iter().for_each(|(part, place)| take_one(&mut shares[place], part));
     shares
 }
 
 /// The shares, and the partitions that go from one owner to another, with the new one.
-fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+fn share_out(
+    counts: &[u32],
+    members: &[Candidate],
+    racks: &Racks,
+    hashes: &[u32],
+) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
     let claims = Claims::of(counts, members);
     let racks = Some(racks).filter(|racks| racks.matter(members.iter(), &all_parts(counts)));
     if same_subscriptions(members) {
         return constrained(counts, members, &claims, racks);
     }
-    let shares = sticky_general::balance(counts, members, &claims, racks);
+    let shares = sticky_general::balance(counts, members, &claims, (racks, hashes));
     let mut moving = BTreeMap::new();
     let given_up: BTreeSet<Part> = (0..members.len())
         .flat_map(|place| {
@@ -90,6 +95,16 @@ impl Claims {
     }
 }
 
+/// What nobody has, of `all` in its order. Kafka goes through `all` and through what is owned, in the same order, side by
+/// side: at a partition that is owned and not there, or owned twice, it looks no further into what is owned, and whatever
+/// follows counts as nobody's.
+pub(super) fn unassigned<K: Ord>(all: &[Part], shares: &[Vec<Part>], order: impl Fn(Part) -> K) -> Vec<Part> {
+    let mut owned: Vec<Part> = shares.iter().flatten().copied().collect();
+    owned.sort_by_cached_key(|part| order(*part));
+    let mut owned = owned.into_iter().peekable();
+    all.iter().copied().filter(|part| owned.next_if_eq(part).is_none()).collect()
+}
+
 /// K-S3: everybody subscribed to the same topics.
 fn constrained(
     counts: &[u32],
@@ -138,8 +153,7 @@ fn constrained(
     let rank = |place: &usize| order.iter().position(|known| known == place);
     under.sort_by_key(rank);
     exact.sort_by_key(rank);
-    let taken: BTreeSet<Part> = shares.iter().flatten().copied().collect();
-    let mut left: Vec<Part> = all.into_iter().filter(|part| !taken.contains(part)).collect();
+    let mut left = unassigned(&all, &shares, |part| part);
     let mut dealt = Vec::new();
     if let Some(racks) = racks {
         let near = |part: &Part| members.iter().filter(|member| racks.meets(member, *part)).count();

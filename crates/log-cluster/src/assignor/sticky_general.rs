@@ -1,6 +1,7 @@
 //! The sticky assignors when subscriptions differ (K-S4).
 
-use super::sticky::Claims;
+use super::hash_order::{JavaHash, JavaMap};
+use super::sticky::{Claims, unassigned};
 use super::{Candidate, Part, Racks, by_id, take_one};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +19,36 @@ struct Balancer<'a> {
     open: BTreeSet<usize>,
     /// Who had a partition before, in an older generation.
     before: BTreeMap<Part, (usize, i32)>,
+    /// Whether some partition is in two shares, or twice in one.
+    doubled: bool,
     /// From where to where each partition was moved so far.
     moves: BTreeMap<Part, (usize, usize)>,
+    /// What was moved so, by topic and way: never an empty set.
+    moved: BTreeMap<(u32, usize, usize), JavaMap<Moved, ()>>,
+    /// Hash codes of the topics' names.
+    hashes: &'a [u32],
+}
+
+/// A partition with its hash code: 31 for each field before, from 1 on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    hash: u32,
+    part: Part,
+}
+
+impl JavaHash for Moved {
+    fn hash_code(&self) -> u32 {
+        self.hash
+    }
 }
 
 /// Shares out, keeping what can be kept.
-pub(super) fn balance(counts: &[u32], members: &[Candidate], claims: &Claims, racks: Option<&Racks>) -> Vec<Vec<Part>> {
+pub(super) fn balance(
+    counts: &[u32],
+    members: &[Candidate],
+    claims: &Claims,
+    (racks, hashes): (Option<&Racks>, &[u32]),
+) -> Vec<Vec<Part>> {
     let order = by_id(members);
     let mut rank = vec![0; members.len()];
     order.iter().enumerate().for_each(|(turn, place)| rank[*place] = turn);
@@ -36,7 +61,10 @@ pub(super) fn balance(counts: &[u32], members: &[Candidate], claims: &Claims, ra
         owner: BTreeMap::new(),
         open: (0..members.len()).collect(),
         before: BTreeMap::new(),
+        doubled: false,
         moves: BTreeMap::new(),
+        moved: BTreeMap::new(),
+        hashes,
     };
     balancer.remember_older(claims.last_generation);
     balancer.run()
@@ -101,7 +129,7 @@ impl Balancer<'_> {
         topics.sort_unstable();
         let all: Vec<Part> =
             topics.iter().flat_map(|(_, topic)| (0..self.count(*topic)).map(|partition| (*topic, partition))).collect();
-        let mut fresh = self.unassigned(&all);
+        let mut fresh = unassigned(&all, &self.shares, |part| (self.takers(part.0).len(), part));
         let initializing = self.shares.iter().all(Vec::is_empty);
         // First with racks that match, then whatever is left.
         let passes: &[bool] = if self.racks.is_some() { &[true, false] } else { &[false] };
@@ -112,6 +140,7 @@ impl Balancer<'_> {
                 place.inspect(|place| self.give(*part, *place)).is_none()
             });
         }
+        self.doubled = self.shares.iter().map(Vec::len).sum::<usize>() > self.owner.len();
         let shared = |part: &Part| topics.iter().any(|(takers, topic)| *topic == part.0 && *takers >= 2);
         let movable: Vec<Part> = all.iter().copied().filter(shared).collect();
         fresh.retain(shared);
@@ -126,16 +155,6 @@ impl Balancer<'_> {
             (self.shares, self.owner) = kept;
         }
         self.shares
-    }
-
-    /// What nobody has, of `all` in its order. Kafka goes through `all` and through what is owned, in the same order, side
-    /// by side: at a partition that is owned and not there, or owned twice, the latter comes to a halt, and whatever
-    /// follows counts as nobody's, although it is owned.
-    fn unassigned(&self, all: &[Part]) -> Vec<Part> {
-        let mut owned: Vec<Part> = self.shares.iter().flatten().copied().collect();
-        owned.sort_by_cached_key(|part| (self.takers(part.0).len(), *part));
-        let mut owned = owned.into_iter().peekable();
-        all.iter().copied().filter(|part| owned.next_if_eq(part).is_none()).collect()
     }
 
     fn room(&self, place: usize) -> usize {
@@ -154,6 +173,12 @@ impl Balancer<'_> {
         pairs.sum()
     }
 
+    /// Who has a partition as a look at all shares tells: of two the later.
+    fn holder(&self, part: Part) -> Option<usize> {
+        let holds = |place: &usize| self.shares[*place].contains(&part);
+        if self.doubled { self.open.iter().copied().rfind(holds) } else { self.owner.get(&part).copied() }
+    }
+
     fn is_balanced(&self) -> bool {
         let sizes = || self.open.iter().map(|place| self.shares[*place].len());
         let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else { return true };
@@ -168,7 +193,7 @@ impl Balancer<'_> {
             for topic in &self.members[place].topics {
                 for partition in 0..self.count(*topic) {
                     let part = (*topic, partition);
-                    let other = self.owner.get(&part).copied().filter(|other| *other != place);
+                    let other = self.holder(part).filter(|_| !self.shares[place].contains(&part));
                     if other.is_some_and(|other| mine + 1 < self.shares[other].len()) {
                         return false;
                     }
@@ -208,19 +233,38 @@ impl Balancer<'_> {
         }
     }
 
-    /// Moves a partition, or, if one of its topic was moved the other way before, that one back.
+    fn hashed(&self, part: Part) -> Moved {
+        let name = self.hashes.get(part.0 as usize).copied().unwrap_or(0);
+        Moved { hash: part.1.wrapping_add(31).wrapping_mul(31).wrapping_add(name), part }
+    }
+
+    /// Moves a partition, or, if some of its topic were moved the other way before, the first of them back.
     fn move_part(&mut self, part: Part, to: usize) {
         let Some(owner) = self.owner.get(&part).copied() else { return };
         let from = self.moves.get(&part).map_or(owner, |(from, _)| *from);
-        let reverse = self.moves.iter().find(|(moved, pair)| moved.0 == part.0 && **pair == (to, from));
-        let actual = reverse.map_or(part, |(moved, _)| *moved);
+        let reverse = self.moved.get(&(part.0, to, from)).and_then(|parts| parts.keys().first().copied());
+        let actual = reverse.map_or(part, |moved| moved.part);
         let Some(old) = self.owner.insert(actual, to) else { return };
         take_one(&mut self.shares[old], actual);
         self.shares[to].push(actual);
-        match self.moves.remove(&actual) {
-            Some((from, _)) if from != to => drop(self.moves.insert(actual, (from, to))),
-            Some(_) => {}
-            None => drop(self.moves.insert(actual, (old, to))),
+        let from = self.forget_move(actual).unwrap_or(old);
+        if from != to {
+            self.moves.insert(actual, (from, to));
+            let moved = self.hashed(actual);
+            self.moved.entry((actual.0, from, to)).or_insert_with(JavaMap::new).put(moved, ());
         }
+    }
+
+    /// From where a partition was moved to its owner, if it was.
+    fn forget_move(&mut self, part: Part) -> Option<usize> {
+        let (from, to) = self.moves.remove(&part)?;
+        let (way, moved) = ((part.0, from, to), self.hashed(part));
+        if let Some(parts) = self.moved.get_mut(&way) {
+            parts.remove(moved);
+            if parts.is_empty() {
+                self.moved.remove(&way);
+            }
+        }
+        Some(from)
     }
 }
