@@ -1,6 +1,7 @@
 // What Kafka's own classes answer, one JSON object a line: the forms are those of transcripts/kafka.
 //   KafkaClasses answer              reads inputs from stdin, and writes them with the answers
-//   KafkaClasses KIND SEED LINES     writes so many lines of one kind, from inputs of that seed (KafkaInputs)
+//   KafkaClasses KIND SEED…          writes the lines of one kind that these seeds make (KafkaInputs)
+//   KafkaClasses KIND SEED.. LINES   so many lines, of that seed and those after it
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -62,9 +63,16 @@ public class KafkaClasses {
                 }
                 return;
             }
-            var inputs = new KafkaInputs(args[0], Long.parseLong(args[1]));
-            for (int left = Integer.parseInt(args[2]); left > 0; left--) {
-                out.write(inputs.next() + "\n");
+            String kind = args[0];
+            if (args[1].endsWith("..")) {
+                long seed = Long.parseLong(args[1].substring(0, args[1].length() - 2));
+                for (int left = Integer.parseInt(args[2]); left > 0; seed++) {
+                    for (ObjectNode line : KafkaInputs.of(kind, seed)) if (left-- > 0) out.write(line + "\n");
+                }
+            } else {
+                for (int at = 1; at < args.length; at++) {
+                    for (ObjectNode line : KafkaInputs.of(kind, Long.parseLong(args[at]))) out.write(line + "\n");
+                }
             }
         }
     }
@@ -140,6 +148,7 @@ public class KafkaClasses {
     }
 
     /** A member of the eager protocol gives up everything before it joins, and tells in its own data what it had. */
+    @SuppressWarnings("removal") // There is no other way yet to say of which generation a group is.
     static Subscription sticky(List<String> topics, List<TopicPartition> owned, int generation) {
         StickyAssignor member = new StickyAssignor();
         if (generation >= 0 || !owned.isEmpty()) {

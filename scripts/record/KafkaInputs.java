@@ -1,13 +1,13 @@
-// Inputs for Kafka's classes by a seed: groups over rounds of rebalances, partitions over walks of events, keys, queues.
+// Inputs for Kafka's classes by a seed: groups over rounds of rebalances, partitions over walks of events, keys and
+// queues.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Deque;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -18,31 +18,27 @@ import java.util.TreeSet;
 
 class KafkaInputs {
     static final ObjectMapper JSON = new ObjectMapper();
-    private final String kind;
-    private final Deque<ObjectNode> made = new ArrayDeque<>();
-    private long seed;
-    private Random dice;
+    private final List<ObjectNode> made = new ArrayList<>();
+    private final long seed;
+    private final Random dice;
 
-    KafkaInputs(String kind, long seed) {
-        this.kind = kind;
+    private KafkaInputs(String kind, long seed) {
         this.seed = seed;
+        dice = new Random(seed * 31 + kind.hashCode());
     }
 
-    /** The next input with its answer. Each seed makes a few. */
-    ObjectNode next() {
-        while (made.isEmpty()) {
-            dice = new Random(seed * 31 + kind.hashCode());
-            switch (kind) {
-                case "murmur2" -> key();
-                case "adaptive-partitioner" -> queues();
-                case "client-assignors" -> new Group(false).rounds();
-                case "server-assignors" -> new Group(true).rounds();
-                case "leader-election-elr" -> walk();
-                default -> throw new IllegalArgumentException("no such kind: " + kind);
-            }
-            seed += 1;
+    /** The inputs of one kind that a seed makes, each with its answer. */
+    static List<ObjectNode> of(String kind, long seed) {
+        var inputs = new KafkaInputs(kind, seed);
+        switch (kind) {
+            case "murmur2" -> inputs.key();
+            case "adaptive-partitioner" -> inputs.queues();
+            case "client-assignors" -> inputs.new Group(false).rounds();
+            case "server-assignors" -> inputs.new Group(true).rounds();
+            case "leader-election-elr" -> inputs.walk();
+            default -> throw new IllegalArgumentException("no such kind: " + kind);
         }
-        return made.poll();
+        return inputs.made;
     }
 
     private boolean oneIn(int count) {
@@ -204,7 +200,7 @@ class KafkaInputs {
         /** False if the class cannot tell: some claims are too wild for it. */
         boolean rebalance(String assignor, int round) {
             ObjectNode line = JSON.createObjectNode().put("seed", ofSeed).put("assignor", assignor).put("round", round);
-            Set<Set<String>> different = new java.util.HashSet<>();
+            Set<Set<String>> different = new HashSet<>();
             members.values().forEach(member -> different.add(new TreeSet<>(member.topics)));
             if (server) line.put("homogeneous", different.size() == 1);
             line.set("partitions", JSON.valueToTree(topics));
@@ -222,7 +218,6 @@ class KafkaInputs {
             try {
                 made.add(KafkaClasses.answer(line));
             } catch (IllegalStateException | NullPointerException | IndexOutOfBoundsException thrown) {
-                System.err.println(thrown + " " + line);
                 return false;
             }
             members.forEach((id, member) -> {
@@ -250,7 +245,8 @@ class KafkaInputs {
         state.set("isr", JSON.valueToTree(replicas));
         state.putArray("elr");
         state.putArray("last_known_elr");
-        state.put("leader", replicas.get(0)).put("recovery", "RECOVERED").put("leader_epoch", 0).put("partition_epoch", 0);
+        state.put("leader", replicas.get(0)).put("recovery", "RECOVERED");
+        state.put("leader_epoch", 0).put("partition_epoch", 0);
         boolean elr = !oneIn(3);
         boolean unclean = oneIn(3);
         int minIsr = 1 + dice.nextInt(wide ? 5 : 3);

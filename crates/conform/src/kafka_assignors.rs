@@ -70,8 +70,11 @@ fn topics(value: &Value) -> Option<Vec<&str>> {
     let mut others: BTreeSet<&str> = BTreeSet::new();
     for member in value.get("members")?.as_object()?.values() {
         others.extend(member.get("topics")?.as_array()?.iter().filter_map(Value::as_str));
-        others.extend(member.get("owned").and_then(Value::as_array).into_iter().flatten().filter_map(|it| it[0].as_str()));
-        others.extend(member.get("current").and_then(Value::as_object).into_iter().flatten().map(|(it, _)| it.as_str()));
+        others.extend(
+            member.get("owned").and_then(Value::as_array).into_iter().flatten().filter_map(|it| it[0].as_str()),
+        );
+        others
+            .extend(member.get("current").and_then(Value::as_object).into_iter().flatten().map(|(it, _)| it.as_str()));
     }
     let others: Vec<&str> = others.into_iter().filter(|topic| !there.contains(topic)).collect();
     Some(there.into_iter().chain(others).collect())

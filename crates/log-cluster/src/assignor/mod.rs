@@ -78,6 +78,13 @@ pub(crate) fn static_first(members: &[Candidate]) -> Vec<usize> {
     order
 }
 
+/// A member without a name that subscribed to these topics, for tests.
+#[cfg(test)]
+fn candidate(id: &str, topics: &[u32], owned: &[Part], generation: i32) -> Candidate {
+    let (topics, owned) = (topics.to_vec(), owned.to_vec());
+    Candidate { id: id.to_owned(), instance: None, topics, owned, generation, rack: None }
+}
+
 /// Takes a partition out of a list once, however often it is in it.
 fn take_one(list: &mut Vec<Part>, part: Part) {
     if let Some(at) = list.iter().position(|held| *held == part) {

@@ -204,3 +204,24 @@ fn even_out_topic(topic: u32, takers: &[usize], shares: &mut [Vec<Part>]) -> boo
     }
     moved
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::candidate;
+    use super::*;
+
+    #[test]
+    fn k_s6_what_is_kept_is_the_first_of_a_set() {
+        let parts = |numbers: &[u32]| numbers.iter().map(|number| (0, *number)).collect::<Vec<Part>>();
+        let first: Vec<Part> = (9..18).map(|number| (0, number)).collect();
+        let second: Vec<Part> = (0..9).map(|number| (0, number)).collect();
+        let members =
+            [candidate("a", &[0], &first, -1), candidate("b", &[0], &second, -1), candidate("c", &[0], &[], -1)];
+        let shares = server_uniform(&[20], &members, &[0]);
+        // Sixteen bins: 16 and 17 come before 9.
+        assert_eq!(shares[0], parts(&[16, 17, 9, 10, 11, 12, 13]));
+        assert_eq!(shares[1], parts(&[0, 1, 2, 3, 4, 5, 6]));
+        // In the order in which they were given up, behind those that nobody had.
+        assert_eq!(shares[2], parts(&[18, 19, 14, 15, 7, 8]));
+    }
+}

@@ -216,6 +216,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn k_s8_if_no_topic_is_there_nobody_keeps_anything() {
+        use super::super::candidate;
+        let members = [candidate("a", &[0], &[(0, 1)], -1), candidate("b", &[1], &[(1, 0)], -1)];
+        assert_eq!(share_simple(&[0, 0], &members, &[0, 1], &[]), [vec![], vec![]]);
+        // Where one is, what is owned of the other stays, though it is not there.
+        assert_eq!(share_simple(&[0, 1], &members, &[0, 1], &[]), [vec![(0, 1)], vec![(1, 0)]]);
+    }
+
+    #[test]
     fn k_s8_numbers_round_as_doubles_do() {
         let numbers = |partitions: u64, members: u64| -> Vec<u64> {
             let each = Double::ratio(partitions, members);

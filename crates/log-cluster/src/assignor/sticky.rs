@@ -226,3 +226,44 @@ fn deal_by_rack(
     });
     dealt
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::candidate;
+    use super::*;
+
+    #[test]
+    fn k_s3_subscriptions_without_topics_are_overlooked_before_the_first_with_some() {
+        let same = |lists: &[&[u32]]| {
+            let members: Vec<Candidate> = lists.iter().map(|topics| candidate("C", topics, &[], -1)).collect();
+            same_subscriptions(&members)
+        };
+        assert!(same(&[&[], &[0, 1], &[1, 0]]));
+        assert!(!same(&[&[0, 1], &[], &[1, 0]]));
+        assert!(!same(&[&[0, 1], &[0]]));
+        assert!(same(&[&[], &[]]));
+    }
+
+    #[test]
+    fn k_s3_what_two_of_one_generation_claim_is_nobodys() {
+        let members = [candidate("a", &[0], &[(0, 0), (0, 1)], 2), candidate("b", &[0], &[(0, 1), (0, 2)], 2)];
+        let claims = Claims::of(&[3], &members);
+        assert_eq!(claims.kept, [vec![(0, 0)], vec![(0, 2)]]);
+        assert_eq!(claims.contested, BTreeSet::from([(0, 1)]));
+        // A third of an older generation does not get it either, and one of a newer does.
+        let with = |generation| {
+            let third = candidate("c", &[0], &[(0, 1)], generation);
+            Claims::of(&[3], &[members[0].clone(), members[1].clone(), third]).kept[2].clone()
+        };
+        assert_eq!((with(1), with(3)), (vec![], vec![(0, 1)]));
+    }
+
+    #[test]
+    fn k_s3_behind_what_is_owned_and_not_there_all_counts_as_nobodys() {
+        let all = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        let left = |owned: &[Part]| unassigned(&all, &[owned.to_vec()], |part| part);
+        assert_eq!(left(&[(1, 0), (0, 0)]), [(0, 1), (1, 1)]);
+        assert_eq!(left(&[(0, 0), (0, 2), (1, 0)]), [(0, 1), (1, 0), (1, 1)]);
+        assert_eq!(left(&[(0, 0), (0, 0), (0, 1)]), [(0, 1), (1, 0), (1, 1)], "owned twice");
+    }
+}

@@ -47,30 +47,39 @@ pub(super) fn balance(
     counts: &[u32],
     members: &[Candidate],
     claims: &Claims,
-    (racks, hashes): (Option<&Racks>, &[u32]),
+    known: (Option<&Racks>, &[u32]),
 ) -> Vec<Vec<Part>> {
-    let order = by_id(members);
-    let mut rank = vec![0; members.len()];
-    order.iter().enumerate().for_each(|(turn, place)| rank[*place] = turn);
-    let mut balancer = Balancer {
-        counts,
-        members,
-        racks,
-        rank,
-        shares: claims.kept.clone(),
-        owner: BTreeMap::new(),
-        open: (0..members.len()).collect(),
-        before: BTreeMap::new(),
-        doubled: false,
-        moves: BTreeMap::new(),
-        moved: BTreeMap::new(),
-        hashes,
-    };
+    let mut balancer = Balancer::new(counts, members, claims, known);
     balancer.remember_older(claims.last_generation);
     balancer.run()
 }
 
-impl Balancer<'_> {
+impl<'a> Balancer<'a> {
+    fn new(
+        counts: &'a [u32],
+        members: &'a [Candidate],
+        claims: &Claims,
+        (racks, hashes): (Option<&'a Racks>, &'a [u32]),
+    ) -> Balancer<'a> {
+        let order = by_id(members);
+        let mut rank = vec![0; members.len()];
+        order.iter().enumerate().for_each(|(turn, place)| rank[*place] = turn);
+        Balancer {
+            counts,
+            members,
+            racks,
+            rank,
+            shares: claims.kept.clone(),
+            owner: BTreeMap::new(),
+            open: (0..members.len()).collect(),
+            before: BTreeMap::new(),
+            doubled: false,
+            moves: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            hashes,
+        }
+    }
+
     fn remember_older(&mut self, last: i32) {
         for (place, member) in self.members.iter().enumerate().filter(|(_, member)| member.generation < last) {
             for part in &member.owned {
@@ -266,5 +275,32 @@ impl Balancer<'_> {
             }
         }
         Some(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{candidate, text_hash};
+    use super::*;
+
+    #[test]
+    fn k_s4_of_what_was_moved_the_other_way_the_first_of_its_set_goes_back() {
+        let parts: Vec<Part> = (0..6).map(|partition| (0, partition)).collect();
+        let members = [candidate("a", &[0], &parts[..4], 1), candidate("b", &[0], &parts[4..], 1)];
+        let hashes = [text_hash("t0")];
+        let claims = Claims { kept: vec![Vec::new(); 2], contested: BTreeSet::new(), last_generation: 1 };
+        let mut balancer = Balancer::new(&[6], &members, &claims, (None, &hashes));
+        for (place, member) in members.iter().enumerate() {
+            member.owned.iter().for_each(|part| balancer.give(*part, place));
+        }
+        balancer.move_part((0, 1), 1);
+        balancer.move_part((0, 2), 1);
+        // Of 16 bins, 2 of `t0` lies in the 11th and 1 in the 12th: it is 2 that goes back in the place of 5.
+        balancer.move_part((0, 5), 0);
+        assert_eq!(balancer.shares, [vec![(0, 0), (0, 3), (0, 2)], vec![(0, 4), (0, 5), (0, 1)]]);
+        balancer.move_part((0, 5), 0);
+        assert_eq!(balancer.shares[0], [(0, 0), (0, 3), (0, 2), (0, 1)]);
+        balancer.move_part((0, 5), 0);
+        assert_eq!(balancer.shares[1], [(0, 4)], "nothing is left to be moved back");
     }
 }
