@@ -48,7 +48,11 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-/** Gets Kafka's jars from Maven Central, once, and compiles the driver. */
+/** Kafka's jars and what is compiled against them. */
+export const CLASSPATH = `${CLASSES}:${JARS}/*`;
+const SOURCES = ['KafkaDriver', 'KafkaClasses', 'KafkaInputs', 'KafkaDraws'];
+
+/** Gets Kafka's jars from Maven Central, once, and compiles the driver and what asks its classes. */
 export function ensureKafka() {
   const java = /version "(\d+)/.exec(ask('sh', ['-c', 'java -version 2>&1']) ?? '')?.[1] ?? 0;
   if (Number(java) < 17 || ask('javac', ['-version']) === null) {
@@ -65,8 +69,10 @@ export function ensureKafka() {
     if (!copied) stop('Kafka’s jars could not be had from Maven Central: see above.');
     renameSync(join(CACHE, 'fetched'), JARS);
   }
-  const source = join(root, 'scripts', 'record', 'KafkaDriver.java');
-  if (!run('javac', ['-cp', `${JARS}/*`, '-d', CLASSES, source])) stop('The driver could not be compiled: see above.');
+  const sources = SOURCES.map((name) => join(root, 'scripts', 'record', `${name}.java`));
+  if (!run('javac', ['-cp', `${JARS}/*`, '-d', CLASSES, ...sources])) {
+    stop('What asks Kafka could not be compiled: see above.');
+  }
   return `Apache Kafka ${VERSION}`;
 }
 
@@ -77,7 +83,7 @@ export class Driver {
 
   constructor(servers, log, network) {
     const heap = ['-Xmx256m', '-XX:+UseSerialGC', ...LOGGING];
-    const args = [...heap, '-cp', `${CLASSES}:${JARS}/*`, 'KafkaDriver', servers];
+    const args = [...heap, '-cp', CLASSPATH, 'KafkaDriver', servers];
     const command = network ? network.on(CLIENTS, 'java', args) : ['java', args];
     this.process = spawn(...command, { stdio: ['pipe', 'pipe', log] });
     this.ended = new Promise((done) => this.process.once('exit', done));

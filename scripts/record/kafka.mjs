@@ -2,12 +2,15 @@
 //   --runs=N     so many runs of each scenario, and plays of each case
 //   --into=DIR   into another folder
 //   --more       keeps the recorded runs of the same scenario, and adds what is missing
+//   --classes    asks Kafka's classes instead: our own lines of transcripts/kafka/, or with --seed=N and --lines=M so many
+//                of each kind from that seed on, into target/kafka-classes
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, stop } from '../tools.mjs';
 import { CASES, SETTINGS } from './cases/kafka.mjs';
+import { recordClasses } from './kafka-classes.mjs';
 import { ensureNamespaces } from './kafka-network.mjs';
 import { Cluster, ensureKafka } from './kafka-nodes.mjs';
 import { runOnce } from './kafka-run.mjs';
@@ -15,7 +18,14 @@ import { SCENARIOS } from './kafka-scenarios.mjs';
 import { playSteps, together } from './kafka-steps.mjs';
 
 const { values: options, positionals: names } = parseArgs({
-  options: { runs: { type: 'string' }, into: { type: 'string' }, more: { type: 'boolean' } },
+  options: {
+    runs: { type: 'string' },
+    into: { type: 'string' },
+    more: { type: 'boolean' },
+    classes: { type: 'boolean' },
+    seed: { type: 'string' },
+    lines: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const FOLDER = options.into ? resolve(options.into) : join(root, 'transcripts', 'kafka-cluster');
@@ -104,7 +114,19 @@ async function withCluster(settings, work, options = {}) {
   }
 }
 
+/** Asks Kafka's classes; no cluster is needed for that. */
+function askClasses({ seed, lines = '1000', into }) {
+  if (seed !== undefined && !/^\d+$/.test(seed)) stop('--seed wants a number from 0.');
+  if (!/^[1-9]\d*$/.test(lines)) stop('--lines wants a number from 1.');
+  const usual = seed === undefined ? ['transcripts', 'kafka'] : ['target', 'kafka-classes'];
+  recordClasses(into ? resolve(into) : join(root, ...usual), seed, lines);
+}
+
 const broker = ensureKafka();
+if (options.classes) {
+  askClasses(options);
+  process.exit(0);
+}
 goFirst();
 const named = (name) => names.length === 0 || names.includes(name);
 const scenarios = SCENARIOS.filter(({ name }) => named(name));

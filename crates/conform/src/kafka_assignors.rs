@@ -13,11 +13,10 @@ const TOPIC_ID_HASH: u32 = 0x0018_0000;
 /// Replays one assignment; `None` if it is not understood.
 pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
     let name = value.get("assignor")?.as_str()?;
-    // Topics by their places in the order of their names.
-    let topics: Vec<&String> =
-        value.get("partitions")?.as_object()?.keys().collect::<BTreeSet<_>>().into_iter().collect();
-    let counts: Vec<u32> =
-        topics.iter().map(|topic| Some(value["partitions"].get(topic)?.as_u64()? as u32)).collect::<Option<_>>()?;
+    // Topics by their places in the order of their names; those that are not there, or no more, come last.
+    let topics = topics(value)?;
+    let count = |topic: &&str| value["partitions"].get(topic).map_or(Some(0), |count| Some(count.as_u64()? as u32));
+    let counts: Vec<u32> = topics.iter().map(count).collect::<Option<_>>()?;
     let place = |topic: &str| topics.iter().position(|known| *known == topic).map(|place| place as u32);
     let order = value.get("member_iteration_order")?.as_array()?;
     let members: Vec<Candidate> = order
@@ -40,11 +39,12 @@ pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
         None => (0..topics.len() as u32).collect(),
     };
     let racks = Racks::default();
+    let hashes: Vec<u32> = topics.iter().map(|topic| assignor::text_hash(topic)).collect();
     let (shares, by_topic) = match name {
         "range" => (assignor::range(&counts, &members, &racks), false),
         "roundrobin" => (assignor::round_robin(&counts, &members), false),
-        "sticky" => (assignor::sticky(&counts, &members, &racks), false),
-        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members, &racks), false),
+        "sticky" => (assignor::sticky(&counts, &members, &racks, &hashes), false),
+        "cooperative-sticky" => (assignor::cooperative_sticky(&counts, &members, &racks, &hashes), false),
         "server-range" => (assignor::server_range(&counts, &members), true),
         "server-uniform" => (assignor::server_uniform(&counts, &members, &topic_order), true),
         "share-simple" => {
@@ -64,10 +64,25 @@ pub(crate) fn replay(value: &Value) -> Option<Vec<Check>> {
     Some(checks.collect())
 }
 
+/// The names of all topics that there are, in order, and of those that members subscribed to or own beside them.
+fn topics(value: &Value) -> Option<Vec<&str>> {
+    let there: BTreeSet<&str> = value.get("partitions")?.as_object()?.keys().map(String::as_str).collect();
+    let mut others: BTreeSet<&str> = BTreeSet::new();
+    for member in value.get("members")?.as_object()?.values() {
+        others.extend(member.get("topics")?.as_array()?.iter().filter_map(Value::as_str));
+        others.extend(
+            member.get("owned").and_then(Value::as_array).into_iter().flatten().filter_map(|it| it[0].as_str()),
+        );
+        others
+            .extend(member.get("current").and_then(Value::as_object).into_iter().flatten().map(|(it, _)| it.as_str()));
+    }
+    let others: Vec<&str> = others.into_iter().filter(|topic| !there.contains(topic)).collect();
+    Some(there.into_iter().chain(others).collect())
+}
+
 fn owned(member: &Value, place: &dyn Fn(&str) -> Option<u32>) -> Option<Vec<Part>> {
     if let Some(list) = member.get("owned") {
         let part = |item: &Value| Some((place(item.get(0)?.as_str()?)?, item.get(1)?.as_u64()? as u32));
-        // What is owned of topics that are gone counts for nothing.
         return Some(list.as_array()?.iter().filter_map(part).collect());
     }
     let mut parts = Vec::new();
@@ -92,11 +107,11 @@ fn sorted(mut value: Value) -> Value {
     value
 }
 
-fn show(share: &[Part], topics: &[&String]) -> Value {
+fn show(share: &[Part], topics: &[&str]) -> Value {
     share.iter().map(|(topic, partition)| json!([topics[*topic as usize], partition])).collect()
 }
 
-fn show_by_topic(share: &[Part], topics: &[&String]) -> Value {
+fn show_by_topic(share: &[Part], topics: &[&str]) -> Value {
     let mut lists: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for (topic, partition) in share {
         lists.entry(topics[*topic as usize]).or_default().push(*partition);

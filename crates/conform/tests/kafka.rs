@@ -11,7 +11,7 @@ fn k_recordings_of_kafka_agree() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transcripts/kafka");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    assert_eq!(files.len(), 5, "the recordings are gone");
+    assert_eq!(files.len(), 10, "the recordings are gone");
     let mut wrong = Vec::new();
     for path in files {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -1,6 +1,6 @@
 //! A consumer as a member of its group: the coordinator, joining, signs of life, leaving (K-G1 to K-G6, K-C4).
 
-use crate::assignor::{Candidate, Part, Racks, assign};
+use crate::assignor::{Candidate, Part, Racks, assign, text_hash};
 use crate::client::Fx;
 use crate::config::millis;
 use crate::consumer::{Asked, Consumer};
@@ -406,7 +406,8 @@ impl Consumer {
         let racked = candidates.iter().any(|one| one.rack.is_some());
         let known = |topic: &u32| if racked && wanted(*topic) { self.racks(*topic) } else { Vec::new() };
         let racks = Racks(order.iter().map(known).collect());
-        let shares = assign(joined.strategy, &counts, &candidates, &racks);
+        let hashes: Vec<u32> = order.iter().map(|topic| text_hash(&layout.topics[*topic as usize].name)).collect();
+        let shares = assign(joined.strategy, &counts, &candidates, &racks, &hashes);
         let slot = |(topic, partition): &Part| layout.topics[order[*topic as usize] as usize].first + partition;
         let ids = joined.members.iter().map(|(id, _)| id.clone());
         ids.zip(shares.iter().map(|share| share.iter().map(slot).collect())).collect()

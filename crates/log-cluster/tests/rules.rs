@@ -142,21 +142,21 @@ fn k_s2_round_robin_passes_over_who_did_not_subscribe() {
 #[test]
 fn k_s3_sticky_keeps_what_fits() {
     let members = [member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])];
-    let shares = assignor::sticky(&[4], &members, &NO_RACKS);
+    let shares = assignor::sticky(&[4], &members, &NO_RACKS, &[]);
     assert_eq!(shares, [vec![(0, 0), (0, 1)], vec![(0, 2), (0, 3)]]);
 }
 
 #[test]
 fn k_s4_sticky_evens_out_what_differing_subscriptions_allow() {
     let members = [member("a", &[0, 1], &[(0, 0), (0, 1), (1, 0), (1, 1)]), member("b", &[1], &[])];
-    let sizes: Vec<usize> = assignor::sticky(&[2, 2], &members, &NO_RACKS).iter().map(Vec::len).collect();
+    let sizes: Vec<usize> = assignor::sticky(&[2, 2], &members, &NO_RACKS, &[]).iter().map(Vec::len).collect();
     assert_eq!(sizes, [2, 2]);
 }
 
 #[test]
 fn k_s5_cooperative_sticky_gives_up_first() {
     let members = [member("a", &[0], &[(0, 0), (0, 1), (0, 2), (0, 3)]), member("b", &[0], &[])];
-    assert_eq!(assignor::cooperative_sticky(&[4], &members, &NO_RACKS), [vec![(0, 0), (0, 1)], vec![]]);
+    assert_eq!(assignor::cooperative_sticky(&[4], &members, &NO_RACKS, &[]), [vec![(0, 0), (0, 1)], vec![]]);
 }
 
 #[test]

@@ -26,11 +26,17 @@ impl JavaHash for Text {
     }
 }
 
+/// A text's hash code in Java, such as that of a topic's name.
+#[must_use]
+pub fn text_hash(text: &str) -> u32 {
+    crate::layout::java_hash(text).cast_unsigned()
+}
+
 /// The places of texts in the order in which a hash map of them is gone through.
 pub(crate) fn java_order(texts: &[std::rc::Rc<str>]) -> Vec<usize> {
     let mut map = JavaMap::new();
     for (place, text) in texts.iter().enumerate() {
-        map.put(Text(crate::layout::java_hash(text).cast_unsigned(), place), ());
+        map.put(Text(text_hash(text), place), ());
     }
     map.keys().into_iter().map(|text| text.1).collect()
 }
@@ -53,6 +59,11 @@ impl<K: JavaHash, V> JavaMap<K, V> {
     /// As the assignors size a table for `expected` keys: a load of three quarters, and room for one more.
     pub fn sized(expected: usize) -> JavaMap<K, V> {
         JavaMap::of_bins(((expected + 1) * 4 / 3 + 1).next_power_of_two())
+    }
+
+    /// As a set that is made from a collection of so many: a load of three quarters, and never less than the usual.
+    pub fn of_collection(len: usize) -> JavaMap<K, V> {
+        JavaMap::of_bins((len * 4 / 3 + 1).next_power_of_two().max(DEFAULT_BINS))
     }
 
     fn of_bins(count: usize) -> JavaMap<K, V> {

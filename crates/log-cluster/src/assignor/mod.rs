@@ -12,6 +12,7 @@ mod sticky;
 mod sticky_general;
 
 pub(crate) use hash_order::java_order;
+pub use hash_order::text_hash;
 
 pub use client::{range, round_robin};
 pub use racks::Racks;
@@ -39,21 +40,22 @@ pub struct Candidate {
     pub rack: Option<String>,
 }
 
-/// The group leader's choice, by strategy. `counts` are the partitions of each topic, `racks` where their replicas are;
-/// answers shares in the order of `members`.
+/// The group leader's choice, by strategy. `counts` are the partitions of each topic, `racks` where their replicas are,
+/// `hashes` the hash codes of the topics' names; answers shares in the order of `members`.
 #[must_use]
 pub fn assign(
     strategy: crate::config::Strategy,
     counts: &[u32],
     members: &[Candidate],
     racks: &Racks,
+    hashes: &[u32],
 ) -> Vec<Vec<Part>> {
     use crate::config::Strategy;
     match strategy {
         Strategy::Range => range(counts, members, racks),
         Strategy::RoundRobin => round_robin(counts, members),
-        Strategy::Sticky => sticky(counts, members, racks),
-        Strategy::CooperativeSticky => cooperative_sticky(counts, members, racks),
+        Strategy::Sticky => sticky(counts, members, racks, hashes),
+        Strategy::CooperativeSticky => cooperative_sticky(counts, members, racks, hashes),
     }
 }
 
@@ -74,6 +76,20 @@ pub(crate) fn static_first(members: &[Candidate]) -> Vec<usize> {
         (None, None) => members[*a].id.cmp(&members[*b].id),
     });
     order
+}
+
+/// A member without a name that subscribed to these topics, for tests.
+#[cfg(test)]
+fn candidate(id: &str, topics: &[u32], owned: &[Part], generation: i32) -> Candidate {
+    let (topics, owned) = (topics.to_vec(), owned.to_vec());
+    Candidate { id: id.to_owned(), instance: None, topics, owned, generation, rack: None }
+}
+
+/// Takes a partition out of a list once, however often it is in it.
+fn take_one(list: &mut Vec<Part>, part: Part) {
+    if let Some(at) = list.iter().position(|held| *held == part) {
+        list.remove(at);
+    }
 }
 
 /// Whether all members subscribed to the same topics.

@@ -1,5 +1,6 @@
 //! The group coordinator's own assignors: range and uniform (K-S1, K-S6, K-S7).
 
+use super::hash_order::JavaMap;
 use super::{Candidate, Part, Racks, client::range, same_topics};
 use std::collections::BTreeSet;
 
@@ -26,7 +27,6 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
     let wanted = || topics.iter().copied().filter(|topic| first.topics.contains(topic));
     let all: Vec<Part> =
         wanted().flat_map(|topic| (0..count(counts, topic)).map(move |partition| (topic, partition))).collect();
-    let valid: BTreeSet<Part> = all.iter().copied().collect();
     let held: BTreeSet<Part> = members.iter().flat_map(|member| member.owned.iter().copied()).collect();
     let mut unassigned: Vec<Part> = all.iter().copied().filter(|part| !held.contains(part)).collect();
     let least = all.len() / members.len();
@@ -39,12 +39,12 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
             quota += 1;
             extras -= 1;
         }
-        for part in member.owned.iter().filter(|part| valid.contains(part)) {
+        for part in wanted().flat_map(|topic| in_set_order(member, topic, count(counts, topic))) {
             if quota > 0 {
-                shares[place].push(*part);
+                shares[place].push(part);
                 quota -= 1;
             } else {
-                unassigned.push(*part);
+                unassigned.push(part);
             }
         }
         // Who has room left gives an extra back, as long as those after it can take it.
@@ -61,6 +61,16 @@ fn uniform(counts: &[u32], members: &[Candidate], topics: &[u32]) -> Vec<Vec<Par
         shares[place].extend(next.by_ref().take(quota));
     }
     shares
+}
+
+/// What a member owns of the partitions of a topic, in the order of the set that the coordinator reads it into.
+fn in_set_order(member: &Candidate, topic: u32, count: u32) -> Vec<Part> {
+    let owned: Vec<usize> =
+        member.owned.iter().filter(|part| part.0 == topic).map(|(_, partition)| *partition as usize).collect();
+    let mut set = JavaMap::of_collection(owned.len());
+    owned.into_iter().for_each(|partition| set.put(partition, ()));
+    let valid = set.keys().into_iter().map(|partition| (topic, partition as u32));
+    valid.filter(|(_, partition)| *partition < count).collect()
 }
 
 /// How often the topics are gone through at the most.
@@ -193,4 +203,25 @@ fn even_out_topic(topic: u32, takers: &[usize], shares: &mut [Vec<Part>]) -> boo
         moved = true;
     }
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::candidate;
+    use super::*;
+
+    #[test]
+    fn k_s6_what_is_kept_is_the_first_of_a_set() {
+        let parts = |numbers: &[u32]| numbers.iter().map(|number| (0, *number)).collect::<Vec<Part>>();
+        let first: Vec<Part> = (9..18).map(|number| (0, number)).collect();
+        let second: Vec<Part> = (0..9).map(|number| (0, number)).collect();
+        let members =
+            [candidate("a", &[0], &first, -1), candidate("b", &[0], &second, -1), candidate("c", &[0], &[], -1)];
+        let shares = server_uniform(&[20], &members, &[0]);
+        // Sixteen bins: 16 and 17 come before 9.
+        assert_eq!(shares[0], parts(&[16, 17, 9, 10, 11, 12, 13]));
+        assert_eq!(shares[1], parts(&[0, 1, 2, 3, 4, 5, 6]));
+        // In the order in which they were given up, behind those that nobody had.
+        assert_eq!(shares[2], parts(&[18, 19, 14, 15, 7, 8]));
+    }
 }

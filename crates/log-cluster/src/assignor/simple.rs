@@ -11,8 +11,11 @@ pub fn share_simple(counts: &[u32], members: &[Candidate], topics: &[u32], hashe
     let count = |topic: u32| counts.get(topic as usize).copied().unwrap_or(0);
     let wants = |place: &usize, topic: u32| members[*place].topics.contains(&topic);
     let mut shares: Vec<Vec<Part>> = members.iter().map(|member| member.owned.clone()).collect();
-    let wanted: Vec<u32> =
-        topics.iter().copied().filter(|topic| (0..members.len()).any(|place| wants(&place, *topic))).collect();
+    let is_wanted = |topic: u32| count(topic) > 0 && (0..members.len()).any(|place| wants(&place, topic));
+    let wanted: Vec<u32> = topics.iter().copied().filter(|topic| is_wanted(*topic)).collect();
+    if wanted.is_empty() {
+        return vec![Vec::new(); members.len()];
+    }
     if same_topics(members) {
         // All topics at once; what is not subscribed any more is given up.
         shares.iter_mut().for_each(|share| share.retain(|part| wanted.contains(&part.0)));
@@ -211,6 +214,15 @@ impl Double {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn k_s8_if_no_topic_is_there_nobody_keeps_anything() {
+        use super::super::candidate;
+        let members = [candidate("a", &[0], &[(0, 1)], -1), candidate("b", &[1], &[(1, 0)], -1)];
+        assert_eq!(share_simple(&[0, 0], &members, &[0, 1], &[]), [vec![], vec![]]);
+        // Where one is, what is owned of the other stays, though it is not there.
+        assert_eq!(share_simple(&[0, 1], &members, &[0, 1], &[]), [vec![(0, 1)], vec![(1, 0)]]);
+    }
 
     #[test]
     fn k_s8_numbers_round_as_doubles_do() {

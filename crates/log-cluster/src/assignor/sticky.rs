@@ -1,33 +1,36 @@
 //! The sticky assignors: balanced shares with as few moves as possible (K-S3, K-S5).
 
 use super::racks::all_parts;
-use super::{Candidate, Part, Racks, by_id, same_topics, sticky_general};
+use super::{Candidate, Part, Racks, by_id, sticky_general, take_one};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// K-S3 if all subscriptions agree, K-S4 if not.
+/// K-S3 if all subscriptions agree, K-S4 if not, where an order hangs on `hashes` of the topics' names.
 #[must_use]
-pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
-    share_out(counts, members, racks).0
+pub fn sticky(counts: &[u32], members: &[Candidate], racks: &Racks, hashes: &[u32]) -> Vec<Vec<Part>> {
+    share_out(counts, members, racks, hashes).0
 }
 
 /// K-S5: what changes hands is given to nobody yet; its owner gives it up first, and the next rebalance moves it.
 #[must_use]
-pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks) -> Vec<Vec<Part>> {
-    let (mut shares, moving) = share_out(counts, members, racks);
-    for (place, share) in shares.iter_mut().enumerate() {
-        share.retain(|part| moving.get(part) != Some(&place));
-    }
+pub fn cooperative_sticky(counts: &[u32], members: &[Candidate], racks: &Racks, hashes: &[u32]) -> Vec<Vec<Part>> {
+    let (mut shares, moving) = share_out(counts, members, racks, hashes);
+    moving.into_iter().for_each(|(part, place)| take_one(&mut shares[place], part));
     shares
 }
 
 /// The shares, and the partitions that go from one owner to another, with the new one.
-fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
+fn share_out(
+    counts: &[u32],
+    members: &[Candidate],
+    racks: &Racks,
+    hashes: &[u32],
+) -> (Vec<Vec<Part>>, BTreeMap<Part, usize>) {
     let claims = Claims::of(counts, members);
     let racks = Some(racks).filter(|racks| racks.matter(members.iter(), &all_parts(counts)));
-    if same_topics(members) {
+    if same_subscriptions(members) {
         return constrained(counts, members, &claims, racks);
     }
-    let shares = sticky_general::balance(counts, members, &claims, racks);
+    let shares = sticky_general::balance(counts, members, &claims, (racks, hashes));
     let mut moving = BTreeMap::new();
     let given_up: BTreeSet<Part> = (0..members.len())
         .flat_map(|place| {
@@ -39,6 +42,14 @@ fn share_out(counts: &[u32], members: &[Candidate], racks: &Racks) -> (Vec<Vec<P
         moving.extend(added.filter(|part| given_up.contains(part)).map(|part| (*part, place)));
     }
     (shares, moving)
+}
+
+/// Whether all subscriptions agree. Those without topics that come before the first with some are overlooked.
+fn same_subscriptions(members: &[Candidate]) -> bool {
+    let mut subscribed = members.iter().map(|member| &member.topics).skip_while(|topics| topics.is_empty());
+    let Some(first) = subscribed.next() else { return true };
+    let first: BTreeSet<u32> = first.iter().copied().collect();
+    subscribed.all(|topics| topics.len() == first.len() && first.is_subset(&topics.iter().copied().collect()))
 }
 
 /// Who may keep what.
@@ -65,9 +76,13 @@ impl Claims {
                         owner.insert(*part, place);
                         kept[place].push(*part);
                     }
-                    Some(other) if members[other].generation == member.generation => drop(contested.insert(*part)),
+                    Some(other) if members[other].generation == member.generation => {
+                        contested.insert(*part);
+                        take_one(&mut kept[other], *part);
+                        owner.insert(*part, place);
+                    }
                     Some(other) if members[other].generation < member.generation => {
-                        kept[other].retain(|held| held != part);
+                        take_one(&mut kept[other], *part);
                         kept[place].push(*part);
                         owner.insert(*part, place);
                     }
@@ -78,6 +93,16 @@ impl Claims {
         let last_generation = members.iter().map(|member| member.generation).max().unwrap_or(-1);
         Claims { kept, contested, last_generation }
     }
+}
+
+/// What nobody has, of `all` in its order. Kafka goes through `all` and through what is owned, in the same order, side by
+/// side: at a partition that is owned and not there, or owned twice, it looks no further into what is owned, and whatever
+/// follows counts as nobody's.
+pub(super) fn unassigned<K: Ord>(all: &[Part], shares: &[Vec<Part>], order: impl Fn(Part) -> K) -> Vec<Part> {
+    let mut owned: Vec<Part> = shares.iter().flatten().copied().collect();
+    owned.sort_by_cached_key(|part| order(*part));
+    let mut owned = owned.into_iter().peekable();
+    all.iter().copied().filter(|part| owned.next_if_eq(part).is_none()).collect()
 }
 
 /// K-S3: everybody subscribed to the same topics.
@@ -128,8 +153,7 @@ fn constrained(
     let rank = |place: &usize| order.iter().position(|known| known == place);
     under.sort_by_key(rank);
     exact.sort_by_key(rank);
-    let taken: BTreeSet<Part> = shares.iter().flatten().copied().collect();
-    let mut left: Vec<Part> = all.into_iter().filter(|part| !taken.contains(part)).collect();
+    let mut left = unassigned(&all, &shares, |part| part);
     let mut dealt = Vec::new();
     if let Some(racks) = racks {
         let near = |part: &Part| members.iter().filter(|member| racks.meets(member, *part)).count();
@@ -201,4 +225,45 @@ fn deal_by_rack(
         false
     });
     dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::candidate;
+    use super::*;
+
+    #[test]
+    fn k_s3_subscriptions_without_topics_are_overlooked_before_the_first_with_some() {
+        let same = |lists: &[&[u32]]| {
+            let members: Vec<Candidate> = lists.iter().map(|topics| candidate("C", topics, &[], -1)).collect();
+            same_subscriptions(&members)
+        };
+        assert!(same(&[&[], &[0, 1], &[1, 0]]));
+        assert!(!same(&[&[0, 1], &[], &[1, 0]]));
+        assert!(!same(&[&[0, 1], &[0]]));
+        assert!(same(&[&[], &[]]));
+    }
+
+    #[test]
+    fn k_s3_what_two_of_one_generation_claim_is_nobodys() {
+        let members = [candidate("a", &[0], &[(0, 0), (0, 1)], 2), candidate("b", &[0], &[(0, 1), (0, 2)], 2)];
+        let claims = Claims::of(&[3], &members);
+        assert_eq!(claims.kept, [vec![(0, 0)], vec![(0, 2)]]);
+        assert_eq!(claims.contested, BTreeSet::from([(0, 1)]));
+        // A third of an older generation does not get it either, and one of a newer does.
+        let with = |generation| {
+            let third = candidate("c", &[0], &[(0, 1)], generation);
+            Claims::of(&[3], &[members[0].clone(), members[1].clone(), third]).kept[2].clone()
+        };
+        assert_eq!((with(1), with(3)), (vec![], vec![(0, 1)]));
+    }
+
+    #[test]
+    fn k_s3_behind_what_is_owned_and_not_there_all_counts_as_nobodys() {
+        let all = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        let left = |owned: &[Part]| unassigned(&all, &[owned.to_vec()], |part| part);
+        assert_eq!(left(&[(1, 0), (0, 0)]), [(0, 1), (1, 1)]);
+        assert_eq!(left(&[(0, 0), (0, 2), (1, 0)]), [(0, 1), (1, 0), (1, 1)]);
+        assert_eq!(left(&[(0, 0), (0, 0), (0, 1)]), [(0, 1), (1, 0), (1, 1)], "owned twice");
+    }
 }
