@@ -49,7 +49,11 @@ fn k_t8_a_client_goes_to_the_leader_that_is_named_before_it_has_new_metadata() {
         let (acknowledged, processed) = (story.acknowledged(), story.processed());
         story.run_for(2_000);
         let more = (story.acknowledged() - acknowledged, story.processed() - processed);
-        assert!((190..=210).contains(&more.0) && (190..=210).contains(&more.1), "{more:?} after {replicas:?}\n{}", story.tell());
+        assert!(
+            (190..=210).contains(&more.0) && (190..=210).contains(&more.1),
+            "{more:?} after {replicas:?}\n{}",
+            story.tell()
+        );
     }
     assert_eq!(story.stored_twice(), 0);
 }
